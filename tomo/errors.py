@@ -1,0 +1,303 @@
+"""One tree of errors: what happened with the value in it, where, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means; the one table for every surface."""
+
+    OK = 0
+    FAILED = 1
+    CHANGES = 2
+    PLAN_REFUSED = 3
+    POLICY = 4
+    LOGIN = 5
+    UNEXPECTED_CHANGES = 7
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+class TomoError(Exception):
+    """Something a person can act on: a message, a hint that can be typed, a stable code."""
+
+    code: ClassVar[str] = "failed"
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "", where: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(TomoError):
+    """The command line or an argument is wrong."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class NotSupported(TomoError):
+    """A feature exists in Pulumi or Docker but not in this version of Tomo; refused by name."""
+
+    code = "not-supported"
+
+
+# --- what a person wrote -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: where it is, what is wrong and what to write instead."""
+
+    file: str
+    line: int
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        return f"{place}{self.message}"
+
+
+class SpecError(TomoError):
+    """A fleet, catalog or project file has mistakes; all of them are listed."""
+
+    code = "invalid-spec"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        summary = f"{count} mistake{'s' if count != 1 else ''} in {self.problems[0].file}"
+        super().__init__(summary, detail="\n".join(map(str, self.problems)))
+
+
+class AppNotFound(TomoError):
+    """No catalog has an app of that name."""
+
+    code = "app-not-found"
+
+
+class ConfigMissing(TomoError):
+    """A config value or secret that the program or fleet needs is not set."""
+
+    code = "config-missing"
+
+
+# --- hosts -----------------------------------------------------------------------------------------
+
+
+class HostError(TomoError):
+    """Something about one host; `host` is its name or address."""
+
+    code = "host"
+
+    def __init__(self, message: str, *, host: str, hint: str = "", where: str = "", detail: str = "") -> None:
+        super().__init__(message, hint=hint, where=where, detail=detail)
+        self.host = host
+
+
+class HostUnreachable(HostError):
+    """No TCP connection or no answer in time."""
+
+    code = "host-unreachable"
+
+
+class ConnectionLost(HostError):
+    """The connection broke while it was in use."""
+
+    code = "connection-lost"
+
+
+class LoginRefused(HostError):
+    """The server refused every credential offered."""
+
+    code = "login-refused"
+    exit_code = ExitCode.LOGIN
+
+
+class HostKeyError(HostError):
+    """The server's key is unknown, changed or revoked; no credential was sent."""
+
+    code = "host-key"
+    exit_code = ExitCode.LOGIN
+
+
+class HostKeyUnknown(HostKeyError):
+    """No pinned or known key for this host."""
+
+    code = "host-key-unknown"
+
+
+class HostKeyChanged(HostKeyError):
+    """The host shows another key than the pinned or known one."""
+
+    code = "host-key-changed"
+
+
+class BecomeRefused(HostError):
+    """`become: sudo` is asked for and sudo refuses."""
+
+    code = "become-refused"
+
+
+class CommandFailed(HostError):
+    """A command on a host ended with a non-zero exit code."""
+
+    code = "command-failed"
+
+
+class CommandTimeout(HostError):
+    """A command on a host did not end in time."""
+
+    code = "command-timeout"
+
+
+class DiskFull(HostError):
+    """The host has no space left."""
+
+    code = "disk-full"
+
+
+class PackageLockHeld(HostError):
+    """Another process holds the host's package manager lock."""
+
+    code = "package-lock-held"
+
+
+# --- Docker ----------------------------------------------------------------------------------------
+
+
+class DockerError(HostError):
+    """The Docker daemon refused or failed a call."""
+
+    code = "docker"
+
+
+class DockerUnavailable(DockerError):
+    """No Docker daemon answers on the host."""
+
+    code = "docker-unavailable"
+
+
+class ImageNotFound(DockerError):
+    """The image is neither on the host nor in the registry."""
+
+    code = "image-not-found"
+
+
+class NameTaken(DockerError):
+    """A container, network or volume of that name exists and is not in the state."""
+
+    code = "name-taken"
+
+
+class PortTaken(DockerError):
+    """Another process or container on the host has the port."""
+
+    code = "port-taken"
+
+
+class ContainerExited(DockerError):
+    """The container ended right after its start."""
+
+    code = "container-exited"
+
+
+class ContainerUnhealthy(DockerError):
+    """The container's health check did not succeed in time."""
+
+    code = "container-unhealthy"
+
+
+# --- engine, state, secrets ----------------------------------------------------------------------
+
+
+class ProgramFailed(TomoError):
+    """The stack program raised; `detail` holds the user's part of the traceback."""
+
+    code = "program-failed"
+
+
+class ProviderFailed(TomoError):
+    """A provider could not do a step."""
+
+    code = "provider-failed"
+
+
+class ResourceFailed(TomoError):
+    """One or more steps of a deployment failed; what succeeded is in the state."""
+
+    code = "deployment-failed"
+
+
+class PlanRefused(TomoError):
+    """A plan cannot be applied as it stands; nothing was done."""
+
+    code = "plan-refused"
+    exit_code = ExitCode.PLAN_REFUSED
+
+
+class UnexpectedChanges(TomoError):
+    """`--expect-no-changes` was given and there are changes."""
+
+    code = "unexpected-changes"
+    exit_code = ExitCode.UNEXPECTED_CHANGES
+
+
+class Cancelled(TomoError):
+    """A person stopped the run; running steps were finished and recorded."""
+
+    code = "cancelled"
+    exit_code = ExitCode.INTERRUPTED
+
+
+class StateError(TomoError):
+    """The state file is missing something or cannot be used."""
+
+    code = "state"
+
+
+class StateCorrupt(StateError):
+    """The state file is not a valid checkpoint; it was left as it is."""
+
+    code = "state-corrupt"
+
+
+class StateLocked(StateError):
+    """Another process holds the stack's lock."""
+
+    code = "state-locked"
+
+
+class StackNotFound(StateError):
+    """No stack of that name in the backend."""
+
+    code = "stack-not-found"
+
+
+class SecretsError(TomoError):
+    """Secrets can't be opened or sealed."""
+
+    code = "secrets"
+
+
+class PassphraseMissing(SecretsError):
+    """A secret must be read or written and no passphrase is set."""
+
+    code = "passphrase-missing"
+
+
+class PassphraseWrong(SecretsError):
+    """The passphrase does not open the stack's secrets."""
+
+    code = "passphrase-wrong"

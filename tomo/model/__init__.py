@@ -1,0 +1,1 @@
+"""The nouns: values and protocols that every room may use and that do nothing by themselves."""

@@ -1,0 +1,168 @@
+"""The road to a host: run a command, move a file, reach the Docker socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from tomo.model.values import Secret
+
+Argv: TypeAlias = Sequence[str]
+"""A command as a list of arguments; one place quotes it (`tomo.ssh.quote`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """How to reach one host; equal specs share one connection in a run.
+
+    `host` is an address or a name of `~/.ssh/config`, or `local` for this machine. None for user, port or
+    identity means: ask `~/.ssh/config`, then the default. `host_keys` are pinned `TYPE BASE64` texts;
+    without one the user's known_hosts decides. `private_key` is PEM text, `identity` a file's path.
+    """
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+    identity: str | None = None
+    private_key: Secret | None = None
+    private_key_password: Secret | None = None
+    password: Secret | None = None
+    host_keys: tuple[str, ...] = ()
+    known_hosts: str | None = None
+    config_file: str | None = None
+    proxy_jump: str | None = None
+    proxy: HostSpec | None = None
+    agent_socket: str | None = None
+    become: bool = False
+    name: str = ""
+    connect_timeout: float = 15.0
+
+    @property
+    def label(self) -> str:
+        """The name people know it by."""
+        return self.name or self.host
+
+
+LOCAL = HostSpec(host="local")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended; exit codes above 128 mean a signal, as shells say it."""
+
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """Stdout as UTF-8 text without its last newline."""
+        return self.stdout.decode("utf-8", "replace").removesuffix("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """A file on the host; `mode` holds the permission bits, `sha256` is hex of the content."""
+
+    mode: int
+    size: int
+    sha256: str
+    is_directory: bool = False
+
+
+class ByteStream(Protocol):
+    """A two-way stream, socket-like: what `http.client` and urllib3 need of one."""
+
+    def sendall(self, data: bytes) -> None:
+        """Sends all bytes or raises OSError."""
+        ...
+
+    def recv(self, size: int) -> bytes:
+        """At most `size` bytes; `b""` at the end."""
+        ...
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Bounds every later call; None waits forever."""
+        ...
+
+    def close(self) -> None:
+        """Ends the stream."""
+        ...
+
+
+class Connection(Protocol):
+    """One host. Methods may be called from several threads; all raise HostError's family only.
+
+    With `become` set in the spec, commands and files are the root user's.
+    """
+
+    spec: HostSpec
+
+    def run(
+        self,
+        argv: Argv,
+        *,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        check: bool = True,
+    ) -> CommandResult:
+        """Runs a command; with `check` a non-zero exit code raises CommandFailed with its stderr."""
+        ...
+
+    def run_text(
+        self,
+        text: str,
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> CommandResult:
+        """Runs a person's own shell text, as `command:remote:Command` means it; never built from values.
+
+        `env` is exported to it. Does not raise for a non-zero exit code.
+        """
+        ...
+
+    def read_file(self, path: str, *, limit: int = 16 << 20) -> bytes | None:
+        """A file's content, None where there is none; raises HostError above `limit` bytes."""
+        ...
+
+    def stat_files(self, paths: Sequence[str]) -> list[FileStat | None]:
+        """What is at each path, None where nothing is; one round trip for all."""
+        ...
+
+    def write_file(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = "") -> None:
+        """Writes a file whole, making missing parents; one that exists keeps its inode (bind mounts)."""
+        ...
+
+    def remove_file(self, path: str) -> None:
+        """Removes a file; one that is gone already is fine."""
+        ...
+
+    def open_docker(self) -> ByteStream:
+        """A new stream to the host's Docker socket; raises DockerUnavailable where none answers."""
+        ...
+
+    def forget_docker(self) -> None:
+        """Forgets how Docker was last reached, as after its installation or a change of groups."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection; streams of it end too."""
+        ...
+
+
+class Connections(Protocol):
+    """The pool of a run: one connection a host, dialled when first used."""
+
+    def get(self, spec: HostSpec) -> Connection:
+        """The connection for a spec; dials at most once a run even when asked by many threads.
+
+        Does not dial yet: the first use of the connection does, and raises what went wrong.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends every connection."""
+        ...

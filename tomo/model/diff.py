@@ -1,0 +1,67 @@
+"""What differs between two property maps, and what a provider makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tomo.model.values import Value
+
+
+class DiffKind(StrEnum):
+    """Pulumi's kinds of a property difference (engine-spec 6.2)."""
+
+    ADD = "add"
+    ADD_REPLACE = "add-replace"
+    DELETE = "delete"
+    DELETE_REPLACE = "delete-replace"
+    UPDATE = "update"
+    UPDATE_REPLACE = "update-replace"
+
+    @property
+    def replaces(self) -> bool:
+        """Whether this difference alone replaces the resource."""
+        return self.value.endswith("-replace")
+
+    def replacing(self) -> DiffKind:
+        """The same kind, replacing."""
+        return self if self.replaces else DiffKind(f"{self.value}-replace")
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyDiff:
+    """One difference. `path` is Pulumi's property path: `envs[0]`, `labels["a.b"]`.
+
+    `drift` is set where reality, not the program, moved; `why` then says what was seen, for people.
+    """
+
+    path: str
+    kind: DiffKind
+    old: Value = None
+    new: Value = None
+    drift: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """A provider's answer. `changed` None means it can't tell: the engine then compares inputs itself."""
+
+    changed: bool | None
+    properties: tuple[PropertyDiff, ...] = ()
+    replace_keys: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the resource must be replaced, given that something changed."""
+        return bool(self.replace_keys) or any(diff.kind.replaces for diff in self.properties)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChanges:
+    """Stack outputs before and after, by name; absent means the output did not or will not exist."""
+
+    old: Mapping[str, Value] = field(default_factory=dict)
+    new: Mapping[str, Value] = field(default_factory=dict)

@@ -1,0 +1,114 @@
+"""What a deployment tells while it runs; surfaces render, the engine never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from tomo.model.diff import OutputChanges
+from tomo.model.step import Op, Step
+
+
+class Severity(StrEnum):
+    """Pulumi's severities of a diagnostic."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step begins, or in a plan: was decided."""
+
+    step: Step
+    planning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step ended well; `step.new` holds the real outputs."""
+
+    step: Step
+    planning: bool
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """A step failed; `message` is redacted, `detail` may hold last log lines."""
+
+    step: Step
+    message: str
+    hint: str = ""
+    detail: str = ""
+    code: str = "failed"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepSkipped:
+    """A step was not tried, because something it needs failed."""
+
+    urn: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """A running step says what it is at; ephemeral."""
+
+    urn: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostLooked:
+    """A look at one host ended; `problem` is empty when it answered."""
+
+    host: str
+    resources: int
+    seconds: float
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A line for people, from the program, a provider or the engine; redacted."""
+
+    severity: Severity
+    message: str
+    urn: str = ""
+
+
+class Result(StrEnum):
+    """How a deployment ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a deployment: logical steps counted by operation."""
+
+    result: Result
+    changes: Mapping[Op, int]
+    seconds: float
+    planning: bool
+    outputs: OutputChanges = field(default_factory=OutputChanges)
+
+
+Event: TypeAlias = (
+    StepStarted | StepDone | StepFailed | StepSkipped | StepProgress | HostLooked | Diagnostic | Summary
+)
+Sink: TypeAlias = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """A sink for those who don't listen."""

@@ -1,0 +1,308 @@
+"""What the engine asks of a provider, in Pulumi's verbs (engine-spec 2.2).
+
+Values in requests are plain: secrets are opened by the engine's seam just before the call, and
+`secret_keys` names the inputs that were secret. Unknowns are `Unknown` and occur only where
+`preview` is true or in `diff`. Every call but a preview may be repeated after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from tomo.errors import NotSupported
+from tomo.model.diff import DiffResult, PropertyDiff
+from tomo.model.urn import Urn
+from tomo.model.values import Properties
+
+Report = Callable[[str], None]
+"""Says in a few words what a running step is at: `pulling nginx:1.27 (40 %)`."""
+
+
+def quiet(_message: str) -> None:
+    """A report for those who don't listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFailure:
+    """An input the provider refuses; `property` is `""` when it concerns them all."""
+
+    property: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Inputs to complete with defaults and to validate; `olds` is empty for a new resource."""
+
+    urn: Urn
+    olds: Properties
+    news: Properties
+    seed: bytes = b""
+    secret_keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The checked inputs, or why they are refused."""
+
+    inputs: Properties
+    failures: tuple[CheckFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """The recorded (or just observed) inputs and outputs against the new inputs."""
+
+    urn: Urn
+    id: str
+    old_inputs: Properties
+    old_outputs: Properties
+    new_inputs: Properties
+    ignore_changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """Make a resource; with `preview`, only predict its outputs and touch nothing."""
+
+    urn: Urn
+    inputs: Properties
+    preview: bool = False
+    timeout: float | None = None
+    secret_keys: frozenset[str] = frozenset()
+    report: Report = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResult:
+    """`id` is `""` only in a preview. With `init_errors` the resource exists but isn't as asked.
+
+    `outputs` may hold `Secret` values; in a preview those not yet known are `Unknown`.
+    """
+
+    id: str
+    outputs: Properties
+    init_errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRequest:
+    """Change a resource in place; with `preview`, only predict its outputs."""
+
+    urn: Urn
+    id: str
+    old_inputs: Properties
+    old_outputs: Properties
+    new_inputs: Properties
+    ignore_changes: tuple[str, ...] = ()
+    preview: bool = False
+    timeout: float | None = None
+    secret_keys: frozenset[str] = frozenset()
+    report: Report = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateResult:
+    """The outputs after the update; with `init_errors` it isn't as asked."""
+
+    outputs: Properties
+    init_errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """Remove a resource; one that is gone already is a success."""
+
+    urn: Urn
+    id: str
+    inputs: Properties
+    outputs: Properties
+    timeout: float | None = None
+    report: Report = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRequest:
+    """Replace a resource so that the old one serves until the new one is well.
+
+    On failure the provider removes the new one, brings the old one back and raises.
+    """
+
+    urn: Urn
+    old_id: str
+    old_inputs: Properties
+    old_outputs: Properties
+    new_inputs: Properties
+    timeout: float | None = None
+    secret_keys: frozenset[str] = frozenset()
+    report: Report = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Look at a resource; inputs and outputs are as recorded, both empty for an import."""
+
+    urn: Urn
+    id: str
+    inputs: Properties = field(default_factory=dict)
+    outputs: Properties = field(default_factory=dict)
+
+
+class ReadStatus(Enum):
+    """What a look found."""
+
+    FOUND = "found"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"
+    """The host or its daemon does not answer; the recorded state stands."""
+    UNSUPPORTED = "unsupported"
+    """The provider cannot look at this type; the recorded state stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What a look found.
+
+    `inputs` are the recorded inputs with each value that means something else in reality replaced by the
+    real one; a value that means the same keeps its recorded form, so that nothing false shows as a
+    change. `drift` holds what inputs can't express (a moved image tag, a container made anew by hand);
+    its kinds say how the next plan repairs it. `problem` and `hint` explain UNREACHABLE.
+    """
+
+    status: ReadStatus
+    id: str = ""
+    inputs: Properties = field(default_factory=dict)
+    outputs: Properties = field(default_factory=dict)
+    drift: tuple[PropertyDiff, ...] = ()
+    init_errors: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """A function's result, or why its arguments are refused."""
+
+    outputs: Properties
+    failures: tuple[CheckFailure, ...] = ()
+
+
+class Provider(Protocol):
+    """One configured instance serves one provider resource. Calls come from several threads.
+
+    All methods raise TomoError and nothing else.
+    """
+
+    host: str
+    """The machine it acts on, as shown to people; `""` where there is none. Set by `configure`."""
+    parallel: int
+    """How many of its steps may run at once; 0 means no limit of its own."""
+
+    def check_config(self, olds: Properties, news: Properties) -> CheckResult:
+        """The provider's own configuration, completed and validated."""
+        ...
+
+    def diff_config(self, olds: Properties, news: Properties) -> DiffResult:
+        """What a change of the configuration means for the resources."""
+        ...
+
+    def configure(self, inputs: Properties) -> None:
+        """Takes the configuration; must not dial. May hold unknowns in a plan."""
+        ...
+
+    def check(self, request: CheckRequest) -> CheckResult:
+        """The inputs, completed and validated; must not dial."""
+        ...
+
+    def diff(self, request: DiffRequest) -> DiffResult:
+        """What changed and whether that replaces; must not dial."""
+        ...
+
+    def create(self, request: CreateRequest) -> CreateResult:
+        """Makes the resource."""
+        ...
+
+    def update(self, request: UpdateRequest) -> UpdateResult:
+        """Changes the resource in place."""
+        ...
+
+    def delete(self, request: DeleteRequest) -> None:
+        """Removes the resource."""
+        ...
+
+    def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
+        """Looks at several resources at once, in the order asked. Never raises for a host's sake."""
+        ...
+
+    def can_swap(self, type_: str) -> bool:
+        """Whether `swap` serves this type."""
+        ...
+
+    def swap(self, request: SwapRequest) -> CreateResult:
+        """Replaces the resource, keeping the old one until the new one is well."""
+        ...
+
+    def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:
+        """Calls a function of the package."""
+        ...
+
+    def cancel(self) -> None:
+        """Asks running calls to end soon."""
+        ...
+
+
+class ProviderSource(Protocol):
+    """Where the engine gets providers: a new, unconfigured one for each provider resource."""
+
+    def load(self, package: str, version: str) -> Provider:
+        """Raises NotSupported, naming the package, where no provider serves it."""
+        ...
+
+
+class ProviderBase:
+    """What most providers answer; subclasses override what they do differently."""
+
+    host: str = ""
+    parallel: int = 0
+
+    def check_config(self, olds: Properties, news: Properties) -> CheckResult:  # noqa: ARG002
+        """Accepts any configuration as it is."""
+        return CheckResult(news)
+
+    def diff_config(self, olds: Properties, news: Properties) -> DiffResult:
+        """Any change is an update of the provider resource alone."""
+        return DiffResult(changed=dict(olds) != dict(news))
+
+    def configure(self, inputs: Properties) -> None:
+        """Needs no configuration."""
+
+    def check(self, request: CheckRequest) -> CheckResult:
+        """Accepts the inputs as they are."""
+        return CheckResult(request.news)
+
+    def diff(self, request: DiffRequest) -> DiffResult:  # noqa: ARG002
+        """Leaves the comparison to the engine."""
+        return DiffResult(changed=None)
+
+    def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
+        """Can't look."""
+        return [ReadResult(ReadStatus.UNSUPPORTED) for _ in requests]
+
+    def can_swap(self, type_: str) -> bool:  # noqa: ARG002
+        """Swaps nothing."""
+        return False
+
+    def swap(self, request: SwapRequest) -> CreateResult:
+        """Swaps nothing."""
+        raise NotImplementedError(request.urn)
+
+    def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:  # noqa: ARG002
+        """Has no functions."""
+        raise NotSupported(f"the function `{token}` is not supported", hint="see docs/pulumi.md for what is")
+
+    def cancel(self) -> None:
+        """Has nothing to stop."""

@@ -1,0 +1,37 @@
+"""The whole recorded state of a stack (engine-spec 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tomo.model.resource import ResourceState
+from tomo.model.values import Value
+
+
+class OperationType(StrEnum):
+    """What was under way when a pending operation was written."""
+
+    CREATING = "creating"
+    UPDATING = "updating"
+    DELETING = "deleting"
+    READING = "reading"
+    IMPORTING = "importing"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOperation:
+    """A step that was begun and whose end is not recorded."""
+
+    resource: ResourceState
+    type: OperationType
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Resources in dependency order (each after what it needs) and operations under way."""
+
+    resources: tuple[ResourceState, ...] = ()
+    pending_operations: tuple[PendingOperation, ...] = ()
+    extra: Mapping[str, Value] = field(default_factory=dict)
