@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -45,6 +45,20 @@ class HostSpec:
 
 
 LOCAL = HostSpec(host="local")
+
+
+class HostBook:
+    """The hosts a fleet declares, so that a bare address finds its pinned key and credential.
+
+    Resources carry only what Pulumi's own inputs hold (`ssh://root@192.0.2.1:22`); the rest is here.
+    """
+
+    def __init__(self, specs: Iterable[HostSpec] = ()) -> None:
+        self._specs = {(spec.user, spec.host, spec.port or 22): spec for spec in specs}
+
+    def complete(self, spec: HostSpec) -> HostSpec:
+        """The declared host of the same user, address and port; the spec itself where there is none."""
+        return self._specs.get((spec.user, spec.host, spec.port or 22), spec)
 
 
 @dataclass(frozen=True, slots=True)

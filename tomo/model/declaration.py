@@ -1,0 +1,79 @@
+"""Resources as plain data: what a fleet compiles to, and what `stacks/fleet` registers through the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tomo.model.goal import Timeouts
+from tomo.model.values import Properties, Secret, Value
+
+Key: TypeAlias = str
+"""Names one declaration within a list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRef:
+    """Another declaration's output, by its name; `id` is the resource's id."""
+
+    key: Key
+    output: str = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Texts joined; a part may be secret or come from another resource, and then so is the whole."""
+
+    parts: tuple[str | Secret | OutputRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One resource to be. `inputs` may hold OutputRef and Concat wherever a value may be.
+
+    `parent` None means the stack. `provider` is the key of a provider declaration. `depends_on` adds to
+    what the inputs refer to; a component stands for all custom resources below it.
+    """
+
+    key: Key
+    type: str
+    name: str
+    custom: bool = True
+    inputs: Properties = field(default_factory=dict)
+    parent: Key | None = None
+    provider: Key | None = None
+    version: str = ""
+    depends_on: tuple[Key, ...] = ()
+    protect: bool | None = None
+    retain_on_delete: bool | None = None
+    delete_before_replace: bool | None = None
+    ignore_changes: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    additional_secret_outputs: tuple[str, ...] = ()
+    deleted_with: Key | None = None
+    custom_timeouts: Timeouts = Timeouts()
+    outputs: Properties | None = None
+    """For components: what they register as their outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """A whole stack: each declaration stands after what it refers to; `outputs` are the stack's."""
+
+    resources: tuple[Declaration, ...]
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+
+
+def references(value: Value) -> Iterator[OutputRef]:
+    """Every reference to another resource in a value."""
+    if isinstance(value, OutputRef):
+        yield value
+    elif isinstance(value, Concat):
+        yield from (part for part in value.parts if isinstance(part, OutputRef))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from references(item)
