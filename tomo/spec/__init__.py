@@ -1,1 +1,1 @@
-"""."""
+"""What a person wrote: fleets and apps as typed models, read with line numbers, all mistakes at once."""

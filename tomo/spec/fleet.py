@@ -1,0 +1,296 @@
+"""A fleet file: the servers a person owns and the apps on them. One fleet is one stack."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Final, Literal, Self, assert_never
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
+from tomo.spec.base import (
+    EnvName,
+    HostKey,
+    Line,
+    Model,
+    Name,
+    SecretRef,
+    SetValue,
+    Text,
+    Value,
+    Word,
+    listed,
+    mistake,
+    shown,
+)
+
+LOCAL: Final = "local"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # what `public` means
+_CONNECTION_FIELDS: Final = (
+    "port", "user", "identity", "identity_password", "password", "host_key", "proxy_jump",
+)  # fmt: skip
+
+
+# --- servers -----------------------------------------------------------------------------------------
+
+
+class DockerOptions(Model):
+    """How Docker is installed and set up on a server."""
+
+    channel: Literal["distro", "docker"] = Field(
+        "distro", description="`distro`: the distribution's package; `docker`: Docker's own repository."
+    )
+    version: Annotated[Word, BeforeValidator(str)] | None = Field(
+        None, description="The version to install, as the package manager names it; the newest where it is left out."
+    )
+    daemon: dict[Line, Any] = Field({}, description="Settings merged into `/etc/docker/daemon.json`.")
+    registry_mirrors: tuple[Word, ...] = Field((), description="Mirrors of Docker Hub, such as `https://mirror.lan`.")
+    insecure_registries: tuple[Word, ...] = Field((), description="Registries without TLS, such as `registry.lan:5000`.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        for key in ("registry-mirrors", "insecure-registries"):
+            if key in self.daemon:
+                raise mistake(f"`daemon` holds `{key}`", f"write it as `{key.replace('-', '_')}`")
+        return self
+
+
+def _host(text: str) -> str:
+    if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}"):
+        hint = "write the address only; the user goes under `user`" if "@" in text else "a host name or an IP address"
+        raise mistake(f"`{shown(text)}` is not a host", hint)
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise mistake(f"`{shown(text)}` is not an IP address", "such as `192.168.1.10`") from None
+
+
+def _user(text: str) -> str:
+    if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}:"):
+        raise mistake(f"`{shown(text)}` is not a user name", "such as `root`")
+    return text
+
+
+class ServerDefaults(Model):
+    """What every server has unless it says otherwise."""
+
+    port: int | None = Field(None, ge=1, le=65535, description="SSH port; `~/.ssh/config` or 22 where it is left out.")
+    user: Annotated[Word, AfterValidator(_user)] | None = Field(
+        None, description="Login; `~/.ssh/config` or your own user name where it is left out."
+    )
+    identity: Line | None = Field(None, description="Path of the private key file on this machine.")
+    identity_password: SecretRef | None = Field(None, description="The key file's passphrase, `{secret: NAME}`.")
+    password: SecretRef | None = Field(None, description="The login's password, `{secret: NAME}`.")
+    become: Literal["sudo", False] = Field(default=False, description="`sudo` where the login is not root.")
+    proxy_jump: Line | None = Field(None, description="`[USER@]HOST[:PORT]` to go through.")
+    docker: bool | DockerOptions = Field(
+        default=True, description="`true` installs Docker, `false` leaves the server alone, or how to install it."
+    )
+    timezone: Word = Field("Etc/UTC", description="What `${host.timezone}` says in apps.")
+
+
+class Server(ServerDefaults):
+    """A machine reached over SSH, or `local`."""
+
+    host: Annotated[Word, AfterValidator(_host)] = Field(
+        description="Address, name, or entry of `~/.ssh/config`; `local` for the machine Tomo runs on."
+    )
+    host_key: Annotated[tuple[HostKey, ...], BeforeValidator(listed)] = Field(
+        (),
+        description="Pinned host key `TYPE BASE64`, or a list; without it `~/.ssh/known_hosts` decides.",
+        json_schema_extra={"type": ["string", "array"]},
+    )
+    lan: Annotated[Word, AfterValidator(_address)] | None = Field(
+        None, description="The address `expose: lan` binds to; `host` itself where that is a private IP address."
+    )
+    labels: dict[Line, Text] = Field({}, description="Labels that apps select servers by.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the machine Tomo runs on."""
+        return self.host == LOCAL
+
+    @property
+    def docker_options(self) -> DockerOptions | None:
+        """How Docker is installed; None where the server is left alone."""
+        if isinstance(self.docker, DockerOptions):
+            return self.docker
+        return DockerOptions() if self.docker else None
+
+    @property
+    def lan_address(self) -> str | None:
+        """The address of the local network, None where it can't be known."""
+        if self.lan:
+            return self.lan
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return None
+        return str(address) if address.is_private and not address.is_loopback else None
+
+    @property
+    def address(self) -> str:
+        """Where people reach its apps."""
+        return self.lan or ("127.0.0.1" if self.is_local else self.host)
+
+    def bind_address(self, expose: Expose) -> str | None:
+        """The address a port of that exposure is published on; None when it is not published.
+
+        `lan` without a known address is a mistake that loading reports; here it means loopback, never more.
+        """
+        match expose:
+            case "none":
+                return None
+            case "local":
+                return "127.0.0.1"
+            case "lan":
+                return self.lan_address or "127.0.0.1"
+            case "public":
+                return EVERYWHERE
+        assert_never(expose)
+
+    @model_validator(mode="after")
+    def _local_needs_no_login(self) -> Self:
+        for field in _CONNECTION_FIELDS if self.is_local else ():
+            if field in self.model_fields_set:
+                raise mistake(f"`host: local` has no use for `{field}`", "remove it, or write the server's address")
+        return self
+
+
+# --- apps --------------------------------------------------------------------------------------------
+
+
+class PortSetting(Model):
+    """Where one of the app's ports is reached."""
+
+    host: PortSpan | None = Field(None, description="The port on the server.")
+    expose: Expose | None = Field(None, description="`none`, `local`, `lan` or `public`.")
+
+
+def _port_setting(value: object) -> object:
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        return {"host": value}
+    return value
+
+
+class ServiceSettings(Model):
+    """Changes to one of the app's services."""
+
+    image: Word | None = Field(None, description="Another image; the app's own version is then yours to know.")
+    env: dict[EnvName, Value] = Field({}, description="Variables added or replaced.")
+    secrets: tuple[SecretFile, ...] = Field((), description="Further secrets as files.")
+    mounts: tuple[Mount, ...] = Field((), description="Further mounts; one at the same path replaces the app's.")
+    resources: Resources | None = Field(None, description="The most it may use, in place of the app's own.")
+    labels: dict[Line, Text] = Field({}, description="Further container labels.")
+
+
+class App(Model):
+    """An app of the catalog, or one defined here, on one or more servers."""
+
+    app: Name | None = Field(None, description="The catalog id, such as `jellyfin`; `tomo catalog list` shows all.")
+    definition: AppDefinition | None = Field(None, description="Or the app itself, in the catalog's format.")
+    server: Name | None = Field(None, description="The server it runs on.")
+    servers: tuple[Name, ...] = Field((), description="Or several servers, each with an instance of its own.")
+    labels: dict[Line, Text] = Field({}, description="Or every server that has these labels.")
+    version: Line | None = Field(
+        None, description="The app's version this file was written for, in quotes; another in the catalog is a mistake."
+    )
+    inputs: dict[EnvName, SetValue] = Field({}, description="Values of the app's inputs: a value or `{secret: NAME}`.")
+    env: dict[EnvName, Value] = Field(
+        {}, description="Further variables of the main service: text, `{secret: NAME}` or `{input: NAME}`."
+    )
+    secrets: tuple[SecretFile, ...] = Field((), description="Further secrets as files in the main service.")
+    mounts: tuple[Mount, ...] = Field(
+        (), description="Further mounts of the main service; one at the same path replaces the app's."
+    )
+    resources: Resources | None = Field(None, description="The most the main service may use.")
+    ports: dict[Name, Annotated[PortSetting, BeforeValidator(_port_setting)]] = Field(
+        {}, description="By the port's name: the port on the server, or `{host: PORT, expose: REACH}`."
+    )
+    exposure: Expose | None = Field(
+        None, description="How far its ports reach: `none`, `local`, `lan` or `public`; as the app says by default."
+    )
+    networks: tuple[Name, ...] = Field(
+        (), description="Networks of the server shared with other apps, where it is known by its name here."
+    )
+    services: dict[Name, ServiceSettings] = Field({}, description="Changes to single services.")
+    url: Word | None = Field(None, description="The address people open, where a proxy of yours serves it.")
+    state: Literal["present", "absent"] = Field("present", description="`absent` removes it and keeps its data.")
+    remove_data: bool = Field(default=False, description="With `state: absent`: its data goes too, for good.")
+
+    @property
+    def present(self) -> bool:
+        """Whether it should run."""
+        return self.state == "present"
+
+    @property
+    def catalog_id(self) -> str:
+        """The id of its definition, wherever that comes from."""
+        return self.definition.id if self.definition else (self.app or "")
+
+    @model_validator(mode="after")
+    def _one_definition(self) -> Self:
+        if (self.app is None) == (self.definition is None):
+            raise mistake("an app is one of the catalog or defined here", "write either `app: ID` or `definition:`")
+        return self
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        given = [bool(self.server), bool(self.servers), bool(self.labels)]
+        if given.count(True) != 1:
+            raise mistake("it must be clear which servers it runs on", "write one of `server`, `servers` or `labels`")
+        return self
+
+    @model_validator(mode="after")
+    def _tombstone(self) -> Self:
+        if self.remove_data and self.present:
+            raise mistake("`remove_data: true` belongs to `state: absent`", "write `state: absent` too, or remove it")
+        return self
+
+
+# --- the file ----------------------------------------------------------------------------------------
+
+
+class Fleet(Model):
+    """A whole fleet file."""
+
+    fleet: Name = Field(description="The fleet's name, which is the stack's name too.")
+    defaults: ServerDefaults = Field(ServerDefaults(), description="What every server has unless it says otherwise.")
+    servers: dict[Name, Server] = Field({}, description="The servers, by name.")
+    apps: dict[Name, App] = Field({}, description="The apps, by name.")
+    catalogs: tuple[Line, ...] = Field((), description="Folders with app files of your own, relative to this file.")
+
+    @model_validator(mode="after")
+    def _spread_defaults(self) -> Self:
+        """Puts the defaults into the servers, so that nobody else has to know of them."""
+        given = {name: getattr(self.defaults, name) for name in self.defaults.model_fields_set}
+        if not given:
+            return self
+        servers = {name: _with_defaults(server, given) for name, server in self.servers.items()}
+        return self.model_copy(update={"servers": servers, "defaults": ServerDefaults()})
+
+    def servers_of(self, app: App) -> tuple[str, ...]:
+        """The names of the servers an app runs on, in the file's order; unknown names are left out."""
+        if app.labels:
+            wanted = app.labels.items()
+            return tuple(name for name, server in self.servers.items() if wanted <= server.labels.items())
+        named = {app.server} if app.server else set(app.servers)
+        return tuple(name for name in self.servers if name in named)
+
+
+def _with_defaults(server: Server, given: dict[str, Any]) -> Server:
+    missing = {
+        name: value
+        for name, value in given.items()
+        if name not in server.model_fields_set and not (server.is_local and name in _CONNECTION_FIELDS)
+    }
+    return server.model_copy(update=missing) if missing else server
+
+
+def generated_secret(app: str, input_name: str) -> str:
+    """The name under which the generated value of an app's secret input is kept in the stack's config."""
+    return f"{app}.{input_name}"
