@@ -1,0 +1,1 @@
+"""The surface for people: parse, call one use case, render."""
