@@ -15,10 +15,13 @@ from tomo.spec.base import (
     AbsolutePath,
     Duration,
     EnvName,
+    Flag,
     InputRef,
+    Integer,
     Line,
     Model,
     Name,
+    Number,
     Prose,
     Size,
     Template,
@@ -26,7 +29,6 @@ from tomo.spec.base import (
     Value,
     Word,
     as_text,
-    listed,
     mistake,
 )
 
@@ -78,7 +80,9 @@ Markdown = Annotated[LocalText, AfterValidator(_no_html)]
 class Notes(Model):
     """What a person should know, shown before and after the app is added."""
 
-    before_install: Markdown = Field("", description="Shown when the app is looked at and before it is added.")
+    before_install: Markdown = Field(
+        "", description="Shown when the app is looked at and before it is added."
+    )
     after_install: Markdown = Field("", description="Shown after the app has been added.")
 
 
@@ -98,25 +102,29 @@ class Requirements(Model):
     """The least a server must have; compared with the server's facts in a plan."""
 
     memory: Size | None = Field(None, description="Memory the app needs, such as `512M`.")
-    disk: Size | None = Field(None, description="Disk space the app needs at first, without a person's own files.")
-    cpu: float | None = Field(None, gt=0, description="Number of CPUs.")
+    disk: Size | None = Field(
+        None, description="Disk space the app needs at first, without a person's own files."
+    )
+    cpu: Number | None = Field(None, gt=0, description="Number of CPUs.")
     kernel: tuple[Word, ...] = Field((), description="Kernel modules. Not supported yet.")
-    gpu: Literal["none", "optional", "required"] = Field("none", description="`required` is not supported yet.")
-    ports_free: tuple[int, ...] = Field((), description="Host ports nothing else may use, such as `53`.")
+    gpu: Literal["none", "optional", "required"] = Field(
+        "none", description="`required` is not supported yet."
+    )
+    ports_free: tuple[Integer, ...] = Field((), description="Host ports nothing else may use, such as `53`.")
 
 
 class Dependency(Model):
     """Another app of the catalog that must be on the same server."""
 
     app: Name = Field(description="The other app's catalog id.")
-    optional: bool = Field(default=False, description="`true` only mentions it.")
+    optional: Flag = Field(default=False, description="`true` only mentions it.")
 
 
 class RunAs(Model):
     """The user and group of an importer's source. Not supported yet: write `user` on the service."""
 
-    uid: int = Field(ge=0, description="User id.")
-    gid: int = Field(ge=0, description="Group id.")
+    uid: Integer = Field(ge=0, description="User id.")
+    gid: Integer = Field(ge=0, description="Group id.")
 
 
 # --- inputs ------------------------------------------------------------------------------------------
@@ -130,14 +138,14 @@ class Generate(Model):
         description="`password` (letters and digits), `hex`, `base64`, `uuid` or `username`; "
         "`jwt`, `vapid` and `seed` are not supported yet.",
     )
-    length: int = Field(32, ge=8, le=1024, description="Characters (`password`, `username`) or bytes (`hex`, `base64`).")
+    length: Integer = Field(32, ge=8, le=1024, description="Characters, or bytes for `hex` and `base64`.")
 
 
 class Validate(Model):
     """What values an input takes."""
 
-    min: float | None = Field(None, description="Least number, or least length of a text.")
-    max: float | None = Field(None, description="Greatest number, or greatest length of a text.")
+    min: Number | None = Field(None, description="Least number, or least length of a text.")
+    max: Number | None = Field(None, description="Greatest number, or greatest length of a text.")
     pattern: Line | None = Field(None, description="Regular expression the whole value must match.")
     message: Line | None = Field(None, description="What to say when the value does not match `pattern`.")
 
@@ -159,13 +167,13 @@ class Input(Model):
     default: Annotated[Text, BeforeValidator(as_text)] | None = Field(
         None, description="The value when nobody sets one. Not allowed for `secret`."
     )
-    required: bool = Field(default=False, description="Whether a value must be set (or generated).")
+    required: Flag = Field(default=False, description="Whether a value must be set (or generated).")
     generate: Generate | None = Field(None, description="How a value is made when nobody sets one.")
     validate_: Validate | None = Field(None, alias="validate", description="What values are accepted.")
     options: tuple[Option, ...] = Field((), description="The choices of an `enum`.")
     placeholder: Line | None = Field(None, description="An example, shown to people.")
-    hidden: bool = Field(default=False, description="Shown nowhere; a fleet file may still set it.")
-    advanced: bool = Field(default=False, description="Shown after the others.")
+    hidden: Flag = Field(default=False, description="Shown nowhere; a fleet file may still set it.")
+    advanced: Flag = Field(default=False, description="Shown after the others.")
 
     @property
     def secret(self) -> bool:
@@ -175,7 +183,9 @@ class Input(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.secret and self.default is not None:
-            raise mistake(f"secret input `{self.name}` has a default", "write `generate: {kind: password}` instead")
+            raise mistake(
+                f"secret input `{self.name}` has a default", "write `generate: {kind: password}` instead"
+            )
         if self.generate is not None and self.default is not None:
             raise mistake(f"input `{self.name}` has both `default` and `generate`", "keep one of them")
         if (self.type == "enum") != bool(self.options):
@@ -214,12 +224,17 @@ def _port_span(value: str) -> str:
     first, _, last = value.partition("-")
     numbers = [int(text) if text.isascii() and text.isdigit() else 0 for text in (first, last or first)]
     if not 0 < numbers[0] <= numbers[1] <= HIGHEST_PORT:
-        raise mistake(f"`{value[:40]}` is not a port", "a number from 1 to 65535, or a range such as `8000-8010`")
+        raise mistake(
+            f"`{value[:40]}` is not a port", "a number from 1 to 65535, or a range such as `8000-8010`"
+        )
     return value
 
 
 PortSpan = Annotated[
-    str, BeforeValidator(as_text), AfterValidator(_port_span), Field(json_schema_extra={"type": ["integer", "string"]})
+    str,
+    BeforeValidator(as_text),
+    AfterValidator(_port_span),
+    Field(json_schema_extra={"type": ["integer", "string"]}),
 ]
 """A port or a range `FIRST-LAST`; `span` reads it."""
 
@@ -235,7 +250,9 @@ class Port(Model):
 
     name: Name = Field(description="How a fleet file names it.")
     container: PortSpan = Field(description="The port inside the container; a range such as `8000-8010` too.")
-    host: PortSpan | None = Field(None, description="The port on the server; the same number where it is left out.")
+    host: PortSpan | None = Field(
+        None, description="The port on the server; the same number where it is left out."
+    )
     protocol: Literal["tcp", "udp", "sctp"] = Field("tcp", description="The protocol.")
     expose: Expose = Field(
         "local", description="How far it reaches: `none`, `local` (the server itself), `lan`, `public`."
@@ -254,7 +271,9 @@ class Port(Model):
     @model_validator(mode="after")
     def _same_length(self) -> Self:
         if len(span(self.host_ports)) != len(span(self.container)):
-            raise mistake(f"port `{self.name}`: the ranges differ in length", "give both the same number of ports")
+            raise mistake(
+                f"port `{self.name}`: the ranges differ in length", "give both the same number of ports"
+            )
         return self
 
 
@@ -263,12 +282,13 @@ class Mount(Model):
 
     name: Name | None = Field(None, description="How a fleet file names it, to put it elsewhere.")
     kind: Literal["volume", "bind", "tmpfs", "file"] | None = Field(
-        None, description="Follows from `volume` or `host`; `file` for a single file of the server, `tmpfs` for memory."
+        None,
+        description="Follows from `volume` or `host`; `file` for one file of the server, `tmpfs` for memory.",
     )
     volume: Name | None = Field(None, description="A name of `volumes`.")
     host: Value | None = Field(None, description="A path on the server, or `{input: NAME}`.")
     path: AbsolutePath = Field(description="The path inside the container.")
-    read_only: bool = Field(default=False, description="Whether the container may only read it.")
+    read_only: Flag = Field(default=False, description="Whether the container may only read it.")
     size: Size | None = Field(None, description="Most memory a `tmpfs` takes.")
     mode: Annotated[str, Field(pattern="^[01]?[0-7]{3}$"), BeforeValidator(as_text)] | None = Field(
         None, description="Permission bits of a `tmpfs`, octal, in quotes."
@@ -291,7 +311,9 @@ class Mount(Model):
                 "write `volume: NAME`, `host: /PATH` or `kind: tmpfs`",
             )
         if kind != "tmpfs" and (self.size or self.mode):
-            raise mistake(f"`size` and `mode` of the mount at `{self.path}` belong to `kind: tmpfs`", "remove them")
+            raise mistake(
+                f"`size` and `mode` of the mount at `{self.path}` belong to `kind: tmpfs`", "remove them"
+            )
         return self
 
 
@@ -299,9 +321,13 @@ class Device(Model):
     """A device of the server inside the container."""
 
     path: AbsolutePath = Field(description="The device on the server.")
-    container_path: AbsolutePath | None = Field(None, description="Its path in the container; the same by default.")
-    permissions: Annotated[str, Field(pattern="^[rwm]{1,3}$")] = Field("rwm", description="Read, write, mknod.")
-    optional: bool = Field(default=False, description="Not supported yet: use `when`.")
+    container_path: AbsolutePath | None = Field(
+        None, description="Its path in the container; the same by default."
+    )
+    permissions: Annotated[str, Field(pattern="^[rwm]{1,3}$")] = Field(
+        "rwm", description="Read, write, mknod."
+    )
+    optional: Flag = Field(default=False, description="Not supported yet: use `when`.")
     when: When | None = Field(None, description="Leaves the device out unless an input has a value.")
 
 
@@ -309,7 +335,7 @@ class HttpCheck(Model):
     """A health check that asks for a page from inside the container."""
 
     path: Annotated[Word, Field(pattern="^/")] = Field("/", description="The path to ask for.")
-    port: int = Field(ge=1, le=HIGHEST_PORT, description="The port inside the container.")
+    port: Integer = Field(ge=1, le=HIGHEST_PORT, description="The port inside the container.")
     tool: Literal["wget", "curl"] = Field(description="The program to ask with; the image must have it.")
 
     def command(self) -> tuple[str, ...]:
@@ -324,12 +350,13 @@ class Healthcheck(Model):
     """How Docker finds out whether the service works."""
 
     test: tuple[Template, ...] = Field(
-        (), description="`[CMD, PROGRAM, ARGUMENT…]`, `[CMD-SHELL, TEXT]`, or `[NONE]` to switch the image's own off."
+        (),
+        description="`[CMD, PROGRAM, ARGUMENT…]`, `[CMD-SHELL, TEXT]`, or `[NONE]` to switch the image's own off.",
     )
     http: HttpCheck | None = Field(None, description="Short for a test that asks for a page.")
     interval: Duration = Field("30s", description="Time between checks.")
     timeout: Duration = Field("10s", description="Time one check may take.")
-    retries: int = Field(3, ge=1, description="Failures in a row that make it unhealthy.")
+    retries: Integer = Field(3, ge=1, description="Failures in a row that make it unhealthy.")
     start: Duration = Field("0s", description="Time at the start in which failures do not count.")
 
     def tests(self) -> tuple[str, ...]:
@@ -339,16 +366,22 @@ class Healthcheck(Model):
     @model_validator(mode="after")
     def _one_test(self) -> Self:
         if bool(self.test) == (self.http is not None):
-            raise mistake("a health check needs `test` or `http`, not both", "such as `test: [CMD, redis-cli, ping]`")
+            raise mistake(
+                "a health check needs `test` or `http`, not both", "such as `test: [CMD, redis-cli, ping]`"
+            )
         if self.test and self.test[0] not in ("CMD", "CMD-SHELL", "NONE"):
-            raise mistake(f"`test` starts with `{self.test[0][:40]}`", "start it with `CMD`, `CMD-SHELL` or `NONE`")
+            raise mistake(
+                f"`test` starts with `{self.test[0][:40]}`", "start it with `CMD`, `CMD-SHELL` or `NONE`"
+            )
         return self
 
 
 class Stop(Model):
     """How the service is asked to end."""
 
-    grace: Duration | None = Field(None, description="Time it gets before it is killed; Docker's 10s by default.")
+    grace: Duration | None = Field(
+        None, description="Time it gets before it is killed; Docker's 10s by default."
+    )
     signal: Annotated[str, Field(pattern="^SIG[A-Z0-9+]+$")] | None = Field(
         None, description="The signal, such as `SIGINT`; the image's own by default."
     )
@@ -364,9 +397,11 @@ class Resources(Model):
     """The most a service may use."""
 
     memory: Size | None = Field(None, description="Most memory, such as `512M`.")
-    cpus: float | None = Field(None, gt=0, description="Most CPUs, such as `1.5`.")
-    cpu_shares: int | None = Field(None, ge=2, description="Weight when CPUs get scarce; Docker's is 1024.")
-    pids: int | None = Field(None, ge=1, description="Most processes. Not supported yet.")
+    cpus: Number | None = Field(None, gt=0, description="Most CPUs, such as `1.5`.")
+    cpu_shares: Integer | None = Field(
+        None, ge=2, description="Weight when CPUs get scarce; Docker's is 1024."
+    )
+    pids: Integer | None = Field(None, ge=1, description="Most processes. Not supported yet.")
     shm: Size | None = Field(None, description="Size of `/dev/shm`; Docker's is 64M.")
     reserve: Reserve | None = Field(None, description="What is kept for it.")
 
@@ -374,21 +409,29 @@ class Resources(Model):
 class Security(Model):
     """Rights beyond, or below, an ordinary container's; those beyond need a grant."""
 
-    privileged: bool = Field(default=False, description="All rights on the server. Needs the grant `privileged`.")
-    cap_add: tuple[Word, ...] = Field((), description="Capabilities to add, such as `NET_ADMIN`. Each needs a grant.")
+    privileged: Flag = Field(
+        default=False, description="All rights on the server. Needs the grant `privileged`."
+    )
+    cap_add: tuple[Word, ...] = Field(
+        (), description="Capabilities to add, such as `NET_ADMIN`. Each needs a grant."
+    )
     cap_drop: tuple[Word, ...] = Field((), description="Capabilities to drop.")
-    read_only: bool = Field(default=False, description="Whether the image's files are read-only.")
+    read_only: Flag = Field(default=False, description="Whether the image's files are read-only.")
     opts: tuple[Word, ...] = Field((), description="Security options such as `no-new-privileges:true`.")
-    pid: Literal["host"] | None = Field(None, description="`host` shows the server's processes. Needs a grant.")
+    pid: Literal["host"] | None = Field(
+        None, description="`host` shows the server's processes. Needs a grant."
+    )
     ipc: Literal["host", "private", "shareable"] | None = Field(None, description="`host` needs a grant.")
-    device_cgroup_rules: tuple[Line, ...] = Field((), description="Rules such as `c 188:* rwm`. Each needs a grant.")
+    device_cgroup_rules: tuple[Line, ...] = Field(
+        (), description="Rules such as `c 188:* rwm`. Each needs a grant."
+    )
 
 
 class Ulimit(Model):
     """A limit of the kernel for the service's processes."""
 
-    soft: int = Field(description="The limit processes start with.")
-    hard: int = Field(description="The limit they may raise it to.")
+    soft: Integer = Field(description="The limit processes start with.")
+    hard: Integer = Field(description="The limit they may raise it to.")
 
 
 def _ulimit(value: object) -> object:
@@ -409,14 +452,20 @@ class Service(Model):
 
     image: Word = Field(description="Image with a full version tag; a digest is better still.")
     images: dict[Architecture, Word] = Field({}, description="Images by architecture. Not supported yet.")
-    overrides: dict[Architecture, dict[str, Any]] = Field({}, description="Fields by architecture. Not supported yet.")
+    overrides: dict[Architecture, dict[str, Any]] = Field(
+        {}, description="Fields by architecture. Not supported yet."
+    )
     pull: Literal["missing", "always", "never"] = Field(
         "missing", description="When the image is pulled; `always` and `never` are not supported yet."
     )
     platform: Word | None = Field(None, description="Platform of the image, such as `linux/amd64`.")
     command: tuple[Template, ...] | None = Field(None, description="Replaces the image's command; a list.")
-    entrypoint: tuple[Template, ...] | None = Field(None, description="Replaces the image's entry point; a list.")
-    env: dict[EnvName, Value] = Field({}, description="Environment variables: text, `{input: NAME}`, `{secret: NAME}`.")
+    entrypoint: tuple[Template, ...] | None = Field(
+        None, description="Replaces the image's entry point; a list."
+    )
+    env: dict[EnvName, Value] = Field(
+        {}, description="Environment variables: text, `{input: NAME}`, `{secret: NAME}`."
+    )
     env_files: tuple[Line, ...] = Field((), description="Files of variables. Not supported yet.")
     secrets: tuple[SecretFile, ...] = Field((), description="Secrets as files.")
     ports: tuple[Port, ...] = Field((), description="Ports people or other machines reach.")
@@ -441,7 +490,7 @@ class Service(Model):
     user: Line | None = Field(None, description="User, or `USER:GROUP`, in quotes.")
     group_add: tuple[Line, ...] = Field((), description="Further groups, by name or number in quotes.")
     resources: Resources | None = Field(None, description="The most it may use.")
-    replicas: int = Field(1, ge=1, description="Containers of it; more than 1 is not supported yet.")
+    replicas: Integer = Field(1, ge=1, description="Containers of it; more than 1 is not supported yet.")
     security: Security = Field(Security(), description="Rights beyond, or below, an ordinary container's.")
     labels: dict[Line, Template] = Field({}, description="Container labels.")
     hostname: Word | None = Field(None, description="The host name it sees.")
@@ -449,13 +498,13 @@ class Service(Model):
     dns: tuple[Word, ...] = Field((), description="DNS servers it asks.")
     ulimits: dict[Word, Annotated[Ulimit, BeforeValidator(_ulimit)]] = Field({}, description="Kernel limits.")
     sysctls: dict[Word, Word] = Field({}, description="Kernel settings of its namespaces.")
-    init: bool = Field(default=False, description="Whether Docker puts a small init before its process.")
-    tty: bool = Field(default=False, description="Whether it gets a terminal.")
-    stdin_open: bool = Field(default=False, description="Whether its standard input stays open.")
+    init: Flag = Field(default=False, description="Whether Docker puts a small init before its process.")
+    tty: Flag = Field(default=False, description="Whether it gets a terminal.")
+    stdin_open: Flag = Field(default=False, description="Whether its standard input stays open.")
     working_dir: AbsolutePath | None = Field(None, description="The folder its process starts in.")
     logging: Logging | None = Field(None, description="Where its output goes.")
     runtime: Word | None = Field(None, description="Docker runtime, such as `nvidia`.")
-    oneshot: bool = Field(default=False, description="It ends by itself and is left out of the app's health.")
+    oneshot: Flag = Field(default=False, description="It ends by itself and is left out of the app's health.")
     when: When | None = Field(None, description="Leaves the service out unless an input has a value.")
 
     @model_validator(mode="after")
@@ -474,7 +523,7 @@ class Service(Model):
 class Volume(Model):
     """Data that outlives the app's containers."""
 
-    backup: bool = Field(default=True, description="Whether a backup should hold it; `false` for caches.")
+    backup: Flag = Field(default=True, description="Whether a backup should hold it; `false` for caches.")
     exclude: tuple[Line, ...] = Field((), description="Patterns a backup leaves out.")
     description: LocalText | None = Field(None, description="What it holds.")
 
@@ -482,7 +531,7 @@ class Volume(Model):
 class Network(Model):
     """A network of the app's own services."""
 
-    internal: bool = Field(default=False, description="Whether it has no way out.")
+    internal: Flag = Field(default=False, description="Whether it has no way out.")
 
 
 class File(Model):
@@ -500,7 +549,7 @@ class Web(Model):
     """The page people open."""
 
     service: Name = Field(description="The service that serves it.")
-    port: int = Field(ge=1, le=HIGHEST_PORT, description="The port inside the container.")
+    port: Integer = Field(ge=1, le=HIGHEST_PORT, description="The port inside the container.")
     path: Annotated[Word, Field(pattern="^/")] = Field("/", description="The path to open.")
     scheme: Literal["http", "https"] = Field("http", description="The scheme of the address.")
     host: Word | None = Field(None, description="A host name that people must use. Not supported yet.")
@@ -509,7 +558,7 @@ class Web(Model):
 class ProxyAuth(Model):
     """A login in front of the app. Not supported yet."""
 
-    add: bool = Field(default=True, description="Whether one is put there.")
+    add: Flag = Field(default=True, description="Whether one is put there.")
     allow: tuple[Line, ...] = Field((), description="Paths that need none.")
     deny: tuple[Line, ...] = Field((), description="Paths that nobody reaches.")
 
@@ -517,8 +566,10 @@ class ProxyAuth(Model):
 class Exposure(Model):
     """Whether the app may be reached from everywhere."""
 
-    allowed: bool = Field(default=True, description="`false` refuses `exposure: public` in a fleet.")
-    required: bool = Field(default=False, description="The app makes no sense unless it can be reached. Shown to people.")
+    allowed: Flag = Field(default=True, description="`false` refuses `exposure: public` in a fleet.")
+    required: Flag = Field(
+        default=False, description="The app is of no use unless it can be reached. Shown to people."
+    )
     proxy_auth: ProxyAuth | None = Field(None, description="Not supported yet.")
 
 
@@ -533,7 +584,7 @@ class Login(Model):
 class Backup(Model):
     """What a backup must do around the copy. Not supported yet, except for the volumes' own flags."""
 
-    stop: bool = Field(default=False, description="Whether the app stops meanwhile.")
+    stop: Flag = Field(default=False, description="Whether the app stops meanwhile.")
     pre: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in a service before.")
     post: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in a service afterwards.")
     exclude: tuple[Line, ...] = Field((), description="Patterns left out.")
@@ -549,7 +600,7 @@ class Upgrade(Model):
     from_: Annotated[tuple[Line, ...], BeforeValidator(_versions)] = Field(
         (), alias="from", description="Versions an upgrade may start at; empty for any."
     )
-    breaking: bool = Field(default=False, description="Whether a person must do something.")
+    breaking: Flag = Field(default=False, description="Whether a person must do something.")
     notes: Markdown = Field("", description="What changes.")
     data_migration: Literal["none", "automatic", "manual"] = Field(
         "none", description="Whether the new version changes the data so that the old one no longer reads it."
@@ -559,8 +610,10 @@ class Upgrade(Model):
 class HttpTest(Model):
     """A page that must answer."""
 
-    path: Annotated[Word, Field(pattern="^/")] = Field("/", description="The path to ask for at the web port.")
-    status: int = Field(200, ge=100, le=599, description="The status code expected.")
+    path: Annotated[Word, Field(pattern="^/")] = Field(
+        "/", description="The path to ask for at the web port."
+    )
+    status: Integer = Field(200, ge=100, le=599, description="The status code expected.")
 
 
 class AppTest(Model):
@@ -608,7 +661,9 @@ class AppDefinition(Model):
     status: Literal["stable", "beta", "deprecated", "disabled"] = Field(
         "stable", description="`disabled` can't be put on a server; `beta` and `deprecated` are shown."
     )
-    architectures: tuple[Architecture, ...] = Field((), description="What its images run on; empty for not known.")
+    architectures: tuple[Architecture, ...] = Field(
+        (), description="What its images run on; empty for not known."
+    )
     requirements: Requirements = Field(Requirements(), description="The least a server must have.")
     dependencies: tuple[Dependency, ...] = Field((), description="Other apps it needs on the same server.")
     implements: tuple[Line, ...] = Field((), description="Services it offers to others. Shown to people.")
@@ -624,9 +679,12 @@ class AppDefinition(Model):
     backup: Backup | None = Field(None, description="Not supported yet.")
     upgrade: Upgrade = Field(Upgrade(), description="What to know about moving to this version.")
     grants: tuple[Line, ...] = Field(
-        (), description="What a person must approve, such as `host_network`; computed from the services and compared."
+        (),
+        description="What a person must approve, such as `host_network`; computed from the services and compared.",
     )
-    risk: Literal["low", "medium", "high"] = Field("low", description="Computed from the grants and compared.")
+    risk: Literal["low", "medium", "high"] = Field(
+        "low", description="Computed from the grants and compared."
+    )
     tests: tuple[AppTest, ...] = Field((), description="Checks of the catalog's own tests.")
     provenance: Provenance = Field(Provenance(), description="Where the entry comes from.")
 
@@ -647,7 +705,8 @@ class AppDefinition(Model):
 
     def web_port(self) -> Port | None:
         """The published port of the `web` block."""
-        if self.web is None:
+        web = self.web
+        if web is None or web.service not in self.services:
             return None
-        ports = self.services[self.web.service].ports
-        return next((port for port in ports if self.web.port in span(port.container)), None)
+        ports = self.services[web.service].ports
+        return next((port for port in ports if web.port in span(port.container)), None)

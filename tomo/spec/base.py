@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    Strict,
     Tag,
 )
 from pydantic_core import PydanticCustomError
@@ -84,7 +85,9 @@ def _prose(text: str) -> str:
 
 def _line(text: str) -> str:
     if _CONTROL.search(text) or "\n" in text or "\t" in text:
-        raise mistake(f"`{shown(text)}` holds control characters or line breaks", "write one line of plain text")
+        raise mistake(
+            f"`{shown(text)}` holds control characters or line breaks", "write one line of plain text"
+        )
     return text
 
 
@@ -108,7 +111,9 @@ def _name(text: str) -> str:
 
 def _secret_name(text: str) -> str:
     if not re.fullmatch(SECRET_NAME, text):
-        raise mistake(f"`{shown(text)}` is not a secret's name", "letters, digits, `_`, `.` and `-`, a letter first")
+        raise mistake(
+            f"`{shown(text)}` is not a secret's name", "letters, digits, `_`, `.` and `-`, a letter first"
+        )
     return text
 
 
@@ -201,6 +206,12 @@ def _inner_type(encoded: str) -> bytes:
     return blob[4 : 4 + length] if len(blob) > 4 + length else b""
 
 
+Flag = Annotated[bool, Strict()]
+"""`true` or `false`; not `yes`, not 1."""
+Integer = Annotated[int, Strict()]
+"""A whole number; not a text, not `true`."""
+Number = Annotated[float, Strict()]
+"""A number; not a text."""
 Text = Annotated[str, BeforeValidator(as_text), AfterValidator(_no_nul)]
 """Any text, numbers as written; line breaks allowed."""
 Prose = Annotated[str, BeforeValidator(as_text), AfterValidator(_prose)]
@@ -209,9 +220,13 @@ Line = Annotated[str, BeforeValidator(as_text), AfterValidator(_line)]
 """One line of text."""
 Word = Annotated[str, BeforeValidator(as_text), AfterValidator(_word)]
 """One line without spaces: a host, a user, an image."""
-Name = Annotated[str, BeforeValidator(as_text), AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
+Name = Annotated[
+    str, BeforeValidator(as_text), AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})
+]
 """A name of a fleet, server, app, service, volume or network."""
-SecretName = Annotated[str, AfterValidator(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})]
+SecretName = Annotated[
+    str, AfterValidator(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})
+]
 """A name under which `tomo secret set` keeps a value."""
 EnvName = Annotated[str, BeforeValidator(as_text), AfterValidator(_env_name)]
 """The name of an environment variable."""
@@ -268,3 +283,11 @@ SetValue = Annotated[
 def listed(value: object) -> object:
     """One text as a list of one, so that a person may write either."""
     return [value] if isinstance(value, str) else value
+
+
+def _or_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+MayBeEmpty = BeforeValidator(_or_empty)
+"""For mappings whose entries may all be commented out."""

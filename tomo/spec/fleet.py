@@ -10,8 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
 from tomo.spec.base import (
     EnvName,
+    Flag,
     HostKey,
+    Integer,
     Line,
+    MayBeEmpty,
     Model,
     Name,
     SecretRef,
@@ -41,11 +44,16 @@ class DockerOptions(Model):
         "distro", description="`distro`: the distribution's package; `docker`: Docker's own repository."
     )
     version: Annotated[Word, BeforeValidator(str)] | None = Field(
-        None, description="The version to install, as the package manager names it; the newest where it is left out."
+        None,
+        description="The version to install, as the package manager names it; the newest by default.",
     )
     daemon: dict[Line, Any] = Field({}, description="Settings merged into `/etc/docker/daemon.json`.")
-    registry_mirrors: tuple[Word, ...] = Field((), description="Mirrors of Docker Hub, such as `https://mirror.lan`.")
-    insecure_registries: tuple[Word, ...] = Field((), description="Registries without TLS, such as `registry.lan:5000`.")
+    registry_mirrors: tuple[Word, ...] = Field(
+        (), description="Mirrors of Docker Hub, such as `https://mirror.lan`."
+    )
+    insecure_registries: tuple[Word, ...] = Field(
+        (), description="Registries without TLS, such as `registry.lan:5000`."
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -57,7 +65,11 @@ class DockerOptions(Model):
 
 def _host(text: str) -> str:
     if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}"):
-        hint = "write the address only; the user goes under `user`" if "@" in text else "a host name or an IP address"
+        hint = (
+            "write the address only; the user goes under `user`"
+            if "@" in text
+            else "a host name or an IP address"
+        )
         raise mistake(f"`{shown(text)}` is not a host", hint)
     return text
 
@@ -78,17 +90,22 @@ def _user(text: str) -> str:
 class ServerDefaults(Model):
     """What every server has unless it says otherwise."""
 
-    port: int | None = Field(None, ge=1, le=65535, description="SSH port; `~/.ssh/config` or 22 where it is left out.")
+    port: Integer | None = Field(
+        None, ge=1, le=65535, description="SSH port; `~/.ssh/config` or 22 where it is left out."
+    )
     user: Annotated[Word, AfterValidator(_user)] | None = Field(
         None, description="Login; `~/.ssh/config` or your own user name where it is left out."
     )
     identity: Line | None = Field(None, description="Path of the private key file on this machine.")
-    identity_password: SecretRef | None = Field(None, description="The key file's passphrase, `{secret: NAME}`.")
+    identity_password: SecretRef | None = Field(
+        None, description="The key file's passphrase, `{secret: NAME}`."
+    )
     password: SecretRef | None = Field(None, description="The login's password, `{secret: NAME}`.")
     become: Literal["sudo", False] = Field(default=False, description="`sudo` where the login is not root.")
     proxy_jump: Line | None = Field(None, description="`[USER@]HOST[:PORT]` to go through.")
-    docker: bool | DockerOptions = Field(
-        default=True, description="`true` installs Docker, `false` leaves the server alone, or how to install it."
+    docker: Flag | DockerOptions = Field(
+        default=True,
+        description="`true` installs Docker, `false` leaves the server alone, or how to install it.",
     )
     timezone: Word = Field("Etc/UTC", description="What `${host.timezone}` says in apps.")
 
@@ -105,7 +122,8 @@ class Server(ServerDefaults):
         json_schema_extra={"type": ["string", "array"]},
     )
     lan: Annotated[Word, AfterValidator(_address)] | None = Field(
-        None, description="The address `expose: lan` binds to; `host` itself where that is a private IP address."
+        None,
+        description="The address `expose: lan` binds to; `host` itself where that is a private IP address.",
     )
     labels: dict[Line, Text] = Field({}, description="Labels that apps select servers by.")
 
@@ -157,7 +175,9 @@ class Server(ServerDefaults):
     def _local_needs_no_login(self) -> Self:
         for field in _CONNECTION_FIELDS if self.is_local else ():
             if field in self.model_fields_set:
-                raise mistake(f"`host: local` has no use for `{field}`", "remove it, or write the server's address")
+                raise mistake(
+                    f"`host: local` has no use for `{field}`", "remove it, or write the server's address"
+                )
         return self
 
 
@@ -180,10 +200,14 @@ def _port_setting(value: object) -> object:
 class ServiceSettings(Model):
     """Changes to one of the app's services."""
 
-    image: Word | None = Field(None, description="Another image; the app's own version is then yours to know.")
+    image: Word | None = Field(
+        None, description="Another image; the app's own version is then yours to know."
+    )
     env: dict[EnvName, Value] = Field({}, description="Variables added or replaced.")
     secrets: tuple[SecretFile, ...] = Field((), description="Further secrets as files.")
-    mounts: tuple[Mount, ...] = Field((), description="Further mounts; one at the same path replaces the app's.")
+    mounts: tuple[Mount, ...] = Field(
+        (), description="Further mounts; one at the same path replaces the app's."
+    )
     resources: Resources | None = Field(None, description="The most it may use, in place of the app's own.")
     labels: dict[Line, Text] = Field({}, description="Further container labels.")
 
@@ -191,15 +215,20 @@ class ServiceSettings(Model):
 class App(Model):
     """An app of the catalog, or one defined here, on one or more servers."""
 
-    app: Name | None = Field(None, description="The catalog id, such as `jellyfin`; `tomo catalog list` shows all.")
+    app: Name | None = Field(
+        None, description="The catalog id, such as `jellyfin`; `tomo catalog list` shows all."
+    )
     definition: AppDefinition | None = Field(None, description="Or the app itself, in the catalog's format.")
     server: Name | None = Field(None, description="The server it runs on.")
     servers: tuple[Name, ...] = Field((), description="Or several servers, each with an instance of its own.")
     labels: dict[Line, Text] = Field({}, description="Or every server that has these labels.")
     version: Line | None = Field(
-        None, description="The app's version this file was written for, in quotes; another in the catalog is a mistake."
+        None,
+        description="The app's version you expect, in quotes; another one in the catalog is a mistake.",
     )
-    inputs: dict[EnvName, SetValue] = Field({}, description="Values of the app's inputs: a value or `{secret: NAME}`.")
+    inputs: Annotated[dict[EnvName, SetValue], MayBeEmpty] = Field(
+        {}, description="Values of the app's inputs: a value or `{secret: NAME}`."
+    )
     env: dict[EnvName, Value] = Field(
         {}, description="Further variables of the main service: text, `{secret: NAME}` or `{input: NAME}`."
     )
@@ -209,18 +238,21 @@ class App(Model):
     )
     resources: Resources | None = Field(None, description="The most the main service may use.")
     ports: dict[Name, Annotated[PortSetting, BeforeValidator(_port_setting)]] = Field(
-        {}, description="By the port's name: the port on the server, or `{host: PORT, expose: REACH}`."
+        {}, description="By the port's name: the server's port, or `{host: PORT, expose: REACH}`."
     )
     exposure: Expose | None = Field(
-        None, description="How far its ports reach: `none`, `local`, `lan` or `public`; as the app says by default."
+        None,
+        description="How far its ports reach: `none`, `local`, `lan` or `public`; as the app says by default.",
     )
     networks: tuple[Name, ...] = Field(
         (), description="Networks of the server shared with other apps, where it is known by its name here."
     )
     services: dict[Name, ServiceSettings] = Field({}, description="Changes to single services.")
     url: Word | None = Field(None, description="The address people open, where a proxy of yours serves it.")
-    state: Literal["present", "absent"] = Field("present", description="`absent` removes it and keeps its data.")
-    remove_data: bool = Field(default=False, description="With `state: absent`: its data goes too, for good.")
+    state: Literal["present", "absent"] = Field(
+        "present", description="`absent` removes it and keeps its data."
+    )
+    remove_data: Flag = Field(default=False, description="With `state: absent`: its data goes too, for good.")
 
     @property
     def present(self) -> bool:
@@ -235,20 +267,26 @@ class App(Model):
     @model_validator(mode="after")
     def _one_definition(self) -> Self:
         if (self.app is None) == (self.definition is None):
-            raise mistake("an app is one of the catalog or defined here", "write either `app: ID` or `definition:`")
+            raise mistake(
+                "an app is one of the catalog or defined here", "write either `app: ID` or `definition:`"
+            )
         return self
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         given = [bool(self.server), bool(self.servers), bool(self.labels)]
         if given.count(True) != 1:
-            raise mistake("it must be clear which servers it runs on", "write one of `server`, `servers` or `labels`")
+            raise mistake(
+                "it must be clear which servers it runs on", "write one of `server`, `servers` or `labels`"
+            )
         return self
 
     @model_validator(mode="after")
     def _tombstone(self) -> Self:
         if self.remove_data and self.present:
-            raise mistake("`remove_data: true` belongs to `state: absent`", "write `state: absent` too, or remove it")
+            raise mistake(
+                "`remove_data: true` belongs to `state: absent`", "write `state: absent` too, or remove it"
+            )
         return self
 
 
@@ -259,10 +297,14 @@ class Fleet(Model):
     """A whole fleet file."""
 
     fleet: Name = Field(description="The fleet's name, which is the stack's name too.")
-    defaults: ServerDefaults = Field(ServerDefaults(), description="What every server has unless it says otherwise.")
-    servers: dict[Name, Server] = Field({}, description="The servers, by name.")
-    apps: dict[Name, App] = Field({}, description="The apps, by name.")
-    catalogs: tuple[Line, ...] = Field((), description="Folders with app files of your own, relative to this file.")
+    defaults: ServerDefaults = Field(
+        ServerDefaults(), description="What every server has unless it says otherwise."
+    )
+    servers: Annotated[dict[Name, Server], MayBeEmpty] = Field({}, description="The servers, by name.")
+    apps: Annotated[dict[Name, App], MayBeEmpty] = Field({}, description="The apps, by name.")
+    catalogs: tuple[Line, ...] = Field(
+        (), description="Folders with app files of your own, relative to this file."
+    )
 
     @model_validator(mode="after")
     def _spread_defaults(self) -> Self:
