@@ -38,8 +38,11 @@ class Secret:
 
     def reveal(self) -> Value:
         """The plaintext value; raises SecretsError where it can't be decrypted."""
-        if self._open is not None and self.ciphertext is not None:
-            self._value, self._open = self._open(self.ciphertext), None
+        # Two threads may open it at once: both get the value, neither finds a half-opened secret.
+        open_ = self._open
+        if open_ is not None and self.ciphertext is not None:
+            self._value = open_(self.ciphertext)
+            self._open = None
         return self._value
 
     def __repr__(self) -> str:

@@ -1,1 +1,1 @@
-"""."""
+"""Hides and reveals: Pulumi's passphrase secrets, redaction, generated secrets."""

@@ -1,0 +1,462 @@
+"""Resources and snapshots as Pulumi's checkpoint writes them, and back (engine-spec 3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import orjson
+
+from tomo import __version__
+from tomo.errors import NotSupported, StateCorrupt, StateError, TomoError
+from tomo.model.goal import Timeouts
+from tomo.model.resource import ResourceState
+from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
+from tomo.model.urn import Urn
+from tomo.model.values import Properties, Value
+from tomo.state.properties import (
+    Json,
+    SealJson,
+    decode_object,
+    decode_value,
+    dump,
+    encode_object,
+    encode_value,
+    seal_with,
+)
+from tomo.state.seals import Seals, provider_state, salt_of
+
+ORGANIZATION: Final = "organization"
+WRITER: Final = f"tomo {__version__}"
+_OLDEST, _PLAIN, _WITH_FEATURES = 1, 3, 4
+
+_TIMEOUTS: Final = ("create", "update", "delete", "read")
+_CORRUPT_HINT: Final = "restore the stack from a backup: `tomo state import FILE`"
+
+# Attribute of ResourceState → key of the file, by the kind of the key's value.
+_FLAGS: Final = {
+    "delete": "delete",
+    "protect": "protect",
+    "taint": "taint",
+    "external": "external",
+    "pending_replacement": "pendingReplacement",
+    "retain_on_delete": "retainOnDelete",
+    "refresh_before_update": "refreshBeforeUpdate",
+}
+_TEXTS: Final = {
+    "id": "id",
+    "provider": "provider",
+    "import_id": "importID",
+    "created": "created",
+    "modified": "modified",
+    "source_position": "sourcePosition",
+}
+_TEXT_LISTS: Final = {
+    "init_errors": "initErrors",
+    "additional_secret_outputs": "additionalSecretOutputs",
+    "ignore_changes": "ignoreChanges",
+    "replace_on_changes": "replaceOnChanges",
+    "hide_diffs": "hideDiff",
+}
+_URN_LISTS: Final = {"dependencies": "dependencies", "aliases": "aliases", "replace_with": "replaceWith"}
+_URNS: Final = {"parent": "parent", "deleted_with": "deletedWith"}
+_OTHERS: Final = (
+    "urn",
+    "custom",
+    "type",
+    "inputs",
+    "outputs",
+    "propertyDependencies",
+    "customTimeouts",
+    "replacementTrigger",
+    "defaults",  # version 1 only; Pulumi drops it too
+)
+_KEYS: Final = frozenset(
+    [
+        *_FLAGS.values(),
+        *_TEXTS.values(),
+        *_TEXT_LISTS.values(),
+        *_URN_LISTS.values(),
+        *_URNS.values(),
+        *_OTHERS,
+    ]
+)
+# What is copied as it is, in the order in which Pulumi writes it.
+_PLAIN_ATTRIBUTES: Final = (
+    ("parent", "parent"),
+    ("protect", "protect"),
+    ("taint", "taint"),
+    ("external", "external"),
+    ("dependencies", "dependencies"),
+    ("init_errors", "initErrors"),
+    ("provider", "provider"),
+)
+_LATE_ATTRIBUTES: Final = (
+    ("pending_replacement", "pendingReplacement"),
+    ("additional_secret_outputs", "additionalSecretOutputs"),
+    ("aliases", "aliases"),
+)
+_LAST_ATTRIBUTES: Final = (
+    ("import_id", "importID"),
+    ("retain_on_delete", "retainOnDelete"),
+    ("deleted_with", "deletedWith"),
+    ("replace_with", "replaceWith"),
+    ("created", "created"),
+    ("modified", "modified"),
+    ("source_position", "sourcePosition"),
+    ("ignore_changes", "ignoreChanges"),
+    ("replace_on_changes", "replaceOnChanges"),
+    ("hide_diffs", "hideDiff"),
+    ("refresh_before_update", "refreshBeforeUpdate"),
+)
+
+_FEATURES: Final = {
+    "refreshBeforeUpdate": "refresh_before_update",
+    "taint": "taint",
+    "replaceWith": "replace_with",
+}
+"""Features of version 4 that Tomo knows → the attribute that needs them."""
+
+
+# --- resources --------------------------------------------------------------------------------------
+
+
+def encode_resource(resource: ResourceState, seal: SealJson) -> dict[str, Json]:
+    """One entry of the file; what is empty is left out."""
+    entry: dict[str, Json] = {"urn": resource.urn, "custom": resource.custom}
+    if resource.delete:
+        entry["delete"] = True
+    if resource.id:
+        entry["id"] = resource.id
+    entry["type"] = resource.type
+    if resource.inputs:
+        entry["inputs"] = encode_object(resource.inputs, seal)
+    if resource.outputs:
+        entry["outputs"] = encode_object(resource.outputs, seal)
+    _copy_set(entry, resource, _PLAIN_ATTRIBUTES)
+    if resource.property_dependencies:
+        entry["propertyDependencies"] = dict(resource.property_dependencies)
+    _copy_set(entry, resource, _LATE_ATTRIBUTES)
+    if timeouts := _encode_timeouts(resource.custom_timeouts):
+        entry["customTimeouts"] = timeouts
+    _copy_set(entry, resource, _LAST_ATTRIBUTES)
+    if resource.replacement_trigger is not None:
+        entry["replacementTrigger"] = encode_value(resource.replacement_trigger, seal)
+    entry.update(encode_object(resource.extra, seal))
+    return entry
+
+
+def _copy_set(entry: dict[str, Json], resource: ResourceState, keys: Iterable[tuple[str, str]]) -> None:
+    for attribute, key in keys:
+        value = getattr(resource, attribute)
+        if value:
+            entry[key] = value
+
+
+def _encode_timeouts(timeouts: Timeouts) -> dict[str, Json]:
+    given = {name: getattr(timeouts, name) for name in _TIMEOUTS}
+    return {
+        name: int(value) if float(value).is_integer() else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def decode_resource(entry: object, seals: Seals | None) -> ResourceState:
+    """The resource that an entry of the file describes."""
+    if not isinstance(entry, dict):
+        raise StateCorrupt("an entry of `resources` is not an object", hint=_CORRUPT_HINT)
+    where = str(entry.get("urn", "an entry without urn"))
+    try:
+        return _decode_entry(entry, seals)
+    except TomoError as error:
+        raise type(error)(error.message, hint=error.hint or _CORRUPT_HINT, where=where) from error
+
+
+def _decode_entry(entry: dict[str, Json], seals: Seals | None) -> ResourceState:
+    attributes: dict[str, object] = {}
+    for attribute, key in _FLAGS.items():
+        if key in entry:
+            attributes[attribute] = _expect(entry, key, bool)
+    for attribute, key in _TEXTS.items():
+        if key in entry:
+            attributes[attribute] = _expect(entry, key, str)
+    for attribute, key in _TEXT_LISTS.items():
+        if key in entry:
+            attributes[attribute] = _texts(entry[key], key)
+    for attribute, key in _URN_LISTS.items():
+        if key in entry:
+            attributes[attribute] = _urns(entry[key], key)
+    for attribute, key in _URNS.items():
+        if key in entry:
+            attributes[attribute] = Urn(_expect(entry, key, str)) or None
+    return ResourceState(
+        urn=Urn(_expect(entry, "urn", str)),
+        type=_expect(entry, "type", str),
+        custom=_expect(entry, "custom", bool) if "custom" in entry else False,
+        inputs=_properties(entry, "inputs", seals),
+        outputs=_properties(entry, "outputs", seals),
+        property_dependencies=_property_dependencies(entry),
+        custom_timeouts=_timeouts(entry),
+        replacement_trigger=decode_value(entry.get("replacementTrigger"), seals),
+        extra={key: decode_value(entry[key], seals) for key in entry if key not in _KEYS},
+        **attributes,  # type: ignore[arg-type]  # each was checked as it was read
+    )
+
+
+_T = TypeVar("_T")
+
+
+def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
+    value = entry.get(key)
+    if not isinstance(value, kind):
+        raise StateCorrupt(f"`{key}` must be of type {_KIND_NAMES[kind]}")
+    return value
+
+
+_KIND_NAMES: Final[Mapping[type, str]] = {bool: "true or false", str: "text", dict: "object", list: "list"}
+
+
+def _texts(value: Json, key: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise StateCorrupt(f"`{key}` must be a list of texts")
+    return tuple(value)
+
+
+def _urns(value: Json, key: str) -> tuple[Urn, ...]:
+    return tuple(map(Urn, _texts(value, key)))
+
+
+def _properties(entry: dict[str, Json], key: str, seals: Seals | None) -> Properties:
+    if entry.get(key) is None:
+        return {}
+    return decode_object(_expect(entry, key, dict), seals)
+
+
+def _property_dependencies(entry: dict[str, Json]) -> dict[str, tuple[Urn, ...]]:
+    if entry.get("propertyDependencies") is None:
+        return {}
+    found = _expect(entry, "propertyDependencies", dict)
+    return {name: _urns(urns, "propertyDependencies") if urns else () for name, urns in found.items()}
+
+
+def _timeouts(entry: dict[str, Json]) -> Timeouts:
+    if entry.get("customTimeouts") is None:
+        return Timeouts()
+    found = _expect(entry, "customTimeouts", dict)
+    for name, value in found.items():
+        if name not in _TIMEOUTS or isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise StateCorrupt(f"`customTimeouts.{name}` must be a number of seconds")
+    return Timeouts(**found)
+
+
+# --- snapshots --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint file as read: the snapshot, the salt its secrets are under, and who wrote it."""
+
+    snapshot: Snapshot
+    stack: str = ""
+    salt: str = ""
+    version: int = _PLAIN
+    writer: str = ""
+    time: str = ""
+    seals: Seals | None = field(default=None, repr=False)
+
+
+SealsForSalt = Callable[[str], Seals]
+"""Gives the seals of a salt found in a file; called only where there is one."""
+
+
+def decode_checkpoint(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
+    """The checkpoint in a file of any version that Pulumi has written since 1.0."""
+    document = _parse(raw)
+    version = _check_version(document)
+    checkpoint = _expect(document, "checkpoint", dict)
+    return _decode_latest(
+        checkpoint.get("latest"), version=version, stack=str(checkpoint.get("stack", "")), seals_for=seals_for
+    )
+
+
+def decode_deployment(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
+    """The deployment that `pulumi stack export` or `tomo state export` printed."""
+    document = _parse(raw)
+    if "checkpoint" in document and "deployment" not in document:
+        return decode_checkpoint(raw, seals_for)
+    version = _check_version(document)
+    deployment = _expect(document, "deployment", dict)
+    return _decode_latest(deployment, version=version, stack="", seals_for=seals_for)
+
+
+def _parse(raw: bytes) -> dict[str, Json]:
+    if not raw.strip(b"\0 \t\r\n"):
+        raise StateCorrupt("the file is empty", hint=_CORRUPT_HINT)
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        # The error quotes the whole document; only its place is passed on.
+        reason = f"not JSON: {error.msg.split(':')[0]} at line {error.lineno}, column {error.colno}"
+        raise StateCorrupt(reason, hint=_CORRUPT_HINT) from None
+    if not isinstance(document, dict):
+        raise StateCorrupt("not a JSON object", hint=_CORRUPT_HINT)
+    return document
+
+
+def _check_version(document: dict[str, Json]) -> int:
+    version = document.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < _OLDEST:
+        raise StateCorrupt(f"the file's version `{version}` is not a checkpoint version", hint=_CORRUPT_HINT)
+    if version > _WITH_FEATURES:
+        raise NotSupported(f"checkpoint version `{version}` is newer than this version of Tomo knows")
+    unknown = sorted(set(_texts(document.get("features"), "features")) - _FEATURES.keys())
+    if unknown:
+        raise NotSupported(
+            f"the state needs features that are not supported: {', '.join(f'`{name}`' for name in unknown)}",
+            hint="take the resources that use them out of the stack with `pulumi` first",
+        )
+    return version
+
+
+def _decode_latest(latest: Json, *, version: int, stack: str, seals_for: SealsForSalt) -> Checkpoint:
+    if latest is None:
+        return Checkpoint(Snapshot(), stack=stack, version=version)
+    if not isinstance(latest, dict):
+        raise StateCorrupt("`latest` must be of type object", hint=_CORRUPT_HINT)
+    writer, time = _decode_manifest(latest.get("manifest") or {})
+    salt = salt_of(latest.get("secrets_providers"))
+    seals = seals_for(salt) if salt else None
+    return Checkpoint(_decode_snapshot(latest, seals), stack, salt, version, writer, time, seals)
+
+
+_SNAPSHOT_KEYS: Final = {"manifest", "secrets_providers", "resources", "pending_operations"}
+
+
+def _decode_snapshot(latest: dict[str, Json], seals: Seals | None) -> Snapshot:
+    resources = tuple(decode_resource(entry, seals) for entry in _list(latest, "resources"))
+    pending = tuple(_decode_operation(entry, seals) for entry in _list(latest, "pending_operations"))
+    extra = {key: decode_value(latest[key], seals) for key in latest if key not in _SNAPSHOT_KEYS}
+    return Snapshot(resources, pending, extra)
+
+
+def _decode_manifest(manifest: Json) -> tuple[str, str]:
+    if not isinstance(manifest, dict):
+        raise StateCorrupt("`manifest` must be of type object", hint=_CORRUPT_HINT)
+    writer, magic = str(manifest.get("version") or ""), manifest.get("magic") or ""
+    if magic != _magic(writer):
+        raise StateCorrupt(
+            "`manifest.magic` does not fit `manifest.version`: the file was edited or damaged",
+            hint=_CORRUPT_HINT,
+        )
+    return writer, str(manifest.get("time") or "")
+
+
+def _magic(writer: str) -> str:
+    return hashlib.sha256(writer.encode()).hexdigest() if writer else ""
+
+
+def _decode_operation(entry: Json, seals: Seals | None) -> PendingOperation:
+    if not isinstance(entry, dict):
+        raise StateCorrupt("an entry of `pending_operations` is not an object", hint=_CORRUPT_HINT)
+    kind = entry.get("type")
+    if kind not in set(OperationType):
+        raise StateCorrupt(f"a pending operation has the unknown type `{kind}`", hint=_CORRUPT_HINT)
+    return PendingOperation(decode_resource(entry.get("resource"), seals), OperationType(str(kind)))
+
+
+def _list(latest: dict[str, Json], key: str) -> list[Json]:
+    value = latest.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise StateCorrupt(f"`{key}` must be a list", hint=_CORRUPT_HINT)
+    return value
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedResource:
+    """An entry's bytes, and the features a reader of them must know."""
+
+    json: bytes
+    features: frozenset[str]
+
+
+_NO_FEATURES: Final[frozenset[str]] = frozenset()
+
+
+class SnapshotEncoder:
+    """Writes snapshots under one salt; entries that were written before are not encoded again.
+
+    Entries are frozen, so one that is the same object has the same bytes. Not for several threads at once.
+    """
+
+    def __init__(self, seals: Seals | None, *, seal: SealJson | None = None) -> None:
+        self._seals = seals
+        self._seal = seal or seal_with(seals)
+        self._done: dict[int, tuple[ResourceState, EncodedResource]] = {}
+
+    def checkpoint(self, snapshot: Snapshot, *, stack: str, time: str) -> bytes:
+        """The checkpoint file of a stack: compact, on one line."""
+        latest, version = self._deployment(snapshot, time)
+        return b'{%s,"checkpoint":{"stack":%s,"latest":%s}}' % (version, dump(stack), latest)
+
+    def deployment(self, snapshot: Snapshot, *, time: str) -> bytes:
+        """The document that `pulumi stack export` prints, compact."""
+        latest, version = self._deployment(snapshot, time)
+        return b'{%s,"deployment":%s}' % (version, latest)
+
+    def _deployment(self, snapshot: Snapshot, time: str) -> tuple[bytes, bytes]:
+        resources = self._encode_all(snapshot)
+        operations = [
+            b'{"resource":%s,"type":%s}' % (self._encode(operation.resource).json, dump(operation.type))
+            for operation in snapshot.pending_operations
+        ]
+        features = frozenset[str]().union(*{encoded.features for encoded in resources})
+        members = [b'"manifest":' + dump({"time": time, "magic": _magic(WRITER), "version": WRITER})]
+        if provider := provider_state(self._seals):
+            members.append(b'"secrets_providers":' + dump(provider))
+        if resources:
+            members.append(b'"resources":[%s]' % b",".join(encoded.json for encoded in resources))
+        if operations:
+            members.append(b'"pending_operations":[%s]' % b",".join(operations))
+        members += self._extra_members(snapshot.extra)
+        return b"{%s}" % b",".join(members), _version_members(features)
+
+    def _extra_members(self, extra: Mapping[str, Value]) -> list[bytes]:
+        kept = {"metadata": {}, **encode_object(extra, self._seal)}
+        if isinstance(kept["metadata"], dict):
+            # It told of a snapshot that broke the rules; this one has been checked.
+            kept["metadata"].pop("integrity_error", None)
+        return [dump(key) + b":" + dump(value) for key, value in sorted(kept.items())]
+
+    def _encode_all(self, snapshot: Snapshot) -> list[EncodedResource]:
+        entries = [*snapshot.resources, *(operation.resource for operation in snapshot.pending_operations)]
+        encoded = [self._encode(resource) for resource in entries]
+        # Entries that left the snapshot are let go; the cache holds the others, so an id is never reused.
+        self._done = {id(entry): (entry, done) for entry, done in zip(entries, encoded, strict=True)}
+        return encoded[: len(snapshot.resources)]
+
+    def _encode(self, resource: ResourceState) -> EncodedResource:
+        done = self._done.get(id(resource))
+        if done is not None:
+            return done[1]
+        try:
+            json = dump(encode_resource(resource, self._seal))
+        except StateError as error:
+            raise StateError(error.message, hint=error.hint, where=resource.urn) from error
+        features = [name for name, attribute in _FEATURES.items() if getattr(resource, attribute)]
+        return EncodedResource(json, frozenset(features) if features else _NO_FEATURES)
+
+
+def _version_members(features: frozenset[str]) -> bytes:
+    if not features:
+        return b'"version":%d' % _PLAIN
+    return b'"version":%d,"features":%s' % (_WITH_FEATURES, dump(sorted(features)))
