@@ -109,9 +109,8 @@ class _Told:
             seen.append(current)
             own = [frame for frame in current.stack if self._is_own(frame.filename)]
             current.stack = traceback.StackSummary.from_list(own)
-            for linked in (current.__cause__, current.__context__):
-                if linked is not None and all(linked is not other for other in seen):
-                    queue.append(linked)
+            linked = [report for report in (current.__cause__, current.__context__) if report is not None]
+            queue += [report for report in linked if all(report is not other for other in seen)]
 
     def _is_own(self, filename: str) -> bool:
         if self._is_inside(filename):

@@ -37,7 +37,7 @@ class ProgramLoop(asyncio.SelectorEventLoop):
         self._thread = threading.get_ident()
         self._calling = False
 
-    def run_in_executor(  # type: ignore[override]  # the stub promises a Future of the call's own type
+    def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Args], Any], *args: *_Args
     ) -> asyncio.Future[Any]:
         """Runs a call of the SDK now, anything else in a thread."""

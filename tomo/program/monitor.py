@@ -243,8 +243,8 @@ def _waits_synchronously() -> bool:
     return False
 
 
-def _feature(name: str) -> int:
-    return int(getattr(resource_pb2, f"RESOURCE_MONITOR_FEATURE_{name}"))
+def _feature(name: str) -> Any:
+    return getattr(resource_pb2, f"RESOURCE_MONITOR_FEATURE_{name}")
 
 
 def _refusal(what: str) -> NotSupported:

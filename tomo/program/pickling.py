@@ -38,7 +38,7 @@ def bounded_provider_serializer() -> Iterator[None]:
 
 @contextmanager
 def _pickler_restored() -> Iterator[None]:
-    pickler: Any = pickle._Pickler  # type: ignore[attr-defined]  # noqa: SLF001  # the class that is patched
+    pickler: Any = pickle._Pickler  # noqa: SLF001  # the class that is patched
     before = {name: vars(pickler)[name] for name in _REPLACED}
     try:
         yield

@@ -46,11 +46,11 @@ def _all_hold(alternative: str, wanted: str, version: Version) -> bool:
         raise ProgramFailed(
             f"`{wanted}` is not a version range", hint="write it like >=3.100.0 or >=3.0.0 <4.0.0"
         )
-    return all(_holds(*term, version) for term in terms)
+    return all(_holds(compare, parts, version) for compare, *parts in terms)
 
 
-def _holds(compare: str, major: str, minor: str, patch: str, version: Version) -> bool:
-    given = [int(part) for part in (major, minor, patch) if part and part != "x"]
+def _holds(compare: str, parts: list[str], version: Version) -> bool:
+    given = [int(part) for part in parts if part and part != "x"]
     if len(given) < len(version) and compare in {"", "=", "==", "!", "!="}:
         inside = list(version[: len(given)]) == given
         return inside != compare.startswith("!")

@@ -85,13 +85,17 @@ def _asset(fields: Fields) -> Value:
 def _archive(fields: Fields) -> Value:
     if any(isinstance(item, Unknown) for item in fields.values()):
         return UNKNOWN
-    texts = {key: str(fields[key]) for key in ("path", "uri", "hash") if key in fields}
+    path, uri, hash_ = (fields.get(key) for key in ("path", "uri", "hash"))
     members = fields.get("assets")
-    if not isinstance(members, Mapping):
-        return Archive(**texts)
-    if any(isinstance(item, Unknown) for item in members.values()):
-        return UNKNOWN
-    return Archive(assets=dict(members), hash=texts.get("hash", ""))
+    if isinstance(members, Mapping):
+        if any(isinstance(item, Unknown) for item in members.values()):
+            return UNKNOWN
+        return Archive(assets=dict(members), hash=str(hash_ or ""))
+    return Archive(path=_text(path), uri=_text(uri), hash=str(hash_ or ""))
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)
 
 
 def _resource(fields: Fields) -> Value:
@@ -138,7 +142,7 @@ def _fill(target: struct_pb2.Value, value: Value) -> None:
     if isinstance(value, str):
         target.string_value = value
     elif value is None:
-        target.null_value = 0  # type: ignore[assignment]  # the enum's only member
+        target.null_value = 0  # the enum's only member
     elif isinstance(value, bool):
         target.bool_value = value
     elif isinstance(value, (int, float)):

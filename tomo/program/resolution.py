@@ -1,0 +1,87 @@
+"""What a declaration's references stand for once the resources they name are answered.
+
+The rules are the SDK's, so that a declared stack and a program that says the same yield the same goals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tomo.errors import ProgramFailed
+from tomo.model.declaration import Concat, OutputRef
+from tomo.model.source import Registered
+from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, reveal
+from tomo.program.wire import number
+
+Lookup = Callable[[OutputRef], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resource that was registered: the inputs it was given and what the engine said."""
+
+    inputs: Properties
+    registered: Registered
+
+    def output(self, name: str, *, dry_run: bool) -> Value:
+        """One output. Missing ones are unknown in a plan; in a real run the input stands in."""
+        if name == "urn":
+            return str(self.registered.urn)
+        unknown = Unknown(f"{self.registered.urn}.{name}")
+        if self.registered.failed or self.registered.skipped:
+            return unknown
+        if name == "id":
+            return self.registered.id or unknown
+        value = self.registered.outputs.get(name)
+        if value is None and dry_run:
+            return unknown
+        return lifted(self.inputs.get(name) if value is None else value, unknown)
+
+
+def lifted(value: Value, unknown: Unknown) -> Value:
+    """An output is secret, or unknown, as a whole where a part of it is."""
+    if isinstance(value, Unknown):
+        return value if value.source else unknown
+    if isinstance(value, Secret) and value.ciphertext is not None:
+        return value
+    plain = unknown if has_unknown(value) else value
+    return Secret(reveal(plain)) if has_secret(value) else plain
+
+
+def resolved(value: Value, lookup: Lookup) -> Value:
+    """The value with every reference replaced by what `lookup` gives for it."""
+    if isinstance(value, OutputRef):
+        return lookup(value)
+    if isinstance(value, Concat):
+        return _joined(value, lookup)
+    if isinstance(value, Mapping):
+        return {str(key): resolved(item, lookup) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [resolved(item, lookup) for item in value]
+    return number(value) if isinstance(value, float) else value
+
+
+def resolved_properties(properties: Properties, lookup: Lookup) -> dict[str, Value]:
+    """The properties with references replaced; those that are null are not sent at all."""
+    items = ((key, resolved(item, lookup)) for key, item in properties.items())
+    return {key: item for key, item in items if item is not None}
+
+
+def _joined(concat: Concat, lookup: Lookup) -> Value:
+    parts = [resolved(part, lookup) for part in concat.parts]
+    secret = any(isinstance(part, Secret) for part in parts)
+    opened = [part.reveal() if isinstance(part, Secret) else part for part in parts]
+    unknown = next((part for part in opened if isinstance(part, Unknown)), None)
+    whole: Value = unknown or "".join(_text(part) for part in opened)
+    return Secret(whole) if secret else whole
+
+
+def _text(part: Value) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, (int, float)) and not isinstance(part, bool):
+        return str(part)
+    raise ProgramFailed(
+        f"a text can't be made of a {type(part).__name__}", hint="refer to an output that is a text"
+    )
