@@ -1,44 +1,49 @@
 """`python -m lab`: start and stop the machine's dockerd, make the images, remove everything."""
 
 import argparse
+import shutil
 import sys
 
 from lab.daemon import Daemon
 from lab.docker import answers
-from lab.lab import CACHE, Lab, remove_images, remove_run
+from lab.images import ImageStore
+from lab.lab import CACHE
+from lab.runs import remove_ended_runs, remove_images, runs
 from lab.shell import LabError
 
 
 def start() -> None:
     """Brings up a dockerd where none answers."""
-    started = Daemon(CACHE).ensure()
-    print("dockerd started" if started else "dockerd was there already")
+    print("dockerd started" if Daemon(CACHE).ensure() else "dockerd was there already")
 
 
 def stop() -> None:
-    """Removes every run's servers and stops the dockerd that the lab started."""
-    if answers():
-        remove_run()
-    if Daemon(CACHE).stop():
+    """Removes what ended runs left, and stops the lab's own dockerd unless a run still needs it."""
+    if not answers():
+        return
+    remove_ended_runs()
+    if running := list(runs()):
+        print("still up: " + ", ".join(sorted({run.name for run in running})))
+    elif Daemon(CACHE).stop():
         print("dockerd stopped")
 
 
 def prepare() -> None:
     """Makes the images that servers are started from."""
     Daemon(CACHE).ensure()
-    with Lab() as lab:
-        print(lab.images.host())
-        print(lab.images.docker_host())
+    store = ImageStore(CACHE)
+    print(store.host(), store.docker_host(), sep="\n")
 
 
 def clean() -> None:
-    """Removes servers, images, the lab's own dockerd with its data, and the cache."""
+    """Stops everything as `stop` does, and drops the images and the cache too."""
     if answers():
-        remove_run()
+        remove_ended_runs()
         remove_images()
-    daemon = Daemon(CACHE)
-    daemon.stop()
-    daemon.forget()
+    stop()
+    in_use = {CACHE / "docker", CACHE / "dockerd.pid"} if answers() else set()
+    for entry in set(CACHE.glob("*")) - in_use:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 COMMANDS = {"start": start, "stop": stop, "prepare": prepare, "clean": clean}

@@ -43,7 +43,7 @@ class Daemon:
         return True
 
     def stop(self) -> bool:
-        """Stops the dockerd that `ensure` started and drops its data; false when there is none."""
+        """Stops the dockerd that `ensure` started; false when there is none."""
         pid = self._own_pid()
         self._pid.unlink(missing_ok=True)
         if pid is None:
@@ -51,11 +51,6 @@ class Daemon:
         os.kill(pid, signal.SIGTERM)
         until(lambda: not _runs(pid), "dockerd's end", within=60)
         return True
-
-    def forget(self) -> None:
-        """Drops the data of the lab's own dockerd."""
-        if self._own_pid() is None:
-            shutil.rmtree(self._data, ignore_errors=True)
 
     def _refuse_early(self) -> None:
         if os.geteuid() != 0:

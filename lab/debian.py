@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lab.shell import LabError, attempt, run, words
+from lab.shell import LabError, attempt, execute, words
 
 
 def release() -> str:
@@ -23,7 +23,7 @@ def release() -> str:
 def apt_sources() -> str:
     """The machine's own package sources of its release, as lines of a `sources.list`."""
     fields = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
-    asked = run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
+    asked = execute(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
     ours = sorted({line for line in words(asked) if line.split()[1].split("-")[0] == release()}, key=_suite)
     if not ours:
         raise LabError(f"apt on this machine has no package source for `{release()}`")
@@ -67,7 +67,7 @@ def _bootstrap(archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root, half = Path(folder) / "root", Path(folder) / "half.tar"
-        run(
+        execute(
             [
                 "debootstrap",
                 "--variant=minbase",
@@ -78,5 +78,5 @@ def _bootstrap(archive: Path) -> None:
             ]
         )
         (root / "etc/apt/sources.list").write_text(apt_sources())
-        run(["tar", "-C", str(root), "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(half), "."])
+        execute(["tar", "-C", str(root), "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(half), "."])
         half.rename(archive)

@@ -5,10 +5,10 @@ import ipaddress
 import json
 import os
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.shell import Finished, attempt, run, words
+from lab.shell import Finished, attempt, execute
 
 LABEL = "tomo.lab"
 
@@ -25,7 +25,7 @@ class Member:
 
 def docker(*argv: str, stdin: bytes | None = None, timeout: float = 600) -> str:
     """Runs one docker command and returns its output."""
-    return run(["docker", *argv], stdin=stdin, timeout=timeout)
+    return execute(["docker", *argv], stdin=stdin, timeout=timeout)
 
 
 def try_docker(*argv: str, timeout: float = 60) -> Finished:
@@ -73,16 +73,4 @@ def build(tag: str, dockerfile: str, files: Sequence[Member] = (), *, timeout: f
     # The classic builder is the one that every dockerd has; BuildKit needs a plugin that Debian doesn't ship.
     classic = {**os.environ, "DOCKER_BUILDKIT": "0"}
     argv = ["docker", "build", "--quiet", "--force-rm", "--label", f"{LABEL}=image", "--tag", tag, "-"]
-    run(argv, stdin=context, timeout=timeout, env=classic)
-
-
-def labelled(kind: str, run_id: str | None = None) -> list[str]:
-    """The ids of containers, volumes, networks or images that carry the lab's label."""
-    label = f"label={LABEL}" if run_id is None else f"label={LABEL}={run_id}"
-    every = ["--all"] if kind in {"container", "image"} else []
-    return list(dict.fromkeys(words(docker(kind, "ls", "--quiet", "--filter", label, *every))))
-
-
-def flags(option: str, values: Mapping[str, str]) -> list[str]:
-    """`--option key=value` for each pair."""
-    return [part for key, value in values.items() for part in (option, f"{key}={value}")]
+    execute(argv, stdin=context, timeout=timeout, env=classic)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.docker import LABEL, Member, docker, tar_of
+from lab.docker import Member, docker, tar_of
 from lab.images import SUDOER, UNPRIVILEGED
 from lab.ports import LOOPBACK, answer, free_port
-from lab.shell import Finished, attempt, run
+from lab.runs import Run
+from lab.shell import Finished, attempt, execute
 from lab.waiting import until
 
-# What a nested dockerd and systemd need. `--privileged` asks for SYS_RESOURCE too, which not every machine can give.
+# What systemd and a nested dockerd need. `--privileged` would ask for SYS_RESOURCE too, and not every
+# machine can give that.
 SERVER_FLAGS = (
     "--cap-add=ALL",
     "--cap-drop=SYS_RESOURCE",
@@ -94,15 +96,15 @@ class Host:
 def make_identity(folder: Path) -> Path:
     """A new SSH key for this run; returns the private file."""
     identity = folder / "id_ed25519"
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tomo-lab", "-f", str(identity)])
+    execute(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tomo-lab", "-f", str(identity)])
     return identity
 
 
-def start_host(name: str, wish: HostWish, identity: Path, run_id: str) -> Host:
+def start_host(name: str, wish: HostWish, identity: Path, run: Run) -> Host:
     """Starts one server; it answers once `wait_until_up` has returned."""
     port = free_port()
     container = docker(
-        "create", "--name", f"{run_id}-{name}", "--hostname", name, "--label", f"{LABEL}={run_id}", *SERVER_FLAGS,
+        "create", "--name", f"{run.name}-{name}", "--hostname", name, *run.labels(), *SERVER_FLAGS,
         "--publish", f"{LOOPBACK}:{port}:22", wish.image,
     )  # fmt: skip
     docker("cp", "-", f"{container}:/", stdin=tar_of(_first_files(wish, identity)))

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.docker import docker, labelled, try_docker
+from lab.docker import docker
 from lab.hosts import Host, HostWish, make_identity, start_host
 from lab.images import ImageStore
 from lab.registry import Registry, start_registry
+from lab.runs import remove_ended_runs, remove_run, run_of_this_process
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "lab"
 
@@ -20,10 +21,12 @@ CACHE = Path(__file__).resolve().parent.parent / ".cache" / "lab"
 class Lab:
     """Everything one run starts on this machine; `close` removes all of it and nothing else."""
 
-    def __init__(self, cache: Path = CACHE, *, prefix: str = "tomo-lab") -> None:
-        self.run_id = f"{prefix}-{secrets.token_hex(3)}"
+    def __init__(self, cache: Path = CACHE, *, name: str = "", keep: bool = False) -> None:
+        remove_ended_runs()
+        self._keep = keep
+        self.run = run_of_this_process(name or f"tomo-lab-{secrets.token_hex(3)}", keep=keep)
         self.images = ImageStore(cache)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.run_id}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.run.name}-"))
         self.identity = make_identity(self.folder)
 
     def __enter__(self) -> Self:
@@ -32,7 +35,8 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if not self._keep:
+            self.close()
 
     def hosts(
         self,
@@ -46,7 +50,7 @@ class Lab:
         wish = HostWish(image, mirrors, sshd_options or {})
 
         def started(name: str) -> Host:
-            host = start_host(name, wish, self.identity, self.run_id)
+            host = start_host(name, wish, self.identity, self.run)
             host.wait_until_up()
             return host
 
@@ -55,25 +59,13 @@ class Lab:
 
     def registry(self) -> Registry:
         """Starts a registry of this run."""
-        return start_registry(self.images, self.run_id)
+        return start_registry(self.images, self.run)
+
+    def remove(self, *hosts: Host) -> None:
+        """Removes servers before the run ends."""
+        docker("container", "rm", "--force", "--volumes", *(host.container for host in hosts))
 
     def close(self) -> None:
-        """Removes the run's containers with their volumes, its networks and its keys."""
-        remove_run(self.run_id)
+        """Removes the run's containers with their volumes, and its keys."""
+        remove_run(self.run.name)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def remove_run(run_id: str | None = None) -> None:
-    """Removes what one run left in Docker, or what any run did."""
-    containers = labelled("container", run_id)
-    if containers:
-        docker("rm", "--force", "--volumes", *containers)
-    for kind in ("volume", "network"):
-        for name in labelled(kind, run_id):
-            docker(kind, "rm", name)
-
-
-def remove_images() -> None:
-    """Removes the lab's images, except those that a container still uses."""
-    for image in labelled("image"):
-        try_docker("image", "rm", "--force", image)

@@ -1,10 +1,11 @@
-"""An image registry on this machine, in a container: pushed to on loopback, pulled from by the hosts as a mirror."""
+"""An image registry in a container here: pushed to on loopback, used by the hosts as a mirror."""
 
 from dataclasses import dataclass
 
-from lab.docker import LABEL, Member, docker, gateway, try_docker
+from lab.docker import Member, docker, gateway, try_docker
 from lab.images import ImageStore, install
 from lab.ports import answer, free_port
+from lab.runs import Run
 from lab.waiting import until
 
 INSIDE = 5000
@@ -39,12 +40,12 @@ def repository(public_name: str) -> str:
     return plain if "/" in plain else f"library/{plain}"
 
 
-def start_registry(store: ImageStore, run_id: str) -> Registry:
+def start_registry(store: ImageStore, run: Run) -> Registry:
     """Starts a registry and returns once it answers."""
     image = store.built("registry", _dockerfile(store), [Member("config.yml", CONFIG.encode())])
     port, bridge = free_port(), gateway()
     container = docker(
-        "run", "--detach", "--name", f"{run_id}-registry", "--label", f"{LABEL}={run_id}", "--restart", "unless-stopped",
+        "run", "--detach", "--name", f"{run.name}-registry", *run.labels(), "--restart", "unless-stopped",
         "--publish", f"127.0.0.1:{port}:{INSIDE}", "--publish", f"{bridge}:{port}:{INSIDE}", image,
     )  # fmt: skip
     until(

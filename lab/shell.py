@@ -42,7 +42,7 @@ def attempt(
     )
 
 
-def run(
+def execute(
     argv: Sequence[str],
     *,
     stdin: bytes | None = None,

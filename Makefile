@@ -1,0 +1,40 @@
+# Every target does its own set-up. On Debian as root, missing Debian packages are installed too.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test test-unit demo demo-down pin clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment .venv with the pinned packages
+
+$(READY): pyproject.toml constraints.txt scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+lint: $(READY) ## check rules, format, types and import layers
+	@scripts/lint $(BIN)
+
+test-unit: $(READY) lint ## lint, and every test that needs no server (ARGS="-k word")
+	@$(BIN)/python -m pytest -q -n auto -m "not docker and not sshd and not hosts" $(ARGS)
+
+test: $(READY) ## lint, and every test, on real servers too, with coverage (KEEP=1 leaves the servers up)
+	@scripts/test $(BIN)
+
+demo: $(READY) ## start two real servers and run plan, apply, drift and repair on them
+	@scripts/demo up $(BIN)
+
+demo-down: ## remove every trace of the demo
+	@scripts/demo down $(BIN)
+
+pin: ## write constraints.txt anew, with the newest packages allowed
+	@scripts/pin
+
+clean: ## remove the environment, the caches and what the tests left behind
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m lab clean
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
