@@ -351,7 +351,7 @@ class Healthcheck(Model):
 
     test: tuple[Template, ...] = Field(
         (),
-        description="`[CMD, PROGRAM, ARGUMENT…]`, `[CMD-SHELL, TEXT]`, or `[NONE]` to switch the image's own off.",
+        description="`[CMD, PROGRAM, ARGUMENT…]`, `[CMD-SHELL, TEXT]`; `[NONE]` for none.",
     )
     http: HttpCheck | None = Field(None, description="Short for a test that asks for a page.")
     interval: Duration = Field("30s", description="Time between checks.")
@@ -680,7 +680,7 @@ class AppDefinition(Model):
     upgrade: Upgrade = Field(Upgrade(), description="What to know about moving to this version.")
     grants: tuple[Line, ...] = Field(
         (),
-        description="What a person must approve, such as `host_network`; computed from the services and compared.",
+        description="What a person must approve, such as `host_network`; compared with the services.",
     )
     risk: Literal["low", "medium", "high"] = Field(
         "low", description="Computed from the grants and compared."

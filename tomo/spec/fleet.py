@@ -242,7 +242,7 @@ class App(Model):
     )
     exposure: Expose | None = Field(
         None,
-        description="How far its ports reach: `none`, `local`, `lan` or `public`; as the app says by default.",
+        description="How far its ports reach: `none`, `local`, `lan`, `public`; as the app says by default.",
     )
     networks: tuple[Name, ...] = Field(
         (), description="Networks of the server shared with other apps, where it is known by its name here."

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.base import shown
@@ -70,7 +70,7 @@ class _Refused(Exception):  # ends at `parse`
         self.line, self.message, self.hint = line, message, hint
 
 
-class _Parser(CParser):  # type: ignore[misc]  # the C extension has no type for its parser
+class _Parser(CParser):
     """libyaml's composer with the resolver of YAML 1.2's core schema."""
 
     def __init__(self, text: str) -> None:
@@ -85,9 +85,9 @@ class _Parser(CParser):  # type: ignore[misc]  # the C extension has no type for
     def ascend_resolver(self) -> None:
         self.depth -= 1
 
-    def resolve(self, kind: type, value: str | None, implicit: tuple[bool, bool] | bool) -> str:
+    def resolve(self, kind: type, value: str | None, implicit: Any) -> str:
         if kind is yaml.ScalarNode:
-            return _scalar_tag(value or "") if implicit[0] else _STR  # type: ignore[index]
+            return _scalar_tag(value or "") if implicit[0] else _STR
         return _SEQ if kind is yaml.SequenceNode else _MAP
 
 
@@ -314,7 +314,7 @@ def _syntax_hint(error: yaml.MarkedYAMLError) -> str:
 
 
 _SYNTAX_HINTS: Final = {
-    "cannot start any token": "indent with spaces, and put texts that start with a special character in quotes",
+    "cannot start any token": "indent with spaces; put a text that starts with a special character in quotes",
     "mapping values are not allowed": "put a text that holds `: ` in quotes, or check the indentation",
     "undefined alias": "define the anchor with `&NAME` before it is used",
     "another document": "keep one document in a file, without `---` in between",

@@ -1,0 +1,223 @@
+"""pydantic's errors as mistakes a person can correct: line, plain words, the nearest known key."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tomo.errors import Problem, SpecError
+from tomo.spec.base import as_text, shown
+from tomo.spec.yaml import Document, Path
+
+M = TypeVar("M", bound=BaseModel)
+_Words: TypeAlias = tuple[str, str]
+_KEY: Final = "[key]"
+
+
+def build(model: type[M], document: Document) -> M:
+    """The document as a model; raises SpecError with every mistake, in the file's order."""
+    if not isinstance(document.value, dict):
+        what = "is empty" if document.value is None else "holds no mapping at its top"
+        raise SpecError([document.problem((), f"the file {what}", "write `KEY: VALUE` lines")])
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        found = [problem_of(model, document, detail) for detail in error.errors(include_url=False)]
+        raise SpecError(in_order(found)) from None
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sorted by line, each once."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word most like a mistyped one; `""` where none is."""
+    names = sorted(set(known))
+    folded = {name.lower().replace("-", "_"): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.lower().replace("-", "_"), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint that names the nearest known word, or all of them where they are few."""
+    names = sorted(set(known))
+    if close := nearest(word, names):
+        return f"did you mean `{close}`?"
+    few = 24
+    if names and len(names) <= few:
+        return f"one of {', '.join(f'`{name}`' for name in names)}"
+    return otherwise
+
+
+def problem_of(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
+    """One of pydantic's errors as a mistake in the file."""
+    path = [part for part in detail["loc"] if part != _KEY]
+    message, hint = _words(model, detail)
+    where = place(path[:-1] if detail["type"] in ("missing", "extra_forbidden") else path)
+    return document.problem(path, f"{where}{message}", hint)
+
+
+def place(path: Path) -> str:
+    """The path as people read it, `apps.photos.ports: `; `""` at the top."""
+    words = ".".join(shown(str(part)) for part in path if part not in _TAGS)
+    return f"{words}: " if words else ""
+
+
+_TAGS: Final = frozenset({"text", "languages", "bool", "DockerOptions"})
+"""Names that pydantic puts into locations to tell the members of a union apart."""
+
+
+# --- words -------------------------------------------------------------------------------------------
+
+
+def _words(model: type[BaseModel], detail: ErrorDetails) -> _Words:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "tomo":
+        return str(context["message"]), str(context["hint"])
+    if kind == "extra_forbidden":
+        word, known = str(detail["loc"][-1]), list(_known_keys(model, detail["loc"][:-1]))
+        return f"unknown key `{shown(word)}`", did_you_mean(word, known, "see docs/fleet-reference.md")
+    if kind == "missing":
+        return _missing(model, detail["loc"])
+    if kind == "literal_error":
+        return _literal(detail, context)
+    if detail["input"] is None:
+        return "has no value", "write a value, or remove the key"
+    given = _given(detail["input"])
+    for types_, words in _KINDS:
+        if kind in types_:
+            message, hint = words
+            return message.format(given=given, **context), hint
+    return f"{given} is refused: {detail['msg'][:1].lower()}{detail['msg'][1:]}", ""
+
+
+def _given(value: object) -> str:
+    text = as_text(value)
+    if isinstance(text, str):
+        return f"`{shown(text)}`"
+    return (
+        "a list"
+        if isinstance(text, list)
+        else "a mapping"
+        if isinstance(text, dict)
+        else f"`{shown(repr(text))}`"
+    )
+
+
+def _missing(model: type[BaseModel], location: tuple[int | str, ...]) -> _Words:
+    name = str(location[-1])
+    described = next(
+        (
+            field.description
+            for owner in _models_at(model, location[:-1])
+            for key, field in owner.model_fields.items()
+            if (field.alias or key) == name and field.description
+        ),
+        "",
+    )
+    return f"`{name}` is missing", f"add `{name}: …`" + (f" ({described.rstrip('.')})" if described else "")
+
+
+def _literal(detail: ErrorDetails, context: Mapping[str, Any]) -> _Words:
+    expected = str(context.get("expected", "")).replace("'", "`")
+    known = [word.strip("`") for word in expected.replace(" or ", ", ").split(", ")]
+    given = _given(detail["input"])
+    close = nearest(given.strip("`"), known)
+    return (
+        f"{given} is not one of {expected}",
+        f"did you mean `{close}`?" if close else f"write one of {expected}",
+    )
+
+
+_KINDS: Final[tuple[tuple[frozenset[str], _Words], ...]] = (
+    (
+        frozenset({"string_type", "string_sub_type"}),
+        ("{given} stands where text belongs", "write one text; numbers and dates in quotes"),
+    ),
+    (
+        frozenset({"int_type", "int_parsing", "int_from_float", "int_parsing_size"}),
+        ("{given} is not a whole number", "write digits, without quotes"),
+    ),
+    (frozenset({"float_type", "float_parsing"}), ("{given} is not a number", "write digits, without quotes")),
+    (
+        frozenset({"bool_type", "bool_parsing"}),
+        ("{given} is neither `true` nor `false`", "write `true` or `false`"),
+    ),
+    (
+        frozenset({"model_type", "dict_type", "model_attributes_type", "mapping_type"}),
+        ("{given} stands where a mapping belongs", "write `KEY: VALUE` lines, indented below it"),
+    ),
+    (
+        frozenset({"tuple_type", "list_type"}),
+        ("{given} stands where a list belongs", "write `[A, B]`, or lines that start with `- `"),
+    ),
+    (frozenset({"greater_than_equal"}), ("{given} is less than {ge}", "write a larger number")),
+    (frozenset({"greater_than"}), ("{given} is not more than {gt}", "write a larger number")),
+    (frozenset({"less_than_equal"}), ("{given} is more than {le}", "write a smaller number")),
+    (
+        frozenset({"string_pattern_mismatch"}),
+        ("{given} does not match `{pattern}`", "see docs/fleet-reference.md"),
+    ),
+    (frozenset({"too_short"}), ("is empty", "write at least one entry")),
+)
+
+
+# --- the models along a path -------------------------------------------------------------------------
+
+
+def _known_keys(model: type[BaseModel], location: Iterable[int | str]) -> Iterator[str]:
+    for owner in _models_at(model, location):
+        yield from (field.alias or name for name, field in owner.model_fields.items())
+
+
+def _models_at(model: type[BaseModel], location: Iterable[int | str]) -> list[type[BaseModel]]:
+    """The models that may stand at a location of pydantic's; tags of unions are passed over."""
+    candidates: list[Any] = [model]
+    for part in location:
+        below = [found for candidate in candidates for found in _below(candidate, part)]
+        candidates = [member for found in below for member in _members(found)] or candidates
+    return [
+        candidate
+        for candidate in candidates
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    ]
+
+
+def _below(candidate: Any, part: int | str) -> Iterator[Any]:
+    if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+        yield from (f.annotation for name, f in candidate.model_fields.items() if (f.alias or name) == part)
+    elif get_origin(candidate) is dict:
+        yield get_args(candidate)[1]
+    elif get_origin(candidate) is tuple and isinstance(part, int):
+        yield get_args(candidate)[0]
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+Finding: TypeAlias = tuple[Path, str, str]
+"""A mistake before its line is known: path, message, hint."""
+
+
+def located(document: Document, findings: Iterable[Finding], prefix: Path = ()) -> list[Problem]:
+    """Findings as mistakes with lines; `prefix` is where the checked part stands in the document."""
+    problem: Callable[..., Problem] = document.problem
+    found = []
+    for path, message, hint in findings:
+        whole = (*prefix, *path)
+        found.append(problem(whole, f"{place(whole)}{message}", hint))
+    return found
