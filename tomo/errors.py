@@ -19,7 +19,6 @@ class ExitCode(IntEnum):
     LOGIN = 5
     UNEXPECTED_CHANGES = 7
     USAGE = 64
-    INTERRUPTED = 130
 
 
 class TomoError(Exception):
@@ -258,7 +257,6 @@ class Cancelled(TomoError):
     """A person stopped the run; running steps were finished and recorded."""
 
     code = "cancelled"
-    exit_code = ExitCode.INTERRUPTED
 
 
 class StateError(TomoError):

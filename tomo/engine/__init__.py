@@ -1,1 +1,1 @@
-"""."""
+"""Decides what each resource needs and drives it there."""

@@ -1,0 +1,208 @@
+import pytest
+
+from tomo.model.events import Result
+from tomo.model.step import Op
+from tomo.testing.lifecycle import Lifecycle, Program
+
+
+def mutating(lifecycle: Lifecycle) -> list[str]:
+    return [f"{c.verb} {c.name}" for c in lifecycle.world.calls if c.verb in {"create", "update", "delete", "swap"}]
+
+
+def with_dependent(key: str, value: int):
+    def program(p: Program) -> None:
+        a = p.res("a", {key: value})
+        p.res("b", {"rfrom": a.out("rid")})
+
+    return program
+
+
+def test_a_replace_key_makes_the_new_one_before_the_old_goes(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"r": 1}) and None)
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
+
+    assert mutating(lifecycle) == ["create a", "delete a"]
+    assert [step.op for step in lifecycle.outcome.plan.steps if step.urn.name == "a"] == [
+        Op.REPLACE,
+        Op.CREATE_REPLACEMENT,
+        Op.DELETE_REPLACED,
+    ]
+    assert lifecycle.outcome.plan.counts[Op.REPLACE] == 1
+    assert len(lifecycle.snapshot.resources) == 3
+
+
+def test_dependents_of_a_replaced_resource_follow_their_own_diff(lifecycle: Lifecycle) -> None:
+    lifecycle.up(with_dependent("r", 1))
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(with_dependent("r", 2))
+
+    assert mutating(lifecycle) == ["create a", "create b", "delete b", "delete a"]
+
+
+def test_delete_first_takes_dependents_that_would_be_replaced_along(lifecycle: Lifecycle) -> None:
+    lifecycle.up(with_dependent("d", 1))
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(with_dependent("d", 2))
+
+    assert mutating(lifecycle) == ["delete b", "delete a", "create a", "create b"]
+    assert lifecycle.snapshot.pending_operations == ()
+    assert not any(entry.pending_replacement for entry in lifecycle.snapshot.resources)
+
+
+def test_a_mere_depends_on_is_not_taken_along(lifecycle: Lifecycle) -> None:
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"d": value})
+            p.res("c", {"v": 1}, needs=[a])
+
+        return run
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert lifecycle.ops("c") == [Op.SAME]
+
+
+def test_the_plan_of_a_cascade_is_what_up_then_does(lifecycle: Lifecycle) -> None:
+    lifecycle.up(with_dependent("d", 1))
+
+    planned = lifecycle.plan(with_dependent("d", 2))
+    lifecycle.up(with_dependent("d", 2))
+
+    def ops(steps):
+        return sorted((s.urn.name, s.op.pulumi_name) for s in steps)
+
+    assert ops(planned.plan.steps) == ops(lifecycle.outcome.plan.steps)
+
+
+def test_a_failed_create_after_delete_first_is_remembered_and_retried(lifecycle: Lifecycle) -> None:
+    lifecycle.up(with_dependent("d", 1))
+    lifecycle.world.faults["create", "a"] = "fail"
+
+    failed = lifecycle.up(with_dependent("d", 2))
+    waiting = {e.urn.name: e.pending_replacement for e in lifecycle.snapshot.resources if e.type.startswith("fake")}
+    lifecycle.world.faults.clear()
+    lifecycle.world.calls.clear()
+    lifecycle.up(with_dependent("d", 2))
+
+    assert failed.result is Result.FAILED
+    assert waiting == {"a": True, "b": True}
+    assert mutating(lifecycle) == ["create a", "create b"]
+    assert not any(entry.pending_replacement for entry in lifecycle.snapshot.resources)
+
+
+def test_a_provider_that_can_swap_replaces_in_one_act(lifecycle: Lifecycle) -> None:
+    lifecycle.world.swaps = True
+    lifecycle.up(lambda p: p.res("a", {"d": 1}) and None)
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(lambda p: p.res("a", {"d": 2}) and None)
+
+    assert mutating(lifecycle) == ["swap a", "create a"]
+    assert len(lifecycle.world.things) == 1
+    assert set(lifecycle.ops("a")) == {Op.DELETE_REPLACED, Op.REPLACE, Op.CREATE_REPLACEMENT}
+
+
+def test_a_failed_swap_leaves_the_old_entry_as_it_was(lifecycle: Lifecycle) -> None:
+    lifecycle.world.swaps = True
+    lifecycle.up(lambda p: p.res("a", {"d": 1}) and None)
+    before = lifecycle.entry("a")
+    lifecycle.world.faults["swap", "a"] = "fail"
+
+    outcome = lifecycle.up(lambda p: p.res("a", {"d": 2}) and None)
+
+    assert outcome.result is Result.FAILED
+    assert lifecycle.entry("a") == before
+    assert lifecycle.snapshot.pending_operations == ()
+
+
+def test_the_programs_choice_of_order_wins_over_the_providers(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"r": 1}, delete_before_replace=True) and None)
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(lambda p: p.res("a", {"r": 2}, delete_before_replace=True) and None)
+
+    assert mutating(lifecycle) == ["delete a", "create a"]
+
+
+def test_a_new_name_is_made_for_a_replacement_that_comes_first(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"r": 1}) and None)
+    old = lifecycle.entry("a").inputs["auto"]
+
+    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
+
+    assert lifecycle.entry("a").inputs["auto"] != old
+
+
+def test_replace_on_changes_turns_an_update_into_a_replacement(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("v",)) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 2}, replace_on_changes=("v",)) and None)
+
+    assert Op.REPLACE in lifecycle.ops("a")
+
+
+def test_a_changed_trigger_replaces_and_a_first_one_does_not(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=1) and None)
+    first = lifecycle.ops("a")
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=2) and None)
+
+    assert first == [Op.SAME]
+    assert Op.REPLACE in lifecycle.ops("a")
+
+
+@pytest.mark.parametrize("old_delete_fails", [True, False])
+def test_a_replaced_original_that_could_not_go_is_deleted_next_time(
+    lifecycle: Lifecycle, old_delete_fails: bool
+) -> None:
+    lifecycle.up(lambda p: p.res("a", {"r": 1}) and None)
+    if old_delete_fails:
+        lifecycle.world.faults["delete", "a"] = "fail"
+    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
+    left = [e.delete for e in lifecycle.snapshot.resources if e.urn.name == "a"]
+    lifecycle.world.faults.clear()
+
+    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
+
+    assert left == ([False, True] if old_delete_fails else [False])
+    assert len(lifecycle.world.things) == 1
+
+
+def test_a_changed_provider_region_replaces_what_uses_it(lifecycle: Lifecycle) -> None:
+    def program(region: str):
+        def run(p: Program) -> None:
+            ref = p.provider("prov", {"region": region})
+            p.res("a", {"v": 1}, provider=ref)
+
+        return run
+
+    lifecycle.up(program("one"))
+
+    lifecycle.up(program("two"))
+
+    assert Op.REPLACE in lifecycle.ops("a")
+    assert len(lifecycle.world.things) == 1
+    assert [e.urn.name for e in lifecycle.snapshot.resources] == ["proj-dev", "prov", "a"]
+
+
+def test_a_changed_provider_setting_alone_leaves_its_resources(lifecycle: Lifecycle) -> None:
+    def program(host: str):
+        def run(p: Program) -> None:
+            ref = p.provider("prov", {"host": host})
+            p.res("a", {"v": 1}, provider=ref)
+
+        return run
+
+    lifecycle.up(program("one"))
+
+    lifecycle.up(program("two"))
+
+    assert lifecycle.ops("prov") == [Op.UPDATE]
+    assert lifecycle.ops("a") == [Op.SAME]

@@ -1,0 +1,173 @@
+"""Carries out one decided step: intention on disk, the provider's act, result on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tomo.engine.compare import conceal, reuse_all, revealed, secret_keys, with_secret_outputs
+from tomo.engine.recorder import Recorder
+from tomo.errors import ResourceFailed
+from tomo.model.provider import (
+    CreateRequest,
+    CreateResult,
+    DeleteRequest,
+    Provider,
+    Report,
+    SwapRequest,
+    UpdateRequest,
+    UpdateResult,
+    quiet,
+)
+from tomo.model.resource import ResourceState
+from tomo.model.snapshot import OperationType
+from tomo.model.values import Properties
+
+Clock = Callable[[], str]
+"""The time now, RFC 3339 with nanoseconds."""
+
+
+@dataclass(slots=True)
+class Acts:
+    """The mutating verbs, each recorded before and after. Every method may be called from any thread."""
+
+    recorder: Recorder
+    now: Clock
+    report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
+
+    def create(
+        self, provider: Provider, wanted: ResourceState, replaces: ResourceState | None
+    ) -> ResourceState:
+        """Creates a resource; an original it replaces is condemned or, if deleted already, dropped."""
+        self.recorder.begin(wanted, OperationType.CREATING)
+        try:
+            result = provider.create(self._create_request(wanted))
+        except BaseException:
+            self.recorder.abandon(wanted)
+            raise
+        made = self.created(wanted, result)
+        gone = replaces if replaces is not None and replaces.pending_replacement else None
+        if replaces is not None and gone is None:
+            self.recorder.change_old(replaces, replace(replaces, delete=True))
+        self.recorder.add(made, gone, intent=wanted)
+        _raise_init_errors(made)
+        return made
+
+    def swap(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
+        """Replaces a resource in one act of its provider; on failure the old entry stays as it was."""
+        self.recorder.begin(wanted, OperationType.CREATING)
+        try:
+            result = provider.swap(self._swap_request(wanted, old))
+        except BaseException:
+            self.recorder.abandon(wanted)
+            raise
+        made = self.created(wanted, result)
+        self.recorder.add(made, old, intent=wanted)
+        _raise_init_errors(made)
+        return made
+
+    def update(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
+        """Updates a resource; after a plain failure the old entry stands, after a partial one the new."""
+        self.recorder.begin(wanted, OperationType.UPDATING)
+        try:
+            result = provider.update(self._update_request(wanted, old))
+        except BaseException:
+            self.recorder.abandon(wanted)
+            raise
+        made = self.updated(wanted, result)
+        self.recorder.add(made, old, intent=wanted)
+        _raise_init_errors(made)
+        return made
+
+    def delete(
+        self, provider: Provider | None, old: ResourceState, *, pending_replacement: bool
+    ) -> ResourceState:
+        """Deletes a resource; `pending_replacement` keeps its entry until the replacement is there.
+
+        Without a provider only the entry goes: the resource is retained, external or deleted otherwise.
+        """
+        self.recorder.begin(old, OperationType.DELETING)
+        try:
+            if provider is not None:
+                provider.delete(self._delete_request(old))
+        except BaseException:
+            self.recorder.abandon(old)
+            raise
+        if not pending_replacement:
+            self.recorder.remove(old, intent=old)
+            return old
+        waiting = replace(old, pending_replacement=True)
+        self.recorder.change_old(old, waiting, intent=old)
+        return waiting
+
+    def created(self, wanted: ResourceState, result: CreateResult) -> ResourceState:
+        """The entry of a resource just created."""
+        time = self.now()
+        outputs = finished_outputs(wanted, result.outputs)
+        return replace(
+            wanted, id=result.id, outputs=outputs, init_errors=result.init_errors, created=time, modified=time
+        )
+
+    def updated(self, wanted: ResourceState, result: UpdateResult) -> ResourceState:
+        """The entry of a resource just updated."""
+        outputs = finished_outputs(wanted, result.outputs)
+        return replace(wanted, outputs=outputs, init_errors=result.init_errors, modified=self.now())
+
+    def _create_request(self, wanted: ResourceState) -> CreateRequest:
+        return CreateRequest(
+            wanted.urn,
+            revealed(wanted.inputs),
+            timeout=wanted.custom_timeouts.create,
+            secret_keys=secret_keys(wanted.inputs),
+            report=self.report(wanted),
+        )
+
+    def _update_request(self, wanted: ResourceState, old: ResourceState) -> UpdateRequest:
+        return UpdateRequest(
+            wanted.urn,
+            old.id,
+            revealed(old.inputs),
+            revealed(old.outputs),
+            revealed(wanted.inputs),
+            wanted.ignore_changes,
+            timeout=wanted.custom_timeouts.update,
+            secret_keys=secret_keys(wanted.inputs),
+            report=self.report(wanted),
+        )
+
+    def _swap_request(self, wanted: ResourceState, old: ResourceState) -> SwapRequest:
+        return SwapRequest(
+            wanted.urn,
+            old.id,
+            revealed(old.inputs),
+            revealed(old.outputs),
+            revealed(wanted.inputs),
+            timeout=wanted.custom_timeouts.create,
+            secret_keys=secret_keys(wanted.inputs),
+            report=self.report(wanted),
+        )
+
+    def _delete_request(self, old: ResourceState) -> DeleteRequest:
+        return DeleteRequest(
+            old.urn,
+            old.id,
+            revealed(old.inputs),
+            revealed(old.outputs),
+            timeout=old.custom_timeouts.delete,
+            report=self.report(old),
+        )
+
+
+def finished_outputs(wanted: ResourceState, outputs: Properties) -> Properties:
+    """Outputs as they are recorded: secret where the same-named input or an option says so."""
+    marked = with_secret_outputs(conceal(outputs, wanted.inputs), wanted.additional_secret_outputs)
+    return reuse_all(marked, wanted.inputs)
+
+
+def _raise_init_errors(made: ResourceState) -> None:
+    if made.init_errors:
+        raise ResourceFailed(
+            f"`{made.urn.name}` was made but isn't as asked: {made.init_errors[0]}",
+            hint="the next apply tries again",
+            detail="\n".join(made.init_errors),
+        )

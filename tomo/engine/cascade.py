@@ -1,0 +1,75 @@
+"""Which dependents must go before a resource that is deleted ahead of its replacement (engine-spec 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from tomo.engine import paths
+from tomo.engine.compare import changed_keys
+from tomo.engine.graph import DependencyGraph
+from tomo.engine.verdict import resolve
+from tomo.errors import ResourceFailed
+from tomo.model.diff import DiffResult
+from tomo.model.resource import ResourceState
+from tomo.model.urn import Urn
+from tomo.model.values import UNKNOWN, Properties
+
+DiffWith = Callable[[ResourceState, Properties], DiffResult]
+"""The provider's answer for an entry whose inputs would change to these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """A dependent that is deleted along, and the input keys that force it."""
+
+    entry: ResourceState
+    keys: tuple[str, ...]
+
+
+def condemned_with(
+    root: ResourceState, graph: DependencyGraph, handled: Collection[Urn], diff_with: DiffWith
+) -> list[Condemned]:
+    """Dependents of `root` to delete before it, in snapshot order; deletes go in reverse.
+
+    One goes along if its provider does, or if the provider says that an input coming from a condemned
+    resource replaces it. A mere `dependsOn` condemns nothing, nor does a component.
+    """
+    doomed: set[Urn] = {root.urn}
+    found: list[Condemned] = []
+    for entry in graph.dependents(root.urn):
+        if entry.urn in handled or entry.delete or entry.external or not entry.custom:
+            continue
+        keys = _forcing_keys(entry, doomed, diff_with)
+        if not keys:
+            continue
+        if entry.protect:
+            raise ResourceFailed(
+                f"`{root.urn.name}` must be deleted before it is replaced, and `{entry.urn.name}`, which "
+                "would go along, is protected",
+                hint="take `protect` off the dependent, or keep what forces the replacement",
+            )
+        doomed.add(entry.urn)
+        found.append(Condemned(entry, keys))
+    return found
+
+
+def _forcing_keys(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:
+    if entry.provider_urn in doomed:
+        return ("provider",)
+    if entry.deleted_with in doomed:
+        return ("deletedWith",)
+    if doomed.intersection(entry.replace_with):
+        return ("replaceWith",)
+    touched = [key for key, urns in entry.property_dependencies.items() if doomed.intersection(urns)]
+    touched = [key for key in touched if key in entry.inputs]
+    if not touched:
+        return ()
+    wanted = {**entry.inputs, **dict.fromkeys(touched, UNKNOWN)}
+    diff = resolve(diff_with(entry, wanted), entry.inputs, wanted)
+    if not diff.changed:
+        return ()
+    patterns = [paths.parse(text) for text in entry.replace_on_changes]
+    by_option = [d for d in diff.properties if paths.covered(patterns, paths.parse(d.path))]
+    forced = [d for d in diff.properties if d.kind.replaces]
+    return tuple(dict.fromkeys((*diff.replace_keys, *changed_keys([*forced, *by_option]))))

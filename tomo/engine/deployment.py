@@ -1,0 +1,175 @@
+"""The main flow: look at reality, take registrations, decide, act, delete what is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from tomo.engine.compare import differences, reuse_all
+from tomo.engine.deletes import delete_all, delete_leftovers
+from tomo.engine.look import look
+from tomo.engine.registrar import EngineRegistrar
+from tomo.engine.run import Failure, Options, Run, World
+from tomo.errors import Cancelled, TomoError
+from tomo.model.diff import OutputChanges, PropertyDiff
+from tomo.model.events import Result, Summary
+from tomo.model.plan import Plan
+from tomo.model.snapshot import Snapshot
+from tomo.model.source import ProgramRun, Source
+from tomo.model.step import Op, Step
+from tomo.model.urn import STACK_TYPE, Urn
+from tomo.model.values import Properties, has_unknown, same_value
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a deployment did, or in a plan would do; `snapshot` is the state it ends with."""
+
+    result: Result
+    plan: Plan
+    snapshot: Snapshot
+    failures: tuple[Failure, ...] = ()
+    program_error: TomoError | None = None
+    seconds: float = 0.0
+
+
+class Deployment:
+    """One plan, apply, refresh or destroy of one stack; used once."""
+
+    def __init__(
+        self, program: ProgramRun, base: Snapshot, world: World, options: Options | None = None
+    ) -> None:
+        self._run = Run(program, options or Options(), world, base)
+        self._base = base
+        self._error: TomoError | None = None
+
+    def up(self, source: Source) -> Outcome:
+        """Plans or applies what a program declares, as `ProgramRun.dry_run` says."""
+        run = self._run
+        try:
+            if run.options.look:
+                self._look()
+            self._run_program(source)
+            if not run.failures and self._error is None and not run.stop_requested():
+                delete_leftovers(run)
+        finally:
+            self._close()
+        return self._outcome()
+
+    def refresh(self) -> Outcome:
+        """Takes what the hosts say into the state; the program does not run."""
+        run = self._run
+        try:
+            self._look()
+            for step in self._drift_steps():
+                run.decided(step)
+                run.ended(step)
+        finally:
+            self._close()
+        return self._outcome()
+
+    def destroy(self) -> Outcome:
+        """Deletes everything the state holds, dependents first."""
+        run = self._run
+        try:
+            delete_all(run, list(run.observation.entries))
+        finally:
+            self._close()
+        return self._outcome()
+
+    def cancel(self) -> None:
+        """Lets running steps finish and begins no new ones; may be called from a signal handler."""
+        self._run.cancelled = True
+        self._run.providers.cancel()
+
+    # --- parts ----------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        run = self._run
+        entries = run.recorder.left()
+        observation = look(entries, run.providers.get, run.emit, run.world.now())
+        kept = {entry.urn: entry for entry in observation.entries if not entry.delete}
+        for entry in entries:
+            now = kept.get(entry.urn)
+            if now is not None and now is not entry and not entry.delete:
+                run.recorder.change_old(entry, now)
+        run.recorder.remove(*observation.gone)
+        run.recorder.settle_pending()
+        run.unlooked.extend(observation.unlooked)
+        run.start_from(observation)
+
+    def _run_program(self, source: Source) -> None:
+        try:
+            source.run(self._run.program, EngineRegistrar(self._run))
+        except TomoError as error:
+            self._error = error
+
+    def _close(self) -> None:
+        run = self._run
+        run.lanes.close()
+        self._settle_outputs()
+        run.recorder.save()
+
+    def _settle_outputs(self) -> None:
+        """The stack's outputs; after a failure the new ones only add to the old (engine-spec 2.11)."""
+        run = self._run
+        urn = Urn.stack_urn(run.program.stack, run.program.project)
+        entry = run.recorder.entry(urn)
+        if entry is None or run.outputs is None:
+            return
+        known = {k: v for k, v in run.outputs.items() if v is not None and (run.dry or not has_unknown(v))}
+        failed = bool(run.failures) or self._error is not None
+        outputs: Properties = {**entry.outputs, **known} if failed else known
+        run.recorder.set_outputs(urn, reuse_all(outputs, entry.outputs))
+
+    def _drift_steps(self) -> list[Step]:
+        observation = self._run.observation
+        steps = [Step(Op.DELETE, entry.urn, old=entry) for entry in observation.gone]
+        now = {entry.urn: entry for entry in observation.entries}
+        for urn, before in observation.recorded.items():
+            after = now.get(urn)
+            if after is not None and (after is not before or urn in observation.drift):
+                diffs = (*_moved(before.inputs, after.inputs), *observation.drift.get(urn, ()))
+                steps.append(Step(Op.REFRESH, urn, before, after, diffs))
+        return steps
+
+    def _outcome(self) -> Outcome:
+        run = self._run
+        snapshot = run.recorder.snapshot()
+        plan = Plan(
+            run.program.stack,
+            run.program.project,
+            tuple(run.steps),
+            self._output_changes(snapshot),
+            tuple(run.unlooked),
+            tuple(run.diagnostics),
+            looked=run.options.look,
+        )
+        result = self._result()
+        seconds = monotonic() - run.begun
+        counts: Mapping[Op, int] = plan.counts if run.dry else dict(run.done)
+        run.emit(Summary(result, counts, seconds, run.dry, plan.outputs))
+        return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds)
+
+    def _result(self) -> Result:
+        if self._run.cancelled or isinstance(self._error, Cancelled):
+            return Result.CANCELLED
+        if self._run.failures or self._error is not None:
+            return Result.FAILED
+        return Result.SUCCEEDED
+
+    def _output_changes(self, after: Snapshot) -> OutputChanges:
+        old = next((e.outputs for e in self._base.resources if e.type == STACK_TYPE), {})
+        new = next((e.outputs for e in after.resources if e.type == STACK_TYPE), {})
+        return OutputChanges(old, new)
+
+
+def _moved(before: Properties, after: Properties) -> tuple[PropertyDiff, ...]:
+    return tuple(replace(diff, drift=True) for diff in differences(before, after))
+
+
+def output_diffs(changes: OutputChanges) -> list[str]:
+    """Names of the stack outputs that differ."""
+    names = sorted(changes.old.keys() | changes.new.keys())
+    return [n for n in names if not same_value(changes.old.get(n), changes.new.get(n))]

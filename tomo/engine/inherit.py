@@ -1,0 +1,111 @@
+"""Completes a registration: its URN, what it inherits from its parent, its earlier names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from tomo.model.goal import Alias, Goal
+from tomo.model.resource import ResourceState
+from tomo.model.urn import STACK_TYPE, Urn, package_of, split_provider_ref
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What children inherit from a registered resource; `old_urn` differs where an alias matched."""
+
+    urn: Urn
+    goal: Goal
+    providers: Mapping[str, str] = field(default_factory=dict)
+    old_urn: Urn | None = None
+
+
+def inherited(goal: Goal, parent: Parent | None) -> Goal:
+    """The goal with the options that it left open and its parent sets (engine-spec 1.3)."""
+    if parent is None:
+        return goal
+    return replace(
+        goal,
+        protect=parent.goal.protect if goal.protect is None else goal.protect,
+        retain_on_delete=(
+            parent.goal.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
+        ),
+        deleted_with=goal.deleted_with or parent.goal.deleted_with,
+        provider=goal.provider or parent.providers.get(package_of(goal.type), "") if goal.custom else "",
+    )
+
+
+def providers_for_children(goal: Goal, parent: Parent | None) -> Mapping[str, str]:
+    """Provider references by package that children of this resource get."""
+    result = dict(parent.providers) if parent else {}
+    result.update(goal.providers)
+    if goal.provider:
+        result[package_of(split_provider_ref(goal.provider)[0].type)] = goal.provider
+    return result
+
+
+def earlier_urns(goal: Goal, urn: Urn, parent: Parent | None) -> Iterator[Urn]:
+    """The URNs a resource may stand under in the old state, in the order to try (engine-spec 1.2)."""
+    yield urn
+    for alias in goal.aliases:
+        yield from _alias_urns(alias, goal, urn, parent)
+    if parent is not None and parent.old_urn is not None and parent.old_urn != parent.urn:
+        name = goal.name
+        if name.startswith(parent.urn.name):
+            name = parent.old_urn.name + name.removeprefix(parent.urn.name)
+        yield Urn.make(urn.stack, urn.project, parent.old_urn, goal.type, name)
+        for alias in goal.aliases:
+            if alias.urn is None and alias.parent is None and not alias.no_parent:
+                yield Urn.make(
+                    alias.stack or urn.stack,
+                    alias.project or urn.project,
+                    parent.old_urn,
+                    alias.type or goal.type,
+                    alias.name or name,
+                )
+
+
+def _alias_urns(alias: Alias, goal: Goal, urn: Urn, parent: Parent | None) -> Iterator[Urn]:
+    if alias.urn is not None:
+        yield alias.urn
+        return
+    if alias.no_parent:
+        above = None
+    elif alias.parent is not None:
+        above = alias.parent
+    else:
+        above = parent.urn if parent else None
+    if above is not None and above.type == STACK_TYPE:
+        above = None
+    yield Urn.make(
+        alias.stack or urn.stack,
+        alias.project or urn.project,
+        above,
+        alias.type or goal.type,
+        alias.name or goal.name,
+    )
+
+
+def entry_for(goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object]) -> ResourceState:
+    """The state entry a goal asks for, before any provider has acted."""
+    return ResourceState(
+        urn=urn,
+        type=goal.type,
+        custom=goal.custom,
+        inputs=inputs,
+        parent=goal.parent,
+        provider=provider,
+        dependencies=tuple(dict.fromkeys(goal.dependencies)),
+        property_dependencies=goal.property_dependencies or {},
+        protect=bool(goal.protect),
+        retain_on_delete=bool(goal.retain_on_delete),
+        additional_secret_outputs=goal.additional_secret_outputs,
+        custom_timeouts=goal.custom_timeouts,
+        deleted_with=goal.deleted_with,
+        replace_with=goal.replace_with,
+        replacement_trigger=goal.replacement_trigger,
+        ignore_changes=goal.ignore_changes,
+        replace_on_changes=goal.replace_on_changes,
+        hide_diffs=goal.hide_diffs,
+        source_position=goal.source_position,
+    )

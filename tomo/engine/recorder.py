@@ -1,0 +1,177 @@
+"""Keeps the state true while steps run: intention before each act, result after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from threading import RLock
+
+from tomo.model.resource import ResourceState
+from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
+from tomo.model.urn import Urn, provider_ref, split_provider_ref
+from tomo.model.values import Properties
+
+Save = Callable[[Snapshot], None]
+"""Puts a snapshot on disk before it returns; called from several threads."""
+
+
+class _Entries:
+    """Entries in a fixed order, found and exchanged by identity in constant time."""
+
+    def __init__(self, entries: Iterable[ResourceState] = ()) -> None:
+        self._by_place: dict[int, ResourceState] = {}
+        self._places: dict[int, int] = {}
+        self._next = 0
+        for entry in entries:
+            self.append(entry)
+
+    def append(self, entry: ResourceState) -> None:
+        self._by_place[self._next] = entry
+        self._places[id(entry)] = self._next
+        self._next += 1
+
+    def exchange(self, old: ResourceState, now: ResourceState) -> None:
+        place = self._places.pop(id(old), None)
+        if place is not None:
+            self._by_place[place] = now
+            self._places[id(now)] = place
+
+    def remove(self, entry: ResourceState) -> None:
+        place = self._places.pop(id(entry), None)
+        if place is not None:
+            del self._by_place[place]
+
+    def __iter__(self) -> Iterator[ResourceState]:
+        return iter(self._by_place.values())
+
+
+class Recorder:
+    """The snapshot as it grows: this run's entries in order of completion, then what is left of the old.
+
+    That order is Pulumi's (engine-spec 3.4) and keeps every entry after what it needs.
+    """
+
+    def __init__(self, base: Snapshot, save: Save | None) -> None:
+        self._save = save
+        self._lock = RLock()
+        self._extra = base.extra
+        self._base = _Entries(base.resources)
+        self._new = _Entries()
+        self._by_urn: dict[Urn, ResourceState] = {}
+        self._pending: dict[int, PendingOperation] = {}
+        self._left_pending = base.pending_operations
+        self._renamed: dict[Urn, Urn] = {}
+
+    def snapshot(self) -> Snapshot:
+        """What would be written now."""
+        with self._lock:
+            old = map(self._mended, self._base) if self._renamed else self._base
+            pending = (*self._left_pending, *self._pending.values())
+            return Snapshot((*self._new, *old), pending, self._extra)
+
+    def begin(self, entry: ResourceState, kind: OperationType) -> None:
+        """Puts the intention on disk; returns when it is there."""
+        with self._lock:
+            self._pending[id(entry)] = PendingOperation(entry, kind)
+        self.save()
+
+    def abandon(self, entry: ResourceState) -> None:
+        """Forgets an intention whose act failed and left nothing behind."""
+        self._end(entry)
+
+    def add(
+        self, entry: ResourceState, old: ResourceState | None, intent: ResourceState | None = None
+    ) -> None:
+        """Takes a new or changed entry in place of an old one; on disk at once where it was an act."""
+        with self._lock:
+            if old is not None:
+                self._base.remove(old)
+            self._new.append(entry)
+            self._by_urn[entry.urn] = entry
+        self._end(intent)
+
+    def change_old(self, old: ResourceState, now: ResourceState, intent: ResourceState | None = None) -> None:
+        """Marks an old entry, keeping its place: condemned, or waiting for its replacement."""
+        with self._lock:
+            self._base.exchange(old, now)
+        self._end(intent)
+
+    def remove(self, *olds: ResourceState, intent: ResourceState | None = None) -> None:
+        """Drops old entries that exist no more."""
+        with self._lock:
+            for old in olds:
+                self._base.remove(old)
+        self._end(intent)
+
+    def set_outputs(self, urn: Urn, outputs: Properties) -> ResourceState | None:
+        """Gives an entry of this run its outputs; None where the run has none of that URN."""
+        with self._lock:
+            entry = self._by_urn.get(urn)
+            if entry is None:
+                return None
+            now = replace(entry, outputs=outputs)
+            self._new.exchange(entry, now)
+            self._by_urn[urn] = now
+            return now
+
+    def entry(self, urn: Urn) -> ResourceState | None:
+        """This run's entry of a URN."""
+        return self._by_urn.get(urn)
+
+    def left(self) -> list[ResourceState]:
+        """Old entries that this run has neither taken over nor removed, in snapshot order."""
+        with self._lock:
+            for entry in list(self._base) if self._renamed else ():
+                self._base.exchange(entry, self._mended(entry))
+            return list(self._base)
+
+    def rename(self, old: Urn, new: Urn) -> None:
+        """Gives a resource its new URN everywhere in what is left of the old state."""
+        with self._lock:
+            self._renamed[old] = new
+
+    def settle_pending(self) -> None:
+        """Clears operations an earlier run left open, once a look has shown what became of them.
+
+        Creations stay: nothing says what they made (engine-spec 2.9).
+        """
+        with self._lock:
+            self._left_pending = tuple(op for op in self._left_pending if op.type is OperationType.CREATING)
+
+    def save(self) -> None:
+        """Writes the snapshot."""
+        if self._save is not None:
+            self._save(self.snapshot())
+
+    def _end(self, intent: ResourceState | None) -> None:
+        if intent is not None:
+            with self._lock:
+                self._pending.pop(id(intent), None)
+            self.save()
+
+    def _mended(self, entry: ResourceState) -> ResourceState:
+        return renamed(entry, self._renamed)
+
+
+def renamed(entry: ResourceState, names: Mapping[Urn, Urn]) -> ResourceState:
+    """The entry with every mention of a renamed resource brought up to date."""
+
+    def now(urn: Urn) -> Urn:
+        return names.get(urn, urn)
+
+    provider = entry.provider
+    if provider:
+        urn, id_ = split_provider_ref(provider)
+        provider = provider_ref(now(urn), id_)
+    return replace(
+        entry,
+        urn=now(entry.urn),
+        parent=now(entry.parent) if entry.parent else None,
+        provider=provider,
+        dependencies=tuple(map(now, entry.dependencies)),
+        property_dependencies={
+            key: tuple(map(now, urns)) for key, urns in entry.property_dependencies.items()
+        },
+        deleted_with=now(entry.deleted_with) if entry.deleted_with else None,
+        replace_with=tuple(map(now, entry.replace_with)),
+    )

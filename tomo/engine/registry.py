@@ -1,0 +1,81 @@
+"""The providers of a run: loads, configures and hands them out by reference (engine-spec 1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+
+from tomo.engine.compare import revealed
+from tomo.model.provider import Provider, ProviderSource
+from tomo.model.resource import ResourceState
+from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn, package_of, provider_ref, split_provider_ref
+from tomo.model.values import Properties
+
+
+def is_provider(type_: str) -> bool:
+    """Whether a type is a provider resource's."""
+    return type_.startswith(PROVIDER_TYPE_PREFIX)
+
+
+def default_name(version: str, url: str = "") -> str:
+    """The name of a package's default provider: `default` or `default_5_2_0`."""
+    parts = ["default"]
+    if version:
+        parts.append(version.replace(".", "_").replace("-", "_").replace("+", "_"))
+    if url:
+        parts.append("".join(char if char.isalnum() else "_" for char in url))
+    return "_".join(parts)
+
+
+class Providers:
+    """Configured providers by reference; those of the recorded state are made when first asked for."""
+
+    def __init__(self, source: ProviderSource, recorded: Iterable[ResourceState]) -> None:
+        self._source = source
+        self._recorded: Mapping[str, ResourceState] = {
+            provider_ref(entry.urn, entry.id): entry for entry in recorded if is_provider(entry.type)
+        }
+        self._ready: dict[str, Provider] = {}
+        self._lock = Lock()
+
+    def load(self, type_: str, version: str) -> Provider:
+        """A new provider of the package that a provider type names."""
+        return self._source.load(package_of(type_), version)
+
+    def put(self, ref: str, provider: Provider) -> None:
+        """Makes a configured provider the one behind a reference."""
+        with self._lock:
+            self._ready[ref] = provider
+
+    def get(self, ref: str) -> Provider | None:
+        """The provider behind a reference; None where neither this run nor the state has it."""
+        with self._lock:
+            ready = self._ready.get(ref)
+            if ready is None and ref in self._recorded:
+                entry = self._recorded[ref]
+                ready = self._source.load(package_of(entry.type), str(entry.inputs.get("version") or ""))
+                ready.configure(visible(revealed(entry.inputs)))
+                self._ready[ref] = ready
+            return ready
+
+    def cancel(self) -> None:
+        """Asks every provider in use to end soon."""
+        for provider in list(self._ready.values()):
+            provider.cancel()
+
+
+def visible(inputs: Properties) -> Properties:
+    """Provider inputs without bookkeeping keys."""
+    return {key: value for key, value in inputs.items() if not key.startswith("__")}
+
+
+def host_of(provider: Provider | None, ref: str) -> str:
+    """The machine a provider acts on, for people; `""` where there is none."""
+    if provider is None:
+        return ""
+    return provider.host or ("" if is_default(ref) else split_provider_ref(ref)[0].name)
+
+
+def is_default(ref: str) -> bool:
+    """Whether a reference is to a default provider."""
+    return Urn(split_provider_ref(ref)[0]).name.startswith("default")

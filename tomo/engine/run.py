@@ -1,0 +1,192 @@
+"""One run's memory: the old state, what was seen and decided so far, and how to tell of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import RLock
+from time import monotonic
+
+from tomo.engine.acts import Acts, Clock
+from tomo.engine.graph import DependencyGraph
+from tomo.engine.inherit import Parent
+from tomo.engine.lanes import Lanes
+from tomo.engine.look import Observation
+from tomo.engine.recorder import Recorder, Save
+from tomo.engine.registry import Providers
+from tomo.errors import ProviderFailed, TomoError
+from tomo.model.diff import PropertyDiff
+from tomo.model.events import (
+    Diagnostic,
+    Event,
+    Severity,
+    Sink,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+)
+from tomo.model.plan import Unlooked, is_hidden
+from tomo.model.provider import ProviderSource, Report
+from tomo.model.resource import ResourceState
+from tomo.model.snapshot import Snapshot
+from tomo.model.source import ProgramRun
+from tomo.model.step import Op, Step
+from tomo.model.urn import Urn
+from tomo.model.values import Properties
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a deployment runs.
+
+    `look`: read the hosts first. `remove_data`: URNs really deleted although their state says retain.
+    `shown`: what a person saw, operations by URN; any other step is refused before it acts.
+    """
+
+    look: bool = True
+    parallel: int = 16
+    stop_on_error: bool = False
+    remove_data: frozenset[Urn] = frozenset()
+    shown: Mapping[Urn, frozenset[Op]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a deployment needs from outside; the engine itself reads no clock and rolls no dice."""
+
+    providers: ProviderSource
+    sink: Sink
+    now: Clock
+    new_id: Callable[[], str]
+    save: Save | None = None
+    redact: Callable[[str], str] = str
+    seed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed step, for the summary and the exit code."""
+
+    urn: str
+    error: TomoError
+
+
+class Run:
+    """What all parts of one deployment share; its lock guards everything mutable in it."""
+
+    def __init__(self, program: ProgramRun, options: Options, world: World, base: Snapshot) -> None:
+        self.program, self.options, self.world = program, options, world
+        self.lock = RLock()
+        self.begun = monotonic()
+        self.providers = Providers(world.providers, base.resources)
+        self.lanes = Lanes(options.parallel)
+        self.recorder = Recorder(base, None if program.dry_run else world.save)
+        self.acts = Acts(self.recorder, world.now, self._reporter)
+        self.olds: dict[Urn, ResourceState] = {}
+        self.graph = DependencyGraph(())
+        self.observation = Observation(base.resources)
+        self.start_from(Observation(base.resources))
+        self.steps: list[Step] = []
+        self.seen: set[Urn] = set()
+        self.parents: dict[Urn, Parent] = {}
+        self.blocked: dict[Urn, str] = {}
+        self.failures: list[Failure] = []
+        self.replaced: set[Urn] = set()
+        self.recreate: dict[Urn, tuple[tuple[str, ...], Future[None]]] = {}
+        self.aliased: dict[Urn, Urn] = {}
+        self.stale: set[str] = set()
+        self.done: dict[Op, int] = {}
+        self.diagnostics: list[Diagnostic] = []
+        self.unlooked: list[Unlooked] = []
+        self.outputs: Properties | None = None
+        self.cancelled = False
+
+    @property
+    def dry(self) -> bool:
+        """Whether this run only plans."""
+        return self.program.dry_run
+
+    def start_from(self, observation: Observation) -> None:
+        """Takes what a look found as the old state to decide against."""
+        self.observation = observation
+        self.olds = {entry.urn: entry for entry in observation.entries if not entry.delete}
+        self.graph = DependencyGraph(observation.entries)
+
+    def seed_for(self, urn: Urn, old: ResourceState | None) -> bytes:
+        """The seed of automatic names: the same for the same resource in the same state."""
+        before = f"{old.id}\0{old.modified}" if old else ""
+        return hashlib.sha256(b"\0".join((self.world.seed, urn.encode(), before.encode()))).digest()
+
+    def drift_of(self, urn: Urn) -> tuple[PropertyDiff, ...]:
+        """What a look found about a resource that its inputs can't express."""
+        return tuple(self.observation.drift.get(urn, ()))
+
+    # --- telling ------------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        """Passes an event on."""
+        self.world.sink(event)
+
+    def decided(self, step: Step) -> None:
+        """Notes a decided step."""
+        with self.lock:
+            self.steps.append(step)
+        if self.dry:
+            self.emit(StepStarted(step, planning=True))
+
+    def started(self, step: Step) -> float:
+        """Tells that a step begins; gives the time for `ended`."""
+        self.emit(StepStarted(step, planning=False))
+        return monotonic()
+
+    def ended(self, step: Step, begun: float | None = None) -> None:
+        """Tells that a step is done, and counts it."""
+        seconds = monotonic() - begun if begun is not None else 0.0
+        with self.lock:
+            if step.op.is_logical and not is_hidden(step):
+                self.done[step.op] = self.done.get(step.op, 0) + 1
+        self.emit(StepDone(step, planning=self.dry, seconds=seconds))
+
+    def failed(self, step: Step, error: TomoError, begun: float | None = None) -> None:
+        """Tells that a step failed; what depends on its resource will be skipped."""
+        redact = self.world.redact
+        seconds = monotonic() - begun if begun is not None else 0.0
+        with self.lock:
+            self.blocked[step.urn] = f"`{step.urn.name}` failed"
+            self.failures.append(Failure(step.urn, error))
+        detail = redact(error.detail)
+        self.emit(StepFailed(step, redact(str(error)), redact(error.hint), detail, error.code, seconds))
+
+    def skipped(self, urn: Urn, because: str) -> None:
+        """Tells that a resource is left alone because something it needs failed."""
+        with self.lock:
+            self.blocked[urn] = because
+        self.emit(StepSkipped(urn, because))
+
+    def say(self, severity: Severity, message: str, urn: str = "") -> None:
+        """A line for people."""
+        line = Diagnostic(severity, self.world.redact(message), urn)
+        with self.lock:
+            self.diagnostics.append(line)
+        self.emit(line)
+
+    def stop_requested(self) -> bool:
+        """Whether nothing new may begin: cancelled, or failed where failures stop all."""
+        return self.cancelled or (self.options.stop_on_error and bool(self.failures) and not self.dry)
+
+    def _reporter(self, entry: ResourceState) -> Report:
+        urn = str(entry.urn)
+        return lambda message: self.emit(StepProgress(urn, self.world.redact(message)))
+
+
+def as_tomo_error(error: BaseException) -> TomoError:
+    """The error itself, or a foreign one a provider let through, named as that."""
+    if isinstance(error, TomoError):
+        return error
+    return ProviderFailed(
+        f"the provider raised {type(error).__name__}: {error}", hint="this is a defect; please report it"
+    )

@@ -1,0 +1,101 @@
+"""The decision about one registered resource that already exists (engine-spec 2.2, steps 10 to 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tomo.engine import paths
+from tomo.engine.compare import changed_keys, differences
+from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
+from tomo.model.goal import Goal
+from tomo.model.resource import ResourceState
+from tomo.model.step import Op
+from tomo.model.values import Properties, same_value
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """SAME, UPDATE or REPLACE, with what differs and which keys force the replacement."""
+
+    op: Op
+    diffs: tuple[PropertyDiff, ...] = ()
+    keys: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+
+def resolve(diff: DiffResult, old_inputs: Properties, new_inputs: Properties) -> DiffResult:
+    """A provider's answer made definite: `can't tell` becomes a comparison of the inputs."""
+    if diff.changed is None:
+        found = differences(old_inputs, new_inputs)
+        return replace(diff, changed=bool(found), properties=found)
+    if not diff.changed:
+        return DiffResult(changed=False)
+    return diff if diff.properties else replace(diff, properties=differences(old_inputs, new_inputs))
+
+
+def judge(
+    goal: Goal,
+    old: ResourceState,
+    diff: DiffResult,
+    drift: Sequence[PropertyDiff],
+    forced: Sequence[str] = (),
+) -> Verdict:
+    """What to do about a resource, given its provider's definite answer and what a look found.
+
+    `forced` holds replace keys that no diff speaks of: a changed provider, a replaceWith target.
+    """
+    before_create = (
+        goal.delete_before_replace if goal.delete_before_replace is not None else diff.delete_before_replace
+    )
+    diffs = (*_with_replacing(goal, diff.properties), *drift)
+    keys = (*forced, *_trigger_keys(goal, old))
+    changed = bool(diff.changed) or bool(drift)
+    if changed:
+        keys = (*keys, *diff.replace_keys, *changed_keys([d for d in diffs if d.kind.replaces]))
+        keys += tuple(d.path for d in drift if d.kind.replaces and not d.path)
+        replaces = any(d.kind.replaces for d in diffs)
+    else:
+        replaces = False
+    if keys or replaces or old.pending_replacement:
+        return Verdict(Op.REPLACE, diffs if changed else (), tuple(dict.fromkeys(keys)), before_create)
+    if changed or old.init_errors:
+        return Verdict(Op.UPDATE, diffs)
+    return Verdict(Op.SAME)
+
+
+def _with_replacing(goal: Goal, diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
+    patterns = [paths.parse(text) for text in goal.replace_on_changes]
+    if not patterns:
+        return tuple(diffs)
+    return tuple(
+        replace(diff, kind=diff.kind.replacing()) if paths.covered(patterns, paths.parse(diff.path)) else diff
+        for diff in diffs
+    )
+
+
+def _trigger_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
+    new, before = goal.replacement_trigger, old.replacement_trigger
+    if new is None or before is None or same_value(new, before):
+        return ()
+    return ("replacementTrigger",)
+
+
+def marked_drift(
+    diffs: Sequence[PropertyDiff], recorded: ResourceState | None, seen: ResourceState
+) -> tuple[PropertyDiff, ...]:
+    """The differences, with those marked that came about because reality moved, not the program."""
+    if recorded is None or recorded is seen:
+        return tuple(diffs)
+    return tuple(_marked(diff, recorded, seen) for diff in diffs)
+
+
+def _marked(diff: PropertyDiff, recorded: ResourceState, seen: ResourceState) -> PropertyDiff:
+    if not diff.path or diff.drift:
+        return diff
+    key = str(paths.parse(diff.path)[0])
+    moved = not same_value(recorded.inputs.get(key), seen.inputs.get(key))
+    return replace(diff, drift=True) if moved else diff
+
+
+GONE = PropertyDiff("", DiffKind.ADD, drift=True, why="it was removed outside Tomo")

@@ -1,0 +1,194 @@
+"""Runs a program given as a function on the engine, again and again, over one fake world."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tomo.engine.deployment import Deployment, Outcome
+from tomo.engine.run import Options, World
+from tomo.model.events import Event
+from tomo.model.goal import Goal
+from tomo.model.resource import ResourceState
+from tomo.model.snapshot import Snapshot
+from tomo.model.source import ProgramRun, Registered, Registrar
+from tomo.model.step import Op
+from tomo.model.urn import STACK_TYPE, Urn, provider_ref
+from tomo.model.values import UNKNOWN, Value
+from tomo.testing.fake_provider import TYPE, FakeProviders, FakeWorld
+
+PROJECT, STACK = "proj", "dev"
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """An output of a resource, to be used as another's input."""
+
+    of: Handle
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A registered resource, as a program holds it."""
+
+    answer: Registered
+
+    @property
+    def urn(self) -> Urn:
+        """Its URN."""
+        return self.answer.urn
+
+    def out(self, key: str) -> Out:
+        """One of its outputs."""
+        return Out(self, key)
+
+    def value(self, key: str) -> Value:
+        """The output's value; unknown where there is none."""
+        if key == "id":
+            return self.answer.id or UNKNOWN
+        return self.answer.outputs.get(key, UNKNOWN)
+
+
+class Program:
+    """What a test's program function registers with; each call waits for its answer."""
+
+    def __init__(self, registrar: Registrar) -> None:
+        self.registrar = registrar
+        self.stack = self._register(Goal(STACK_TYPE, f"{PROJECT}-{STACK}", custom=False, inputs={}))
+
+    def res(self, name: str, inputs: Mapping[str, Value] | None = None, **options: object) -> Handle:
+        """Registers a `fake:` resource; `needs=[handle]` is dependsOn, `under=handle` the parent."""
+        return self._declare(TYPE, name, inputs or {}, custom=True, options=options)
+
+    def component(self, name: str, **options: object) -> Handle:
+        """Registers a component."""
+        return self._declare("my:mod:Comp", name, {}, custom=False, options=options)
+
+    def provider(self, name: str, inputs: Mapping[str, Value] | None = None) -> str:
+        """Registers an explicit provider; gives its reference."""
+        made = self._declare("pulumi:providers:fake", name, inputs or {}, custom=True, options={})
+        return provider_ref(made.urn, made.answer.id)
+
+    def export(self, **outputs: Value) -> None:
+        """Sets the stack's outputs."""
+        plain = {
+            key: value.of.value(value.key) if isinstance(value, Out) else value
+            for key, value in outputs.items()
+        }
+        self.registrar.register_outputs(self.stack.urn, plain)
+
+    def _declare(
+        self, type_: str, name: str, inputs: Mapping[str, Value], *, custom: bool, options: dict[str, object]
+    ) -> Handle:
+        needs = [handle.urn for handle in _handles(options.pop("needs", ()))]
+        under = options.pop("under", None)
+        parent = under.urn if isinstance(under, Handle) else self.stack.urn
+        by_key = {key: tuple(out.of.urn for out in _outs(value)) for key, value in inputs.items()}
+        plain = {key: _plain(value) for key, value in inputs.items()}
+        every = dict.fromkeys([*needs, *itertools.chain.from_iterable(by_key.values())])
+        goal = Goal(
+            type_,
+            name,
+            custom,
+            plain,
+            parent=parent,
+            dependencies=tuple(every),
+            property_dependencies=by_key,
+            **options,  # type: ignore[arg-type]
+        )
+        return self._register(goal)
+
+    def _register(self, goal: Goal) -> Handle:
+        return Handle(self.registrar.register(goal).result(_PATIENCE))
+
+
+def _handles(value: object) -> list[Handle]:
+    return [item for item in value if isinstance(item, Handle)] if isinstance(value, (list, tuple)) else []
+
+
+def _outs(value: Value) -> list[Out]:
+    if isinstance(value, Out):
+        return [value]
+    if isinstance(value, Mapping):
+        return [out for item in value.values() for out in _outs(item)]
+    return [out for item in value for out in _outs(item)] if isinstance(value, list) else []
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, Out):
+        return value.of.value(value.key)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSource:
+    """A function as a source of goals."""
+
+    function: Callable[[Program], None]
+
+    def run(self, run: ProgramRun, registrar: Registrar) -> None:  # noqa: ARG002
+        """Calls the function; what it raises comes out as it is."""
+        self.function(Program(registrar))
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """One stack over one fake world; each operation starts from what the last one left."""
+
+    world: FakeWorld = field(default_factory=FakeWorld)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    events: list[Event] = field(default_factory=list)
+    saves: list[Snapshot] = field(default_factory=list)
+    outcome: Outcome | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def plan(self, program: Callable[[Program], None], **options: object) -> Outcome:
+        """What `up` would do; changes neither the world nor the state."""
+        return self._deployment(options, dry=True).up(FunctionSource(program))
+
+    def up(self, program: Callable[[Program], None], **options: object) -> Outcome:
+        """Applies the program."""
+        return self._kept(self._deployment(options).up(FunctionSource(program)))
+
+    def refresh(self) -> Outcome:
+        """Takes the world into the state."""
+        return self._kept(self._deployment({}).refresh())
+
+    def destroy(self, **options: object) -> Outcome:
+        """Deletes everything."""
+        return self._kept(self._deployment(options).destroy())
+
+    def ops(self, name: str, outcome: Outcome | None = None) -> list[Op]:
+        """The operations on a resource in the last (or a given) outcome, in order."""
+        of = outcome or self.outcome
+        return [step.op for step in of.plan.steps if step.urn.name == name] if of else []
+
+    def entry(self, name: str) -> ResourceState:
+        """The live state entry of a resource."""
+        return next(e for e in self.snapshot.resources if e.urn.name == name and not e.delete)
+
+    def names(self) -> list[str]:
+        """Names of all `fake:` entries in the state, in order."""
+        return [entry.urn.name for entry in self.snapshot.resources if entry.type == TYPE]
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        self.outcome, self.snapshot = outcome, outcome.snapshot
+        return outcome
+
+    def _deployment(self, options: dict[str, object], *, dry: bool = False) -> Deployment:
+        run = ProgramRun(PROJECT, STACK, dry_run=dry, config=self.config)
+        world = World(
+            FakeProviders(self.world),
+            self.events.append,
+            now=lambda: f"2026-01-01T00:00:{next(self._ticks):09.6f}Z",
+            new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
+            save=self.saves.append,
+        )
+        return Deployment(run, self.snapshot, world, Options(**options))  # type: ignore[arg-type]
