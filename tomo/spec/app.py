@@ -50,11 +50,11 @@ Architecture = Literal["amd64", "arm64", "arm/v7", "arm/v6", "386", "ppc64le", "
 
 
 def _text_kind(value: Any) -> str:
-    return "languages" if isinstance(value, Mapping) else "text"
+    return "~languages" if isinstance(value, Mapping) else "~text"
 
 
 LocalText = Annotated[
-    Annotated[Prose, Tag("text")] | Annotated[dict[Word, Prose], Tag("languages")],
+    Annotated[Prose, Tag("~text")] | Annotated[dict[Word, Prose], Tag("~languages")],
     Discriminator(_text_kind),
 ]
 """Text, or texts by language code."""

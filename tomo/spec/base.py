@@ -244,6 +244,8 @@ Template = Annotated[str, BeforeValidator(as_text), AfterValidator(_reference_te
 
 # --- references ------------------------------------------------------------------------------------
 
+# Tags of unions stand in pydantic's locations beside a person's own keys; `~` tells them apart.
+
 
 class InputRef(Model):
     """The value of one of the app's inputs."""
@@ -259,22 +261,22 @@ class SecretRef(Model):
 
 def _kind(value: Any) -> str:
     if isinstance(value, InputRef | SecretRef):
-        return "input" if isinstance(value, InputRef) else "secret"
+        return "~input" if isinstance(value, InputRef) else "~secret"
     if isinstance(value, Mapping):
-        return "input" if "input" in value else "secret"
-    return "text"
+        return "~input" if "input" in value else "~secret"
+    return "~text"
 
 
 Value = Annotated[
-    Annotated[Template, Tag("text")]
-    | Annotated[InputRef, Tag("input")]
-    | Annotated[SecretRef, Tag("secret")],
+    Annotated[Template, Tag("~text")]
+    | Annotated[InputRef, Tag("~input")]
+    | Annotated[SecretRef, Tag("~secret")],
     Discriminator(_kind),
 ]
 """What a variable may be: text with references, `{input: NAME}`, `{secret: NAME}`."""
 
 SetValue = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[SecretRef, Tag("secret")],
+    Annotated[Text, Tag("~text")] | Annotated[SecretRef, Tag("~secret")],
     Discriminator(_kind),
 ]
 """What an input may be set to: text, number, boolean (all kept as text), or `{secret: NAME}`."""

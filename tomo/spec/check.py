@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from tomo.errors import Problem
-from tomo.spec.app import AppDefinition, Input
+from tomo.spec.app import HIGHEST_PORT, AppDefinition, Input
 from tomo.spec.base import SecretRef, shown
 from tomo.spec.consistency import dangling_references, unsupported
 from tomo.spec.fleet import EVERYWHERE, App, Fleet, Server, ServiceSettings
@@ -120,9 +120,7 @@ def _inputs(subject: Subject) -> Iterator[Finding]:
             hint = did_you_mean(name, known, f"`{definition.id}` takes no inputs")
             yield (*path, "inputs", name), f"`{definition.id}` has no input `{shown(name)}`", hint
         else:
-            yield from (
-                (tuple((*path, "inputs", name)), *words) for words in _input_value(subject, entry, value)
-            )
+            yield from (((*path, "inputs", name), *words) for words in _input_value(subject, entry, value))
     values = input_values(subject.name, definition, app)
     for entry in definition.inputs:
         if entry.required and entry.name not in values:
@@ -255,14 +253,12 @@ def _overlap(one: str, other: str) -> bool:
 
 def _clash(subject: Subject, binding: Binding, other: tuple[Subject, Binding], server: str) -> Finding:
     first, its = other
-    message = f"port {binding.host}/{binding.protocol} of server `{server}` is taken by app `{first.name}` (port `{its.port}`)"
+    port = f"port {binding.host}/{binding.protocol} of server `{server}`"
+    message = f"{port} is taken by app `{first.name}` (port `{its.port}`)"
     written = subject.app.ports.get(binding.port)
     path = ("ports", binding.port) if written else ()
-    return (
-        ("apps", subject.name, *path),
-        message,
-        f"write another one: `ports: {{{binding.port}: {binding.host + 1}}}`",
-    )
+    free = binding.host % HIGHEST_PORT + 1
+    return ("apps", subject.name, *path), message, f"write another one: `ports: {{{binding.port}: {free}}}`"
 
 
 def _dependencies(subjects: Sequence[Subject]) -> Iterator[Finding]:
@@ -288,7 +284,7 @@ def _dependencies(subjects: Sequence[Subject]) -> Iterator[Finding]:
 
 def _open_secrets(subject: Subject) -> Iterator[Finding]:
     path = ("apps", subject.name)
-    groups = [((*path, "env"), subject.app.env)]
+    groups: list[tuple[tuple[str, ...], Mapping[str, object]]] = [((*path, "env"), subject.app.env)]
     groups += [((*path, "services", name, "env"), each.env) for name, each in subject.app.services.items()]
     for at, env in groups:
         for name, value in env.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
 from tomo.spec.base import (
@@ -63,6 +64,16 @@ class DockerOptions(Model):
         return self
 
 
+def _docker_kind(value: Any) -> str:
+    return "~options" if isinstance(value, Mapping | DockerOptions) else "~flag"
+
+
+Docker = Annotated[
+    Annotated[Flag, Tag("~flag")] | Annotated[DockerOptions, Tag("~options")], Discriminator(_docker_kind)
+]
+"""Whether Docker is installed, or how."""
+
+
 def _host(text: str) -> str:
     if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}"):
         hint = (
@@ -103,7 +114,7 @@ class ServerDefaults(Model):
     password: SecretRef | None = Field(None, description="The login's password, `{secret: NAME}`.")
     become: Literal["sudo", False] = Field(default=False, description="`sudo` where the login is not root.")
     proxy_jump: Line | None = Field(None, description="`[USER@]HOST[:PORT]` to go through.")
-    docker: Flag | DockerOptions = Field(
+    docker: Docker = Field(
         default=True,
         description="`true` installs Docker, `false` leaves the server alone, or how to install it.",
     )

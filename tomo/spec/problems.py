@@ -17,6 +17,7 @@ from tomo.spec.yaml import Document, Path
 M = TypeVar("M", bound=BaseModel)
 _Words: TypeAlias = tuple[str, str]
 _KEY: Final = "[key]"
+_TAG: Final = "~"
 
 
 def build(model: type[M], document: Document) -> M:
@@ -27,8 +28,19 @@ def build(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        found = [problem_of(model, document, detail) for detail in error.errors(include_url=False)]
+        details = _without_echoes(model, error.errors(include_url=False))
+        found = [problem_of(model, document, detail) for detail in details]
         raise SpecError(in_order(found)) from None
+
+
+def _without_echoes(model: type[BaseModel], details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leaves out that a key is missing where it is only mistyped."""
+    mistyped = {
+        (*detail["loc"][:-1], nearest(str(detail["loc"][-1]), _known_keys(model, detail["loc"][:-1])))
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+    }
+    return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in mistyped]
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -65,12 +77,8 @@ def problem_of(model: type[BaseModel], document: Document, detail: ErrorDetails)
 
 def place(path: Path) -> str:
     """The path as people read it, `apps.photos.ports: `; `""` at the top."""
-    words = ".".join(shown(str(part)) for part in path if part not in _TAGS)
+    words = ".".join(shown(str(part)) for part in path if not str(part).startswith(_TAG))
     return f"{words}: " if words else ""
-
-
-_TAGS: Final = frozenset({"text", "languages", "bool", "DockerOptions"})
-"""Names that pydantic puts into locations to tell the members of a union apart."""
 
 
 # --- words -------------------------------------------------------------------------------------------
@@ -125,7 +133,7 @@ def _missing(model: type[BaseModel], location: tuple[int | str, ...]) -> _Words:
 
 
 def _literal(detail: ErrorDetails, context: Mapping[str, Any]) -> _Words:
-    expected = str(context.get("expected", "")).replace("'", "`")
+    expected = str(context.get("expected", "")).replace("'", "`").replace("False", "`false`")
     known = [word.strip("`") for word in expected.replace(" or ", ", ").split(", ")]
     given = _given(detail["input"])
     close = nearest(given.strip("`"), known)
