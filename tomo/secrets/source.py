@@ -45,9 +45,7 @@ def find_passphrase(
     return _once(find)
 
 
-def needs_a_person(
-    settings: Settings, *, stack: str, keyring: KeyringLookup | None = None
-) -> bool:
+def needs_a_person(settings: Settings, *, stack: str, keyring: KeyringLookup | None = None) -> bool:
     """Whether the passphrase can only come from a prompt."""
     if settings.passphrase is not None or settings.passphrase_file is not None:
         return False

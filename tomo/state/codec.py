@@ -35,33 +35,6 @@ _OLDEST, _PLAIN, _WITH_FEATURES = 1, 3, 4
 _TIMEOUTS: Final = ("create", "update", "delete", "read")
 _CORRUPT_HINT: Final = "restore the stack from a backup: `tomo state import FILE`"
 
-# Attribute of ResourceState → key of the file, by the kind of the key's value.
-_FLAGS: Final = {
-    "delete": "delete",
-    "protect": "protect",
-    "taint": "taint",
-    "external": "external",
-    "pending_replacement": "pendingReplacement",
-    "retain_on_delete": "retainOnDelete",
-    "refresh_before_update": "refreshBeforeUpdate",
-}
-_TEXTS: Final = {
-    "id": "id",
-    "provider": "provider",
-    "import_id": "importID",
-    "created": "created",
-    "modified": "modified",
-    "source_position": "sourcePosition",
-}
-_TEXT_LISTS: Final = {
-    "init_errors": "initErrors",
-    "additional_secret_outputs": "additionalSecretOutputs",
-    "ignore_changes": "ignoreChanges",
-    "replace_on_changes": "replaceOnChanges",
-    "hide_diffs": "hideDiff",
-}
-_URN_LISTS: Final = {"dependencies": "dependencies", "aliases": "aliases", "replace_with": "replaceWith"}
-_URNS: Final = {"parent": "parent", "deleted_with": "deletedWith"}
 _OTHERS: Final = (
     "urn",
     "custom",
@@ -72,16 +45,6 @@ _OTHERS: Final = (
     "customTimeouts",
     "replacementTrigger",
     "defaults",  # version 1 only; Pulumi drops it too
-)
-_KEYS: Final = frozenset(
-    [
-        *_FLAGS.values(),
-        *_TEXTS.values(),
-        *_TEXT_LISTS.values(),
-        *_URN_LISTS.values(),
-        *_URNS.values(),
-        *_OTHERS,
-    ]
 )
 # What is copied as it is, in the order in which Pulumi writes it.
 _PLAIN_ATTRIBUTES: Final = (
@@ -176,22 +139,7 @@ def decode_resource(entry: object, seals: Seals | None) -> ResourceState:
 
 
 def _decode_entry(entry: dict[str, Json], seals: Seals | None) -> ResourceState:
-    attributes: dict[str, object] = {}
-    for attribute, key in _FLAGS.items():
-        if key in entry:
-            attributes[attribute] = _expect(entry, key, bool)
-    for attribute, key in _TEXTS.items():
-        if key in entry:
-            attributes[attribute] = _expect(entry, key, str)
-    for attribute, key in _TEXT_LISTS.items():
-        if key in entry:
-            attributes[attribute] = _texts(entry[key], key)
-    for attribute, key in _URN_LISTS.items():
-        if key in entry:
-            attributes[attribute] = _urns(entry[key], key)
-    for attribute, key in _URNS.items():
-        if key in entry:
-            attributes[attribute] = Urn(_expect(entry, key, str)) or None
+    attributes = {attribute: read(entry, key) for key, (attribute, read) in _SIMPLE.items() if key in entry}
     return ResourceState(
         urn=Urn(_expect(entry, "urn", str)),
         type=_expect(entry, "type", str),
@@ -217,6 +165,26 @@ def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
 
 
 _KIND_NAMES: Final[Mapping[type, str]] = {bool: "true or false", str: "text", dict: "object", list: "list"}
+
+
+def _flag(entry: dict[str, Json], key: str) -> bool:
+    return _expect(entry, key, bool)
+
+
+def _text(entry: dict[str, Json], key: str) -> str:
+    return _expect(entry, key, str)
+
+
+def _urn(entry: dict[str, Json], key: str) -> Urn | None:
+    return Urn(_text(entry, key)) or None
+
+
+def _text_list(entry: dict[str, Json], key: str) -> tuple[str, ...]:
+    return _texts(entry[key], key)
+
+
+def _urn_list(entry: dict[str, Json], key: str) -> tuple[Urn, ...]:
+    return _urns(entry[key], key)
 
 
 def _texts(value: Json, key: str) -> tuple[str, ...]:
@@ -252,6 +220,38 @@ def _timeouts(entry: dict[str, Json]) -> Timeouts:
         if name not in _TIMEOUTS or isinstance(value, bool) or not isinstance(value, (int, float)):
             raise StateCorrupt(f"`customTimeouts.{name}` must be a number of seconds")
     return Timeouts(**found)
+
+
+_Read = Callable[[dict[str, Json], str], object]
+
+_SIMPLE: Final[Mapping[str, tuple[str, _Read]]] = {
+    "delete": ("delete", _flag),
+    "protect": ("protect", _flag),
+    "taint": ("taint", _flag),
+    "external": ("external", _flag),
+    "pendingReplacement": ("pending_replacement", _flag),
+    "retainOnDelete": ("retain_on_delete", _flag),
+    "refreshBeforeUpdate": ("refresh_before_update", _flag),
+    "id": ("id", _text),
+    "provider": ("provider", _text),
+    "importID": ("import_id", _text),
+    "created": ("created", _text),
+    "modified": ("modified", _text),
+    "sourcePosition": ("source_position", _text),
+    "initErrors": ("init_errors", _text_list),
+    "additionalSecretOutputs": ("additional_secret_outputs", _text_list),
+    "ignoreChanges": ("ignore_changes", _text_list),
+    "replaceOnChanges": ("replace_on_changes", _text_list),
+    "hideDiff": ("hide_diffs", _text_list),
+    "dependencies": ("dependencies", _urn_list),
+    "aliases": ("aliases", _urn_list),
+    "replaceWith": ("replace_with", _urn_list),
+    "parent": ("parent", _urn),
+    "deletedWith": ("deleted_with", _urn),
+}
+"""Key of the file → attribute of ResourceState, and how it is read."""
+
+_KEYS: Final = frozenset([*_SIMPLE, *_OTHERS])
 
 
 # --- snapshots --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from tomo.errors import NotSupported, PassphraseMissing, StateCorrupt
 from tomo.model.values import Value
 from tomo.secrets.passphrase import PassphraseManager
 
-PASSPHRASE_PROVIDER: Final = "passphrase"
+PASSPHRASE_PROVIDER: Final = "passphrase"  # noqa: S105  # a name of the format
 
 
 class Seals:

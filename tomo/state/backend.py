@@ -1,0 +1,335 @@
+"""Pulumi's DIY file backend: which file holds what, below one directory (engine-spec 4.1)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib
+import re
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from tomo.errors import NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
+from tomo.model.snapshot import Snapshot
+from tomo.secrets.passphrase import PassphraseManagers
+from tomo.state.clock import Clock
+from tomo.state.codec import ORGANIZATION, decode_checkpoint
+from tomo.state.files import copy, sync_directory, translated, write_atomically
+from tomo.state.history import HistoryEntry, read_entries, write_entry
+from tomo.state.integrity import problems
+from tomo.state.lock import HeldLock, LockOwner, StackLock, held_locks, remove_locks
+from tomo.state.seals import Seals
+from tomo.state.writer import CheckpointWriter, backup_path
+
+_LAYOUT: Final = 1
+_NAME: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_FORMS: Final = (".json", ".json.gz", ".json.zst")
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StackName:
+    """A stack of the store."""
+
+    project: str
+    stack: str
+
+    @property
+    def full(self) -> str:
+        """The name inside the checkpoint."""
+        return f"{ORGANIZATION}/{self.project}/{self.stack}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStack:
+    """A stack as loaded. `salt` and `seals` are what its secrets are under; "" and None without any.
+
+    `digest` is the SHA-256 of the file's bytes.
+    """
+
+    name: StackName
+    path: Path
+    snapshot: Snapshot
+    salt: str = ""
+    version: int = 3
+    digest: str = ""
+    writer: str = ""
+    time: str = ""
+    seals: Seals | None = field(default=None, repr=False)
+
+
+class FileBackend:
+    """The stacks below one directory; their files lie in its `.pulumi`."""
+
+    def __init__(self, directory: Path, *, clock: Clock = time.time_ns) -> None:
+        self.directory = directory
+        self._root = directory / ".pulumi"
+        self._clock = clock
+
+    @classmethod
+    def from_url(cls, url: str, *, base: Path, home: Path) -> FileBackend:
+        """The backend of a `file://` address; a relative one starts at `base`, `~` is `home`."""
+        return cls(directory_of(url, base=base, home=home))
+
+    @property
+    def url(self) -> str:
+        """The address that `from_url` and the Pulumi CLI take."""
+        return f"file://{self.directory}"
+
+    # --- stacks ---
+
+    def stacks(self, project: str | None = None) -> list[StackName]:
+        """The stacks of one project, or of all, by name."""
+        self._check_layout()
+        found = {
+            StackName(path.parent.name, path.name.removesuffix(form))
+            for form in _FORMS
+            for path in (self._root / "stacks").glob(f"*/*{form}")
+            if not path.name.startswith(".")
+        }
+        return sorted(name for name in found if project in {None, name.project})
+
+    def exists(self, project: str, stack: str) -> bool:
+        """Whether the store has the stack."""
+        return self._find(_name(project, stack)) is not None
+
+    def load(self, project: str, stack: str, secrets: PassphraseManagers) -> StoredStack:
+        """The stack's state, checked. Its secrets stay sealed, so no passphrase is asked for yet."""
+        name = _name(project, stack)
+        self._check_layout()
+        path = self._find(name)
+        if path is None:
+            raise self._not_found(name)
+        with translated(path, "read the state"):
+            raw = path.read_bytes()
+        try:
+            checkpoint = decode_checkpoint(_decompress(raw), lambda salt: Seals(secrets.for_salt(salt)))
+            _refuse_broken(checkpoint.snapshot)
+        except StateCorrupt as error:
+            raise self._corrupt(name, path, error) from error
+        return StoredStack(
+            name=name,
+            path=path,
+            snapshot=checkpoint.snapshot,
+            salt=checkpoint.salt,
+            version=checkpoint.version,
+            digest=hashlib.sha256(raw).hexdigest(),
+            writer=checkpoint.writer,
+            time=checkpoint.time,
+            seals=checkpoint.seals,
+        )
+
+    def raw(self, project: str, stack: str) -> bytes:
+        """The checkpoint file's own text, unchecked."""
+        name = _name(project, stack)
+        path = self._find(name)
+        if path is None:
+            raise self._not_found(name)
+        with translated(path, "read the state"):
+            return _decompress(path.read_bytes())
+
+    def writer(self, project: str, stack: str, seals: Seals | None) -> CheckpointWriter:
+        """The writer of a stack's checkpoint; its first save makes a stack that isn't there yet."""
+        name = _name(project, stack)
+        self._check_layout()
+        self._write_layout()
+        return CheckpointWriter(self._path(name), stack=name.full, seals=seals, clock=self._clock)
+
+    def remove(self, project: str, stack: str) -> None:
+        """Takes a stack out of the store; its last state stays beside it as `.bak`."""
+        name = _name(project, stack)
+        paths = [path for path in self._forms(name) if path.exists()]
+        if not paths:
+            raise self._not_found(name)
+        for path in paths:
+            with translated(path, "remove the state"):
+                path.replace(backup_path(path))
+                sync_directory(path.parent)
+
+    # --- locks ---
+
+    def lock(self, project: str, stack: str, *, owner: LockOwner) -> StackLock:
+        """The stack's lock, to be held in a `with` block."""
+        name = _name(project, stack)
+        self._write_layout()
+        return StackLock(self._lock_directory(name), stack=stack, owner=owner, clock=self._clock)
+
+    def locks(self, project: str, stack: str) -> list[HeldLock]:
+        """Who holds the stack."""
+        return held_locks(self._lock_directory(_name(project, stack)))
+
+    def unlock(self, project: str, stack: str) -> list[HeldLock]:
+        """Removes every lock of the stack and returns them; an owner that still runs goes on."""
+        return remove_locks(self._lock_directory(_name(project, stack)))
+
+    # --- history and backups ---
+
+    def record(self, project: str, stack: str, entry: HistoryEntry) -> None:
+        """Keeps a finished operation: its entry and checkpoint in the history, and a backup."""
+        name = _name(project, stack)
+        now = self._clock()
+        path = self._find(name) or self._path(name)
+        write_entry(self._root / "history" / project / stack, stack, entry, path, now)
+        if path.exists():
+            suffix = path.name.removeprefix(stack)
+            with translated(path, "back up the state"):
+                copy(path, self._backup_directory(name) / f"{stack}.{now}{suffix}")
+
+    def history(self, project: str, stack: str) -> list[HistoryEntry]:
+        """What was done to the stack, newest first."""
+        _name(project, stack)
+        return read_entries(self._root / "history" / project / stack)
+
+    def backups(self, project: str, stack: str) -> list[Path]:
+        """Copies of earlier states, newest first; the one before the last write stands first."""
+        name = _name(project, stack)
+        last = [backup_path(path) for path in self._forms(name) if backup_path(path).exists()]
+        kept = self._backup_directory(name).glob(f"{stack}.*.json*")
+        return last + sorted(kept, key=lambda path: path.name, reverse=True)
+
+    # --- places ---
+
+    def _path(self, name: StackName) -> Path:
+        return self._root / "stacks" / name.project / f"{name.stack}.json"
+
+    def _forms(self, name: StackName) -> list[Path]:
+        return [self._path(name).with_name(f"{name.stack}{form}") for form in _FORMS]
+
+    def _find(self, name: StackName) -> Path | None:
+        """The newest form: a crash can leave a compressed one beside the plain one that replaced it."""
+        found = [path for path in self._forms(name) if path.exists()]
+        return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+    def _lock_directory(self, name: StackName) -> Path:
+        return self._root / "locks" / ORGANIZATION / name.project / name.stack
+
+    def _backup_directory(self, name: StackName) -> Path:
+        return self._root / "backups" / name.project / name.stack
+
+    # --- the store's own version ---
+
+    def _check_layout(self) -> None:
+        meta = self._root / "meta.yaml"
+        with translated(meta, "read"):
+            text = meta.read_text(encoding="utf-8", errors="replace") if meta.exists() else ""
+            flat = not meta.exists() and any((self._root / "stacks").glob("*.json"))
+        version = re.search(r"^version:[ \t]*(\d+)[ \t]*$", text, re.MULTILINE)
+        if text and version is None:
+            raise StateCorrupt(f"`{meta}` does not say the store's version", hint="it must say `version: 1`")
+        if flat or (version is not None and int(version[1]) < _LAYOUT):
+            raise NotSupported(
+                f"the store `{self.directory}` has the old layout without projects",
+                hint=f"run `pulumi login {self.url} && pulumi state upgrade` once",
+            )
+        if version is not None and int(version[1]) > _LAYOUT:
+            raise NotSupported(
+                f"the store `{self.directory}` has layout `{version[1]}`, newer than this Tomo"
+            )
+
+    def _write_layout(self) -> None:
+        meta = self._root / "meta.yaml"
+        if not meta.exists():
+            with translated(meta, "write"):
+                write_atomically(meta, f"version: {_LAYOUT}\n".encode(), mode=0o644)
+
+    # --- errors ---
+
+    def _not_found(self, name: StackName) -> StackNotFound:
+        known = [other.stack for other in self.stacks(name.project)]
+        there = f"; there are: {', '.join(known)}" if known else ""
+        return StackNotFound(
+            f"no stack `{name.stack}` of project `{name.project}` in `{self.directory}`{there}",
+            hint=f"make it with `tomo apply --stack {name.stack}`",
+        )
+
+    def _corrupt(self, name: StackName, path: Path, error: TomoError) -> StateCorrupt:
+        copies = self.backups(name.project, name.stack)
+        hint = "there is no backup; restore the file from your own"
+        if copies:
+            hint = f"restore a copy: `tomo state import {copies[0]}`"
+        return StateCorrupt(
+            f"the state of stack `{name.stack}` can't be used: {error}; the file was left as it is",
+            hint=hint,
+            where=str(path),
+            detail=_join(error.detail, _copies(copies)),
+        )
+
+
+def directory_of(url: str, *, base: Path, home: Path) -> Path:
+    """The directory a state address names; other kinds of address are refused by name."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise UsageError(f"the state address `{url}` has no `file://`", hint=f"write `file://{url}`")
+    if scheme != "file":
+        raise NotSupported(f"state at `{scheme}://` is not supported", hint=_scheme_hint(scheme))
+    path, _, query = rest.partition("?")
+    # Both settings describe what Tomo does anyway: temporary files beside the target, no side files.
+    unknown = {key for key, _ in parse_qsl(query, keep_blank_values=True)} - {"no_tmp_dir", "metadata"}
+    if unknown:
+        raise NotSupported(f"the setting `{min(unknown)}` of a state address is not supported")
+    path = unquote(path)
+    if path == "~" or path.startswith("~/"):
+        return home / path[2:]
+    return (base / path).resolve() if not path.startswith("/") else Path(path)
+
+
+def _scheme_hint(scheme: str) -> str:
+    if scheme == "ssh":
+        return "it comes with a later version; use `file://DIR` until then"
+    return "use `file://DIR`; object stores, databases and Pulumi Cloud need the `pulumi` engine"
+
+
+def _name(project: str, stack: str) -> StackName:
+    for kind, text in (("project", project), ("stack", stack)):
+        if not _NAME.match(text):
+            raise UsageError(
+                f"`{text}` can't be the name of a {kind}",
+                hint="use letters, digits, `-`, `_` and `.`, at most 100 of them",
+            )
+    return StackName(project, stack)
+
+
+def _decompress(raw: bytes) -> bytes:
+    if raw.startswith(_GZIP):
+        try:
+            return gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise StateCorrupt(f"damaged gzip file: {error}") from error
+    if raw.startswith(_ZSTD):
+        return _decompress_zstd(raw)
+    return raw
+
+
+def _decompress_zstd(raw: bytes) -> bytes:
+    try:
+        zstd = importlib.import_module("compression.zstd")
+    except ImportError as error:
+        raise NotSupported(
+            "a state compressed with `zstd` needs Python 3.14",
+            hint="write it plain: `PULUMI_DIY_BACKEND_ZSTD=false pulumi refresh`",
+        ) from error
+    try:
+        return bytes(zstd.decompress(raw))
+    except zstd.ZstdError as error:
+        raise StateCorrupt(f"damaged zstd file: {error}") from error
+
+
+def _refuse_broken(snapshot: Snapshot) -> None:
+    found = problems(snapshot)
+    if found:
+        raise StateCorrupt(f"it breaks {len(found)} rule(s): {found[0]}", detail="\n".join(found[:_SHOWN]))
+
+
+def _copies(paths: Sequence[Path]) -> str:
+    return "\n".join(f"backup: {path}" for path in paths[:_SHOWN])
+
+
+def _join(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
