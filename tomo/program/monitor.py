@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -13,11 +13,11 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from tomo.errors import NotSupported
 from tomo.model.events import Severity
-from tomo.model.goal import InvokeGoal
+from tomo.model.goal import Goal, InvokeGoal
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import Urn, split_provider_ref
-from tomo.model.values import UNKNOWN_TEXT, has_unknown
+from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unknown, leaves
 from tomo.program import versions, wire
 from tomo.program.goals import goal_of, invoke_goal_of, read_goal_of
 from tomo.program.loop import NotYet
@@ -54,6 +54,12 @@ class Monitor:
         self._root = root
         self._must_not_block = must_not_block
         self._waiting: dict[int, tuple[Message, Future[Any]]] = {}
+        self._seen: list[Properties] = []
+
+    def secret_texts(self) -> Iterator[str]:
+        """The secrets that went to the program or came from it, for hiding them in what it raises."""
+        for properties in self._seen:
+            yield from _secret_texts(dict(properties))
 
     # --- about the run -----------------------------------------------------------------------------
 
@@ -84,7 +90,8 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Gives the goal to the engine and answers when its step is done."""
-        registered = self._answer(request, lambda: self._registrar.register(goal_of(request, self._root)))
+        registered = self._answer(request, lambda: self._register(goal_of(request, self._root)))
+        self._seen.append(registered.outputs)
         return register_response(registered, custom=request.custom)
 
     def RegisterResourceOutputs(  # noqa: N802
@@ -99,6 +106,7 @@ class Monitor:
     ) -> resource_pb2.ReadResourceResponse:
         """Lets the engine look at a resource that the program does not own."""
         registered = self._answer(request, lambda: self._registrar.read(read_goal_of(request, self._root)))
+        self._seen.append(registered.outputs)
         return read_response(registered)
 
     # --- functions ---------------------------------------------------------------------------------
@@ -112,7 +120,9 @@ class Monitor:
             # A plain call needs an object to take its attributes from; all of them are then None, as
             # with the CLI. The other form has an Output to be unknown.
             return resource_pb2.ResourceInvokeResponse(unknown=not _waits_synchronously())
-        return invoke_response(self._answer(request, lambda: self._registrar.invoke(goal)))
+        result = self._answer(request, lambda: self._registrar.invoke(goal))
+        self._seen.append(result.outputs)
+        return invoke_response(result)
 
     # --- refused by name ---------------------------------------------------------------------------
 
@@ -143,6 +153,10 @@ class Monitor:
     def RegisterErrorHook(self, request: Any) -> NoReturn:  # noqa: N802
         """Refuses."""
         raise _refusal(f"the error hook `{request.name}`")
+
+    def _register(self, goal: Goal) -> Future[Registered]:
+        self._seen.append(goal.inputs)
+        return self._registrar.register(goal)
 
     def _answer(self, request: Message, ask: Callable[[], Future[_T]]) -> _T:
         """The engine's answer. Where it isn't there yet, the SDK makes the same call again (see loop.py).
@@ -227,6 +241,14 @@ def invoke_response(result: InvokeResult) -> resource_pb2.ResourceInvokeResponse
     )
     getattr(response, "return").CopyFrom(wire.to_struct(result.outputs))
     return response
+
+
+def _secret_texts(value: Value, *, secret: bool = False) -> Iterator[str]:
+    for leaf in leaves(value):
+        if isinstance(leaf, Secret):
+            yield from _secret_texts(leaf.reveal(), secret=True)
+        elif secret and isinstance(leaf, str):
+            yield leaf
 
 
 def _not_callable_yet(goal: InvokeGoal) -> bool:

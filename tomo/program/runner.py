@@ -17,13 +17,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tomo.errors import ProgramFailed
 from tomo.model.events import Severity
 from tomo.model.source import ProgramRun, Registrar
 from tomo.program.failure import exit_failure, failure_of
 from tomo.program.loop import ProgramLoop
+
+if TYPE_CHECKING:
+    from tomo.program.monitor import Monitor
 
 Main = Path | Callable[[], Any]
 
@@ -48,23 +51,26 @@ class SdkSource:
         contextvars.copy_context().run(self._run, run, registrar)
 
     def _run(self, run: ProgramRun, registrar: Registrar) -> None:
-        secrets = [run.config[key] for key in run.secret_config_keys if key in run.config]
+        from tomo.program.monitor import Monitor  # noqa: PLC0415  # loads the SDK
+
+        loop = ProgramLoop()
+        monitor = Monitor(run, registrar, self._work_dir, loop.in_call)
         try:
-            with self._surroundings(registrar) as loop:
-                _configure(run, registrar, self._work_dir, loop)
+            with self._surroundings(registrar, loop):
+                _configure(run, registrar, monitor, self._work_dir, loop)
                 loop.run_until_complete(_in_stack(self._program()))
         except SystemExit as exit_:
-            failure: Exception | None = exit_failure(exit_, self._work_dir, secrets)
+            failure: Exception | None = exit_failure(exit_, self._work_dir, _secrets(run, monitor))
             if failure is not None:
                 raise failure from None
         except Exception as error:
-            failure = failure_of(error, self._work_dir, secrets)
+            failure = failure_of(error, self._work_dir, _secrets(run, monitor))
             if failure is error:
                 raise
             raise failure from error
 
     @contextmanager
-    def _surroundings(self, registrar: Registrar) -> Iterator[ProgramLoop]:
+    def _surroundings(self, registrar: Registrar, loop: ProgramLoop) -> Iterator[None]:
         from tomo.program.pickling import bounded_provider_serializer  # noqa: PLC0415  # loads the SDK
         from tomo.program.printed import printed_lines_said  # noqa: PLC0415
 
@@ -73,10 +79,10 @@ class SdkSource:
             stack.enter_context(contextlib.chdir(self._work_dir))
             stack.enter_context(bounded_provider_serializer())
             stack.enter_context(_collector_off())
-            loop = stack.enter_context(_own_loop())
+            stack.enter_context(_current(loop))
             say = _log_of(registrar, loop)
             stack.enter_context(printed_lines_said(lambda line: say(Severity.INFO, line, ""), loop.in_call))
-            yield loop
+            yield
 
     @property
     def _program_dir(self) -> Path:
@@ -102,11 +108,18 @@ class SdkSource:
         return run_file
 
 
-def _configure(run: ProgramRun, registrar: Registrar, root: Path, loop: ProgramLoop) -> None:
+def _secrets(run: ProgramRun, monitor: Monitor) -> list[str]:
+    given = [run.config[key] for key in run.secret_config_keys if key in run.config]
+    return [*given, *monitor.secret_texts()]
+
+
+def _configure(
+    run: ProgramRun, registrar: Registrar, monitor: Monitor, root: Path, loop: ProgramLoop
+) -> None:
     from pulumi import runtime  # noqa: PLC0415  # 0.2 s, for programs only
     from pulumi.runtime import settings  # noqa: PLC0415
 
-    from tomo.program.monitor import EngineService, Monitor  # noqa: PLC0415  # loads the SDK
+    from tomo.program.monitor import EngineService  # noqa: PLC0415  # loads the SDK
 
     settings.ROOT.set(None)
     runtime.set_all_config(dict(run.config), sorted(run.secret_config_keys))
@@ -118,7 +131,7 @@ def _configure(run: ProgramRun, registrar: Registrar, root: Path, loop: ProgramL
             dry_run=run.dry_run,
             parallel=run.parallel,
             root_directory=str(root),
-            monitor=Monitor(run, registrar, root, loop.in_call),
+            monitor=monitor,
             engine=EngineService(_log_of(registrar, loop)),
         )
     )
@@ -144,13 +157,12 @@ def _in_stack(program: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _own_loop() -> Iterator[ProgramLoop]:
-    loop = ProgramLoop()
+def _current(loop: ProgramLoop) -> Iterator[None]:
     # Tasks of a failed program repeat its error; the error itself is raised by the run.
     loop.set_exception_handler(lambda _loop, _context: None)
     asyncio.set_event_loop(loop)
     try:
-        yield loop
+        yield
     finally:
         try:
             _end_tasks(loop)

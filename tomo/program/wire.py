@@ -37,8 +37,12 @@ Fields = dict[str, Value]
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Value]:
-    """The properties in a message; numbers without a fraction come back as ints."""
-    return {key: from_value(item) for key, item in struct.fields.items()}
+    """The properties in a message, by name; numbers without a fraction come back as ints.
+
+    Protobuf keeps no order, and not even the same one from run to run.
+    """
+    fields = struct.fields
+    return {key: from_value(fields[key]) for key in sorted(fields)}
 
 
 def from_value(value: struct_pb2.Value) -> Value:
