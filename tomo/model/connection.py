@@ -19,6 +19,7 @@ class HostSpec:
     `host` is an address or a name of `~/.ssh/config`, or `local` for this machine. None for user, port or
     identity means: ask `~/.ssh/config`, then the default. `host_keys` are pinned `TYPE BASE64` texts;
     without one the user's known_hosts decides. `private_key` is PEM text, `identity` a file's path.
+    `docker_socket` is the daemon's socket on the host where it isn't Docker's usual one.
     """
 
     host: str
@@ -34,6 +35,7 @@ class HostSpec:
     proxy_jump: str | None = None
     proxy: HostSpec | None = None
     agent_socket: str | None = None
+    docker_socket: str | None = None
     become: bool = False
     name: str = ""
     connect_timeout: float = 15.0

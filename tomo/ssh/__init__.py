@@ -1,1 +1,1 @@
-"""."""
+"""The road to a host: SSH over paramiko, or this machine itself."""

@@ -1,0 +1,258 @@
+"""One SSH connection to one host: dialled once, shared by threads, its channels counted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from tomo.errors import CommandTimeout, ConnectionLost, HostError, HostUnreachable
+from tomo.model.connection import CommandResult, HostSpec
+from tomo.ssh.slots import Slots
+
+if TYPE_CHECKING:
+    from tomo.ssh.transport import SshChannel, SshTransport
+
+_REFUSAL_PAUSES = (0.005, 0.01, 0.02, 0.04)
+"""sshd frees a session a moment after its channel closed; a refusal that lasts longer is its limit."""
+_KILL_PATIENCE = 2.0
+
+
+class Links(Protocol):
+    """The pool as links see it: where the connection to a jump host comes from."""
+
+    def link(self, spec: HostSpec, *, before: HostSpec) -> Link:
+        """The link to a jump host on the way to `before`."""
+        ...
+
+
+class Link:
+    """A connection that dials at its first use; every method may be called from any thread."""
+
+    def __init__(self, spec: HostSpec, dial: Callable[[], SshTransport]) -> None:
+        self.spec = spec
+        self._dial = dial
+        self._lock = threading.Lock()
+        self._transport: SshTransport | None = None
+        self._failure: HostError | None = None
+        self._closed = False
+        self._slots = Slots()
+
+    def command(
+        self, command: bytes, *, stdin: bytes, timeout: float | None, limit: int, shown: str
+    ) -> CommandResult:
+        """Runs a command line; the exit code of one that died by a signal is 128 and its number."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        channel = self._session(deadline, stream=False)
+        try:
+            channel.execute(command)
+            return self._run(channel, stdin, deadline, limit, shown)
+        finally:
+            channel.close()
+            self._slots.release(stream=False)
+
+    def open_socket(self, path: str) -> SshChannel | None:
+        """A stream to a Unix socket on the host; None where the host refuses."""
+        from tomo.ssh.transport import ChannelRefused  # noqa: PLC0415
+
+        try:
+            return self._opened(lambda transport: transport.open_socket(path))
+        except ChannelRefused:
+            return None
+
+    def open_tcp(self, host: str, port: int, *, timeout: float) -> SshChannel:
+        """A stream to an address as seen from the host, for a connection through it."""
+        from tomo.ssh.transport import ChannelRefused  # noqa: PLC0415
+
+        try:
+            return self._opened(lambda transport: transport.open_tcp(host, port, timeout=timeout))
+        except ChannelRefused as error:
+            label = self.spec.label
+            raise HostUnreachable(
+                f"jump host `{label}` can't open a connection to {host}:{port}: {error.reason}",
+                host=label,
+                hint=f"Does {host}:{port} answer from there, and does its sshd allow AllowTcpForwarding?",
+            ) from error
+
+    def open_process(self, command: bytes) -> ProcessStream:
+        """A command whose stdin and stdout are a stream; it holds a session until it is closed."""
+        channel = self._session(None, stream=True)
+        channel.execute(command)
+        return ProcessStream(channel, lambda: self._slots.release(stream=True))
+
+    def close(self) -> None:
+        """Ends the connection, for good."""
+        with self._lock:
+            self._closed = True
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.end()
+
+    def _run(
+        self, channel: SshChannel, stdin: bytes, deadline: float | None, limit: int, shown: str
+    ) -> CommandResult:
+        from tomo.ssh.transport import TooMuchOutput  # noqa: PLC0415
+
+        started = time.monotonic()
+        try:
+            out, err = channel.exchange(stdin, deadline=deadline, limit=limit)
+        except TimeoutError as error:
+            self._kill(channel)
+            raise timed_out(self.spec.label, shown, time.monotonic() - started) from error
+        except TooMuchOutput as error:
+            self._kill(channel)
+            raise too_much(self.spec.label, shown, limit) from error
+        if channel.exec_refused:
+            raise HostError(f"`{self.spec.label}` refuses to run commands", host=self.spec.label)
+        if channel.exit_status < 0:
+            raise self._lost(f"while `{shown}` ran")
+        return CommandResult(channel.exit_status, out, err)
+
+    def _kill(self, channel: SshChannel) -> None:
+        """Ends a command as far as sshd lets us: TERM, then KILL, to its whole process group."""
+        for name in ("TERM", "KILL"):
+            channel.send_signal(name)
+            with suppress(Exception):
+                channel.exchange(b"", deadline=time.monotonic() + _KILL_PATIENCE / 2, limit=1 << 30)
+            if channel.closed:
+                return
+
+    def _session(self, deadline: float | None, *, stream: bool) -> SshChannel:
+        """A channel for a command, when the server's limit on sessions leaves room for one."""
+        from tomo.ssh.transport import ChannelRefused  # noqa: PLC0415
+
+        while True:
+            if not self._slots.take(stream=stream, deadline=deadline):
+                raise self._no_slot(deadline)
+            try:
+                for pause in (*_REFUSAL_PAUSES, 0.0):
+                    try:
+                        channel = self._opened(lambda transport: transport.open("session"))
+                    except ChannelRefused:
+                        time.sleep(pause)
+                    else:
+                        self._slots.opened(stream=stream)
+                        return channel
+            except BaseException:
+                self._slots.give_back(stream=stream)
+                raise
+            if not self._slots.shrink(stream=stream):
+                label = self.spec.label
+                hint = "Is MaxSessions 0 in its sshd_config?"
+                raise HostError(f"`{label}` refuses every session", host=label, hint=hint)
+
+    def _no_slot(self, deadline: float | None) -> HostError:
+        label = self.spec.label
+        if deadline is not None and time.monotonic() >= deadline:
+            return CommandTimeout(f"no session became free on `{label}` in time", host=label)
+        return HostError(
+            f"`{label}` allows too few sessions, and streams to Docker hold them all",
+            host=label,
+            hint="Set AllowStreamLocalForwarding yes, or raise MaxSessions, in its sshd_config",
+        )
+
+    def _opened(self, open_channel: Callable[[SshTransport], SshChannel]) -> SshChannel:
+        """Opens a channel; one lost connection is dialled again, since nothing has begun on it yet."""
+        from paramiko import SSHException  # noqa: PLC0415
+
+        transport = self._alive()
+        try:
+            return open_channel(transport)
+        except (SSHException, OSError, EOFError):
+            if transport.is_active():
+                transport.end()
+        try:
+            return open_channel(self._alive())
+        except (SSHException, OSError, EOFError) as error:
+            raise self._lost("twice") from error
+
+    def _alive(self) -> SshTransport:
+        """The transport; dials at the first use and after a loss. A failure to dial is final."""
+        transport = self._transport
+        if transport is not None and transport.is_active():
+            return transport
+        with self._lock:
+            if self._closed:
+                raise ConnectionLost(f"the connection to `{self.spec.label}` is closed", host=self.spec.label)
+            if self._failure is not None:
+                raise again(self._failure)
+            if self._transport is None or not self._transport.is_active():
+                if self._transport is not None:
+                    self._transport.end()
+                    self._transport = None
+                self._transport = self._first_or_next()
+            return self._transport
+
+    def _first_or_next(self) -> SshTransport:
+        try:
+            return self._dial()
+        except HostError as error:
+            self._failure = error
+            raise
+
+    def _lost(self, when: str) -> ConnectionLost:
+        label = self.spec.label
+        return ConnectionLost(
+            f"the connection to `{label}` was lost {when}",
+            host=label,
+            hint="Whether the command finished is not known; run the plan again to see",
+        )
+
+
+class ProcessStream:
+    """A remote command's stdin and stdout as one stream."""
+
+    def __init__(self, channel: SshChannel, release: Callable[[], None]) -> None:
+        self._channel = channel
+        self._release: Callable[[], None] | None = release
+        self._lock = threading.Lock()
+
+    def sendall(self, data: bytes) -> None:
+        """Sends all bytes or raises OSError."""
+        self._channel.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        return self._channel.recv(size)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Bounds every later call."""
+        self._channel.settimeout(seconds)
+
+    def stderr(self) -> str:
+        """What the command has said on stderr so far."""
+        ready = self._channel.recv_stderr_ready()
+        return self._channel.recv_stderr(4096).decode("utf-8", "replace") if ready else ""
+
+    def close(self) -> None:
+        """Ends the command's stdin and frees the session."""
+        with self._lock:
+            release, self._release = self._release, None
+        if release is not None:
+            self._channel.close()
+            release()
+
+
+def again(error: HostError) -> HostError:
+    """The same error for another thread: a raised exception belongs to one traceback."""
+    return type(error)(
+        error.message, host=error.host, hint=error.hint, where=error.where, detail=error.detail
+    )
+
+
+def timed_out(label: str, shown: str, seconds: float) -> CommandTimeout:
+    """The error for a command that was ended because it took too long."""
+    return CommandTimeout(
+        f"`{shown}` on `{label}` did not end in {seconds:.3g} s and was stopped",
+        host=label,
+        hint="Give the resource a longer timeout, or see on the host what it waits for",
+    )
+
+
+def too_much(label: str, shown: str, limit: int) -> HostError:
+    """The error for a command that was ended because it printed too much."""
+    return HostError(
+        f"`{shown}` on `{label}` printed more than {limit >> 20} MiB and was stopped", host=label
+    )

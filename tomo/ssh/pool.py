@@ -1,0 +1,114 @@
+"""The connections of one run: one TCP connection for each host, user and credential."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from tomo.errors import HostError
+from tomo.model.connection import LOCAL, Connection, HostBook, HostSpec
+from tomo.settings import Settings
+from tomo.ssh.link import Link
+from tomo.ssh.local import LocalConnection
+from tomo.ssh.session import SshConnection
+
+if TYPE_CHECKING:
+    from tomo.ssh.transport import SshTransport
+
+_MAX_JUMPS = 8
+_PLAIN = HostSpec(host="")
+
+
+class ConnectionPool:
+    """Hands out connections; nothing is dialled, nor paramiko imported, before one is used."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        book: HostBook | None = None,
+        ask_passphrase: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._book = book or HostBook()
+        self._ask = ask_passphrase
+        self._lock = threading.Lock()
+        self._links: dict[tuple[str | None, str, int | None], list[Link]] = {}
+        self._connections: dict[tuple[str | None, str, int | None], list[Connection]] = {}
+
+    def get(self, spec: HostSpec) -> Connection:
+        """The connection for a spec, completed by the book; equal specs get the same one."""
+        spec = self._completed(spec)
+        with self._lock:
+            of_host = self._connections.setdefault(_place(spec), [])
+            for connection in of_host:
+                if connection.spec == spec:
+                    return connection
+            of_host.append(self._new(spec))
+            return of_host[-1]
+
+    def link(self, spec: HostSpec, *, before: HostSpec) -> Link:
+        """The link to a jump host on the way to `before`; refuses a way that leads in a circle."""
+        spec = self._completed(spec)
+        if _place(spec) == _place(before) or _jumps(spec) > _MAX_JUMPS:
+            raise HostError(f"the jump hosts of `{before.label}` lead in a circle", host=before.label)
+        with self._lock:
+            return self._link(spec)
+
+    def close(self) -> None:
+        """Ends every connection, those to jump hosts last."""
+        with self._lock:
+            links = [link for of_host in self._links.values() for link in of_host]
+            self._links.clear()
+            self._connections.clear()
+        for link in reversed(links):
+            link.close()
+
+    def _new(self, spec: HostSpec) -> Connection:
+        if spec.host == LOCAL.host:
+            return LocalConnection(spec, self._settings)
+        return SshConnection(spec, self._settings, self._link(spec))
+
+    def _link(self, spec: HostSpec) -> Link:
+        """The link of a spec; what does not concern the connection itself does not make another."""
+        wanted = _road(spec)
+        of_host = self._links.setdefault(_place(spec), [])
+        for link in of_host:
+            if _road(link.spec) == wanted:
+                return link
+        link = Link(spec, lambda: self._dial(spec))
+        of_host.append(link)
+        return link
+
+    def _dial(self, spec: HostSpec) -> SshTransport:
+        from tomo.ssh.dial import connect  # noqa: PLC0415  # brings paramiko, which costs 0.2 s
+
+        return connect(spec, self._settings, self, self._ask)
+
+    def _completed(self, spec: HostSpec) -> HostSpec:
+        """The declared host, with what the spec itself says on top."""
+        declared = self._book.complete(spec)
+        if declared is spec:
+            return spec
+        own = {
+            name: value
+            for name in (item.name for item in fields(HostSpec))
+            if (value := getattr(spec, name)) != getattr(_PLAIN, name)
+        }
+        return replace(declared, **own)
+
+
+def _place(spec: HostSpec) -> tuple[str | None, str, int | None]:
+    return (spec.user, spec.host, spec.port or 22)
+
+
+def _road(spec: HostSpec) -> HostSpec:
+    return replace(spec, name="", become=False, docker_socket=None, port=spec.port or 22, connect_timeout=0.0)
+
+
+def _jumps(spec: HostSpec | None) -> int:
+    count = 0
+    while spec is not None:
+        count, spec = count + 1, spec.proxy
+    return count

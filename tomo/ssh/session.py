@@ -1,0 +1,48 @@
+"""A host over SSH."""
+
+from __future__ import annotations
+
+from tomo.model.connection import Argv, ByteStream, CommandResult, HostSpec
+from tomo.settings import Settings
+from tomo.ssh import quote
+from tomo.ssh.docker_road import DOCKER_SOCKET
+from tomo.ssh.link import Link
+from tomo.ssh.shell import ShellConnection
+
+
+class SshConnection(ShellConnection):
+    """Commands, files and Docker of one host over a link, which other connections may share."""
+
+    def __init__(self, spec: HostSpec, settings: Settings, link: Link) -> None:
+        super().__init__(spec)
+        self._settings = settings
+        self._link = link
+        self._user = spec.user
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the login user is root, who needs no sudo."""
+        if self._user is None:
+            from tomo.ssh.config import resolve  # noqa: PLC0415  # only where the spec names no user
+
+            self._user = resolve(self.spec, self._settings).user
+        return self._user == "root"
+
+    def execute(
+        self, argv: Argv, *, stdin: bytes, timeout: float | None, limit: int, shown: str
+    ) -> CommandResult:
+        """Runs a command as the login user; never raises for an exit code."""
+        command = quote.encoded(quote.join(argv))
+        return self._link.command(command, stdin=stdin, timeout=timeout, limit=limit, shown=shown)
+
+    def open_socket(self) -> ByteStream | None:
+        """A channel to Docker's socket; None where sshd or the socket refuses."""
+        return self._link.open_socket(self.spec.docker_socket or DOCKER_SOCKET)
+
+    def open_process(self, argv: Argv) -> ByteStream:
+        """A command's stdin and stdout as a stream."""
+        return self._link.open_process(quote.encoded(quote.join(argv)))
+
+    def close(self) -> None:
+        """Ends the link; streams of it end too."""
+        self._link.close()

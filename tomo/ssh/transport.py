@@ -1,0 +1,244 @@
+"""paramiko's transport and channel with what they lack: Unix socket channels, reasons, death by signal."""
+
+# The stubs leave out paramiko's underscore names; `tests/ssh` holds the ones used here against paramiko.
+# mypy: disable-error-code="attr-defined, misc, union-attr"
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from paramiko import Channel, Message, SSHException, Transport
+from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
+
+from tomo.ssh.hostkeys import ALGORITHMS
+
+DISABLED: Final = {
+    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
+    "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
+}
+_CHUNK = 1 << 20
+
+# paramiko logs every refused channel; without any handler Python would print that to stderr.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class ChannelRefused(Exception):
+    """The server answered a channel's opening with no; `reason` is its text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooMuchOutput(Exception):
+    """A command printed more than its limit."""
+
+
+class SshChannel(Channel):
+    """A channel that wakes the one thread that works on it, whatever happens."""
+
+    def __init__(self, chanid: int) -> None:
+        super().__init__(chanid)
+        self.wake = threading.Event()
+        self.exec_refused = False
+
+    def attach(self, transport: SshTransport) -> None:
+        """Binds the channel to its transport, as the transport does before it opens one."""
+        self._set_transport(transport)
+        self._set_window(transport.default_window_size, transport.default_max_packet_size)
+
+    def execute(self, command: bytes) -> None:
+        """Starts a command without waiting for the server's word: that saves a round trip."""
+        message = _request(self.remote_chanid, "exec", want_reply=True)
+        message.add_string(command)
+        self.transport._send_user_message(message)  # noqa: SLF001  # paramiko's own way to send one
+
+    def send_signal(self, name: str) -> None:
+        """Asks the server to signal the command's process group; servers may ignore it."""
+        if self.closed:
+            return
+        message = _request(self.remote_chanid, "signal", want_reply=False)
+        message.add_string(name)
+        self.transport._send_user_message(message)  # noqa: SLF001
+
+    def exchange(self, stdin: bytes, *, deadline: float | None, limit: int) -> tuple[bytes, bytes]:
+        """Feeds stdin and drains both outputs until the command ends; raises TimeoutError at the deadline."""
+        self.settimeout(0.0)
+        out, err = bytearray(), bytearray()
+        sent = self._feed_stdin(stdin, 0)
+        while True:
+            self.wake.clear()
+            ended = self.closed
+            sent = self._feed_stdin(stdin, sent)
+            while self.recv_ready():
+                out += self.recv(_CHUNK)
+            while self.recv_stderr_ready():
+                err += self.recv_stderr(_CHUNK)
+            if len(out) + len(err) > limit:
+                raise TooMuchOutput
+            if ended:
+                return bytes(out), bytes(err)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            self.wake.wait(left)
+
+    def _feed_stdin(self, stdin: bytes, sent: int) -> int:
+        try:
+            while sent < len(stdin) and self.send_ready():
+                count = self.send(stdin[sent : sent + self.out_max_packet_size])
+                if not count:
+                    break
+                sent += count
+        except (OSError, TimeoutError):
+            # A command may end without having read its stdin; what it printed still counts.
+            return len(stdin)
+        if sent == len(stdin) and not self.eof_sent:
+            self.shutdown_write()
+        return sent
+
+    def _feed(self, m: Any) -> None:
+        super()._feed(m)
+        self.wake.set()
+
+    def _feed_extended(self, m: Any) -> None:
+        super()._feed_extended(m)
+        self.wake.set()
+
+    def _window_adjust(self, m: Any) -> None:
+        super()._window_adjust(m)
+        self.wake.set()
+
+    def _set_closed(self) -> None:
+        super()._set_closed()
+        self.wake.set()
+
+    def _request_failed(self, m: Any) -> None:
+        self.exec_refused = True
+        super()._request_failed(m)
+
+    def _handle_request(self, m: Any) -> None:
+        start = m.packet.tell()
+        if m.get_text() == "exit-signal":
+            m.get_boolean()
+            self.exit_status = 128 + _signal_number(m.get_text())
+            self.status_event.set()
+        else:
+            m.packet.seek(start)
+            super()._handle_request(m)
+
+
+class SshTransport(Transport):
+    """One SSH connection's protocol; opens channels and keeps each refusal's reason."""
+
+    def __init__(self, sock: Any, algorithms: Sequence[str] = ()) -> None:
+        super().__init__(sock, disabled_algorithms=DISABLED)
+        every = [name for names in ALGORITHMS.values() for name in names]
+        self._host_key_algorithms = tuple(algorithms or every)
+        self._refusals: dict[int, str] = {}
+        self.offered: frozenset[str] = frozenset()
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms that are asked for."""
+        return self._host_key_algorithms
+
+    def negotiate(self, timeout: float) -> None:
+        """Agrees on keys; after it the host key is known and nothing secret was sent."""
+        self.banner_timeout = self.handshake_timeout = timeout
+        self.start_client(timeout=timeout)
+        if not self.initial_kex_done:
+            raise TimeoutError
+
+    def open(self, kind: str, extra: bytes = b"", *, timeout: float = 30.0) -> SshChannel:
+        """Opens a channel; raises ChannelRefused for a no, SSHException for a lost connection."""
+        opened = threading.Event()
+        with self.lock:
+            chanid = self._next_channel()
+            channel = SshChannel(chanid)
+            self._channels.put(chanid, channel)
+            self.channel_events[chanid] = opened
+            self.channels_seen[chanid] = True
+            channel.attach(self)
+        self._send_user_message(self._open_message(kind, chanid, extra))
+        deadline = time.monotonic() + timeout
+        while not opened.wait(0.2) and self.active and time.monotonic() < deadline:
+            pass
+        reason = self._refusals.pop(chanid, None)
+        if reason is not None:
+            raise ChannelRefused(reason)
+        if not self.active or not channel.active:
+            raise SSHException("the connection was lost" if not self.active else "no answer in time")
+        return channel
+
+    def open_socket(self, path: str) -> SshChannel:
+        """A channel to a Unix socket on the host (OpenSSH's PROTOCOL, 2.4); it counts as no session."""
+        extra = Message()
+        extra.add_string(path)
+        extra.add_string("")
+        extra.add_int(0)
+        return self.open("direct-streamlocal@openssh.com", extra.asbytes())
+
+    def open_tcp(self, host: str, port: int, *, timeout: float) -> SshChannel:
+        """A channel to an address that the host can reach."""
+        extra = Message()
+        extra.add_string(host)
+        extra.add_int(port)
+        extra.add_string("127.0.0.1")
+        extra.add_int(0)
+        return self.open("direct-tcpip", extra.asbytes(), timeout=timeout)
+
+    def end(self) -> None:
+        """Closes at once: its thread wakes from reading and ends, and so does every channel."""
+        if isinstance(self.sock, socket.socket):
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+        self.close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(1.0)
+
+    def _open_message(self, kind: str, chanid: int, extra: bytes) -> Message:
+        message = Message()
+        message.add_byte(cMSG_CHANNEL_OPEN)
+        message.add_string(kind)
+        message.add_int(chanid)
+        message.add_int(self.default_window_size)
+        message.add_int(self.default_max_packet_size)
+        message.add_bytes(extra)
+        return message
+
+    def _parse_channel_open_failure(self, m: Any) -> None:
+        chanid = m.get_int()
+        m.get_int()
+        self._refusals[chanid] = m.get_text()
+        m.rewind()
+        super()._parse_channel_open_failure(m)
+
+    def _really_parse_kex_init(self, m: Any, ignore_first_byte: bool = False) -> Any:  # noqa: FBT001, FBT002
+        parsed = super()._really_parse_kex_init(m, ignore_first_byte)
+        if not ignore_first_byte:
+            self.offered = frozenset(parsed["server_key_algo_list"])
+        return parsed
+
+
+def _request(chanid: int, kind: str, *, want_reply: bool) -> Message:
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(chanid)
+    message.add_string(kind)
+    message.add_boolean(want_reply)
+    return message
+
+
+def _signal_number(name: str) -> int:
+    try:
+        return signal.Signals[f"SIG{name}"].value
+    except KeyError:
+        return signal.SIGKILL.value
