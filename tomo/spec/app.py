@@ -232,9 +232,8 @@ def _port_span(value: str) -> str:
 
 PortSpan = Annotated[
     str,
-    BeforeValidator(as_text),
+    BeforeValidator(as_text, json_schema_input_type=int | str),
     AfterValidator(_port_span),
-    Field(json_schema_extra={"type": ["integer", "string"]}),
 ]
 """A port or a range `FIRST-LAST`; `span` reads it."""
 
@@ -496,7 +495,9 @@ class Service(Model):
     hostname: Word | None = Field(None, description="The host name it sees.")
     extra_hosts: dict[Word, Word] = Field({}, description="Host names and addresses it knows besides.")
     dns: tuple[Word, ...] = Field((), description="DNS servers it asks.")
-    ulimits: dict[Word, Annotated[Ulimit, BeforeValidator(_ulimit)]] = Field({}, description="Kernel limits.")
+    ulimits: dict[Word, Annotated[Ulimit, BeforeValidator(_ulimit, json_schema_input_type=int | Ulimit)]] = (
+        Field({}, description="Kernel limits.")
+    )
     sysctls: dict[Word, Word] = Field({}, description="Kernel settings of its namespaces.")
     init: Flag = Field(default=False, description="Whether Docker puts a small init before its process.")
     tty: Flag = Field(default=False, description="Whether it gets a terminal.")

@@ -206,39 +206,39 @@ def _inner_type(encoded: str) -> bytes:
     return blob[4 : 4 + length] if len(blob) > 4 + length else b""
 
 
+_AS_TEXT: Final = BeforeValidator(as_text, json_schema_input_type=str | int | float | bool)
+
 Flag = Annotated[bool, Strict()]
 """`true` or `false`; not `yes`, not 1."""
 Integer = Annotated[int, Strict()]
 """A whole number; not a text, not `true`."""
 Number = Annotated[float, Strict()]
 """A number; not a text."""
-Text = Annotated[str, BeforeValidator(as_text), AfterValidator(_no_nul)]
+Text = Annotated[str, _AS_TEXT, AfterValidator(_no_nul)]
 """Any text, numbers as written; line breaks allowed."""
-Prose = Annotated[str, BeforeValidator(as_text), AfterValidator(_prose)]
+Prose = Annotated[str, _AS_TEXT, AfterValidator(_prose)]
 """Text that people read: line breaks and tabs, no other control characters."""
-Line = Annotated[str, BeforeValidator(as_text), AfterValidator(_line)]
+Line = Annotated[str, _AS_TEXT, AfterValidator(_line)]
 """One line of text."""
-Word = Annotated[str, BeforeValidator(as_text), AfterValidator(_word)]
+Word = Annotated[str, _AS_TEXT, AfterValidator(_word)]
 """One line without spaces: a host, a user, an image."""
-Name = Annotated[
-    str, BeforeValidator(as_text), AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})
-]
+Name = Annotated[str, _AS_TEXT, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
 """A name of a fleet, server, app, service, volume or network."""
 SecretName = Annotated[
     str, AfterValidator(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})
 ]
 """A name under which `tomo secret set` keeps a value."""
-EnvName = Annotated[str, BeforeValidator(as_text), AfterValidator(_env_name)]
+EnvName = Annotated[str, _AS_TEXT, AfterValidator(_env_name)]
 """The name of an environment variable."""
 AbsolutePath = Annotated[str, AfterValidator(_absolute_path)]
 """An absolute path without `..` and `:`."""
-Duration = Annotated[str, BeforeValidator(as_text), AfterValidator(_duration)]
+Duration = Annotated[str, _AS_TEXT, AfterValidator(_duration)]
 """Such as `30s`; `seconds` reads it."""
-Size = Annotated[str, BeforeValidator(as_text), AfterValidator(_size)]
+Size = Annotated[str, _AS_TEXT, AfterValidator(_size)]
 """Such as `512M`; `size_in_bytes` reads it."""
 HostKey = Annotated[str, AfterValidator(_host_key)]
 """A pinned host key, `TYPE BASE64`."""
-Template = Annotated[str, BeforeValidator(as_text), AfterValidator(_reference_text)]
+Template = Annotated[str, _AS_TEXT, AfterValidator(_reference_text)]
 """Text that may hold references of the closed list in `tomo.spec.template`."""
 
 

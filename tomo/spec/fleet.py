@@ -127,10 +127,11 @@ class Server(ServerDefaults):
     host: Annotated[Word, AfterValidator(_host)] = Field(
         description="Address, name, or entry of `~/.ssh/config`; `local` for the machine Tomo runs on."
     )
-    host_key: Annotated[tuple[HostKey, ...], BeforeValidator(listed)] = Field(
+    host_key: Annotated[
+        tuple[HostKey, ...], BeforeValidator(listed, json_schema_input_type=str | list[str])
+    ] = Field(
         (),
         description="Pinned host key `TYPE BASE64`, or a list; without it `~/.ssh/known_hosts` decides.",
-        json_schema_extra={"type": ["string", "array"]},
     )
     lan: Annotated[Word, AfterValidator(_address)] | None = Field(
         None,
@@ -248,9 +249,12 @@ class App(Model):
         (), description="Further mounts of the main service; one at the same path replaces the app's."
     )
     resources: Resources | None = Field(None, description="The most the main service may use.")
-    ports: dict[Name, Annotated[PortSetting, BeforeValidator(_port_setting)]] = Field(
-        {}, description="By the port's name: the server's port, or `{host: PORT, expose: REACH}`."
-    )
+    ports: dict[
+        Name,
+        Annotated[
+            PortSetting, BeforeValidator(_port_setting, json_schema_input_type=int | str | PortSetting)
+        ],
+    ] = Field({}, description="By the port's name: the server's port, or `{host: PORT, expose: REACH}`.")
     exposure: Expose | None = Field(
         None,
         description="How far its ports reach: `none`, `local`, `lan`, `public`; as the app says by default.",

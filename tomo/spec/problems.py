@@ -217,6 +217,21 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
+def models_in(top: type[BaseModel]) -> list[type[BaseModel]]:
+    """The model and every model below it, each once, in the order of their fields."""
+    found: list[type[BaseModel]] = []
+    waiting: list[Any] = [top]
+    while waiting:
+        annotation = waiting.pop(0)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation not in found:
+                found.append(annotation)
+                waiting += [field.annotation for field in annotation.model_fields.values()]
+        else:
+            waiting += [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    return found
+
+
 Finding: TypeAlias = tuple[Path, str, str]
 """A mistake before its line is known: path, message, hint."""
 

@@ -101,6 +101,11 @@ def _scalar_tag(text: str) -> str:
     return _FLOAT if _FRACTION.fullmatch(text) or text in _SPECIAL_FLOATS else _STR
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether a text written without quotes is read back as a text, as far as its kind goes."""
+    return _scalar_tag(text) == _STR
+
+
 # --- values ------------------------------------------------------------------------------------------
 
 
