@@ -40,7 +40,7 @@ def test_a_web_address_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ProgramFailed, match="nowhere.txt"):
+    with pytest.raises(ProgramFailed, match=r"nowhere\.txt"):
         hashed_asset(Asset(path="nowhere.txt"), tmp_path)
 
 

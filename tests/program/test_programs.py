@@ -440,7 +440,7 @@ def test_what_a_program_says_and_prints_is_passed_on(run_program, capsys):
     def main():
         pulumi.warn("careful")
         pulumi.debug("details")
-        print("one\ntwo", end="")
+        print("one\ntwo", end="")  # noqa: T201
 
     recorded = run_program(main)
 
@@ -455,14 +455,14 @@ def test_what_a_program_says_and_prints_is_passed_on(run_program, capsys):
 def test_what_the_engine_prints_meanwhile_is_not_the_programs(run_program, recorder, capsys):
     class Printing(recorder):
         def register(self, goal):
-            print("engine:", goal.name)
+            print("engine:", goal.name)  # noqa: T201
             return super().register(goal)
 
         def log(self, severity, message, urn=""):
-            print("log:", message)
+            print("log:", message)  # noqa: T201
 
     def main():
-        print("mine")
+        print("mine")  # noqa: T201
         Thing("a")
 
     run_program(main, Printing())
@@ -496,7 +496,7 @@ def test_what_is_not_supported_is_refused_by_name(run_program, name, main):
 def test_the_program_may_ask_for_a_version_of_pulumi(run_program):
     run_program(lambda: pulumi.require_pulumi_version(">=3.0.0 <4.0.0"))
 
-    with pytest.raises(NotSupported, match="requires Pulumi `>=9.0.0`"):
+    with pytest.raises(NotSupported, match=r"requires Pulumi `>=9\.0\.0`"):
         run_program(lambda: pulumi.require_pulumi_version(">=9.0.0"))
 
 
