@@ -8,7 +8,7 @@ from time import monotonic
 
 from tomo.engine.compare import differences, reuse_all
 from tomo.engine.deletes import delete_all, delete_leftovers
-from tomo.engine.look import look
+from tomo.engine.look import Observation, look
 from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
 from tomo.errors import Cancelled, TomoError
@@ -32,6 +32,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     program_error: TomoError | None = None
     seconds: float = 0.0
+    observation: Observation | None = None
 
 
 class Deployment:
@@ -44,11 +45,16 @@ class Deployment:
         self._base = base
         self._error: TomoError | None = None
 
-    def up(self, source: Source) -> Outcome:
-        """Plans or applies what a program declares, as `ProgramRun.dry_run` says."""
+    def up(self, source: Source, observed: Observation | None = None) -> Outcome:
+        """Plans or applies what a program declares, as `ProgramRun.dry_run` says.
+
+        `observed` is a look at the very same state, made a moment ago, that saves another one.
+        """
         run = self._run
         try:
-            if run.options.look:
+            if observed is not None:
+                self._take(observed)
+            elif run.options.look:
                 self._look()
             self._run_program(source)
             if not run.failures and self._error is None and not run.stop_requested():
@@ -87,8 +93,11 @@ class Deployment:
 
     def _look(self) -> None:
         run = self._run
+        self._take(look(run.recorder.left(), run.providers.get, run.emit, run.world.now()))
+
+    def _take(self, observation: Observation) -> None:
+        run = self._run
         entries = run.recorder.left()
-        observation = look(entries, run.providers.get, run.emit, run.world.now())
         kept = {entry.urn: entry for entry in observation.entries if not entry.delete}
         for entry in entries:
             now = kept.get(entry.urn)
@@ -150,7 +159,7 @@ class Deployment:
         seconds = monotonic() - run.begun
         counts: Mapping[Op, int] = plan.counts if run.dry else dict(run.done)
         run.emit(Summary(result, counts, seconds, run.dry, plan.outputs))
-        return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds)
+        return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds, run.observation)
 
     def _result(self) -> Result:
         if self._run.cancelled or isinstance(self._error, Cancelled):

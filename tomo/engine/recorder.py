@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from threading import RLock
+from typing import Protocol
 
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
 from tomo.model.urn import Urn, provider_ref, split_provider_ref
 from tomo.model.values import Properties
 
-Save = Callable[[Snapshot], None]
-"""Puts a snapshot on disk before it returns; called from several threads."""
+
+class Saver(Protocol):
+    """Puts snapshots on disk; called from several threads. Offers come in the order of the snapshots."""
+
+    def offer(self, snapshot: Snapshot) -> int:
+        """Takes a snapshot to be written and returns its ticket, without waiting."""
+        ...
+
+    def wait(self, ticket: int) -> None:
+        """Returns once the ticket's snapshot or a later one is on disk."""
+        ...
+
 
 
 class _Entries:
@@ -51,8 +62,8 @@ class Recorder:
     That order is Pulumi's (engine-spec 3.4) and keeps every entry after what it needs.
     """
 
-    def __init__(self, base: Snapshot, save: Save | None) -> None:
-        self._save = save
+    def __init__(self, base: Snapshot, saver: Saver | None) -> None:
+        self._saver = saver
         self._lock = RLock()
         self._extra = base.extra
         self._base = _Entries(base.resources)
@@ -140,8 +151,11 @@ class Recorder:
 
     def save(self) -> None:
         """Writes the snapshot."""
-        if self._save is not None:
-            self._save(self.snapshot())
+        if self._saver is None:
+            return
+        with self._lock:
+            ticket = self._saver.offer(self.snapshot())
+        self._saver.wait(ticket)
 
     def _end(self, intent: ResourceState | None) -> None:
         if intent is not None:

@@ -95,6 +95,8 @@ class EngineRegistrar:
         run = self._run
         with run.lock:
             self._refuse_when_stopped()
+            if has_secret(goal.inputs):
+                run.world.learn(goal.inputs)
             request = self._completed(goal)
             because = self._blocked(request)
             if because:
@@ -726,7 +728,8 @@ class EngineRegistrar:
         if shown is None:
             return
         for step in steps:
-            if step.op not in shown.get(step.urn, frozenset()):
+            seen = shown.get(step.urn, frozenset())
+            if step.op not in seen and not (step.op is Op.UPDATE and Op.REPLACE in seen):
                 raise PlanRefused(
                     f"`{step.urn.name}` would now need `{step.op.pulumi_name}`, which the plan did not show",
                     hint="something moved since; run `tomo plan` again",

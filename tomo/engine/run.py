@@ -14,7 +14,7 @@ from tomo.engine.graph import DependencyGraph
 from tomo.engine.inherit import Parent
 from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
-from tomo.engine.recorder import Recorder, Save
+from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
 from tomo.errors import ProviderFailed, TomoError
 from tomo.model.diff import PropertyDiff
@@ -36,7 +36,7 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
-from tomo.model.values import Properties
+from tomo.model.values import Properties, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,24 @@ class Options:
     shown: Mapping[Urn, frozenset[Op]] | None = None
 
 
+def _forget(_value: Value) -> None:
+    """Learns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a deployment needs from outside; the engine itself reads no clock and rolls no dice."""
+    """What a deployment needs from outside; the engine itself reads no clock and rolls no dice.
+
+    `learn` is shown every value that holds a secret, so that `redact` knows what to hide.
+    """
 
     providers: ProviderSource
     sink: Sink
     now: Clock
     new_id: Callable[[], str]
-    save: Save | None = None
+    saver: Saver | None = None
     redact: Callable[[str], str] = str
+    learn: Callable[[Value], None] = _forget
     seed: bytes = b""
 
 
@@ -84,7 +92,7 @@ class Run:
         self.begun = monotonic()
         self.providers = Providers(world.providers, base.resources)
         self.lanes = Lanes(options.parallel)
-        self.recorder = Recorder(base, None if program.dry_run else world.save)
+        self.recorder = Recorder(base, None if program.dry_run else world.saver)
         self.acts = Acts(self.recorder, world.now, self._reporter)
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())

@@ -137,13 +137,28 @@ class FunctionSource:
 
 
 @dataclass(slots=True)
+class SavedSnapshots:
+    """A saver that keeps every snapshot in memory."""
+
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    def offer(self, snapshot: Snapshot) -> int:
+        """Keeps a snapshot."""
+        self.snapshots.append(snapshot)
+        return len(self.snapshots)
+
+    def wait(self, ticket: int) -> None:
+        """Is there already."""
+
+
+@dataclass(slots=True)
 class Lifecycle:
     """One stack over one fake world; each operation starts from what the last one left."""
 
     world: FakeWorld = field(default_factory=FakeWorld)
     snapshot: Snapshot = field(default_factory=Snapshot)
     events: list[Event] = field(default_factory=list)
-    saves: list[Snapshot] = field(default_factory=list)
+    saved: SavedSnapshots = field(default_factory=SavedSnapshots)
     outcome: Outcome | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -174,6 +189,11 @@ class Lifecycle:
         """The live state entry of a resource."""
         return next(e for e in self.snapshot.resources if e.urn.name == name and not e.delete)
 
+    @property
+    def saves(self) -> list[Snapshot]:
+        """Every snapshot that was put on disk, in order."""
+        return self.saved.snapshots
+
     def names(self) -> list[str]:
         """Names of all `fake:` entries in the state, in order."""
         return [entry.urn.name for entry in self.snapshot.resources if entry.type == TYPE]
@@ -189,6 +209,6 @@ class Lifecycle:
             self.events.append,
             now=lambda: f"2026-01-01T00:00:{next(self._ticks):09.6f}Z",
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
-            save=self.saves.append,
+            saver=self.saved,
         )
         return Deployment(run, self.snapshot, world, Options(**options))  # type: ignore[arg-type]

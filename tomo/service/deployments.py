@@ -1,0 +1,388 @@
+"""Plan, apply, refresh and destroy: the product's main job."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from tomo.engine.deployment import Deployment, Outcome
+from tomo.engine.run import Failure, Options, World
+from tomo.errors import Cancelled, ExitCode, HostError, StackNotFound, TomoError
+from tomo.model.connection import Connections
+from tomo.model.events import Result, Sink, ignore
+from tomo.model.plan import Plan
+from tomo.model.snapshot import Snapshot
+from tomo.model.source import ProgramRun, Source
+from tomo.model.step import Op
+from tomo.model.urn import STACK_TYPE, Urn
+from tomo.model.values import Value
+from tomo.service.fleets import FleetProgram, Finding, fleet_program
+from tomo.service.wiring import Doors, LazyRedactor, new_id, now
+from tomo.service.workspace import Place, Workspace
+from tomo.state.backend import StoredStack
+from tomo.state.config import StackConfig, with_defaults
+from tomo.state.history import HistoryEntry
+from tomo.state.config_editor import StackConfigEditor
+
+
+class Stop:
+    """Lets a surface end a run that is under way: `request()` may be called from a signal handler."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._deployment: Deployment | None = None
+
+    def request(self) -> None:
+        """Lets running steps finish and begins no new ones."""
+        self.requested = True
+        if self._deployment is not None:
+            self._deployment.cancel()
+
+    def bind(self, deployment: Deployment) -> None:
+        """Names the deployment that a request ends."""
+        self._deployment = deployment
+        if self.requested:
+            deployment.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What would an apply do? Reads; writes nothing anywhere."""
+
+    place: Place
+    look: bool = True
+    destroy: bool = False
+    parallel: int = 16
+    sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """Make it so. `confirm` is shown the plan and says whether to go on."""
+
+    place: Place
+    confirm: Callable[[PlanResult], bool]
+    look: bool = True
+    destroy: bool = False
+    parallel: int = 16
+    stop_on_error: bool = False
+    sink: Sink = ignore
+    plan_sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """Take what the hosts say into the state."""
+
+    place: Place
+    confirm: Callable[[PlanResult], bool]
+    sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """A plan with what people should know beside it."""
+
+    plan: Plan
+    stack: str
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    program_error: TomoError | None = None
+    new_secrets: tuple[str, ...] = ()
+    destroys: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """OK, or why the plan can't be relied on."""
+        return _exit_code(self.failures, self.program_error, self.plan, self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did; `plan` is what was shown before it, None where nothing had to be asked."""
+
+    result: Result
+    stack: str
+    shown: PlanResult
+    done: Plan | None = None
+    failures: tuple[Failure, ...] = ()
+    program_error: TomoError | None = None
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    seconds: float = 0.0
+    declined: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """OK, or what went wrong."""
+        if self.done is None:
+            return ExitCode.FAILED if self.declined else self.shown.exit_code
+        if self.result is Result.CANCELLED:
+            return ExitCode.FAILED
+        return _exit_code(self.failures, self.program_error, self.done, ())
+
+
+class Deployments:
+    """The use cases over one stack's resources."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def plan(self, request: PlanRequest) -> PlanResult:
+        """What an apply, or a destroy, would do."""
+        with self._session(request.place) as session:
+            outcome = session.plan(request, request.sink)
+            return session.plan_result(outcome, destroys=request.destroy)
+
+    def apply(self, request: ApplyRequest) -> RunResult:
+        """Plans, asks, and does what was shown."""
+        with self._session(request.place) as session, session.workspace.lock():
+            asked = PlanRequest(
+                request.place, request.look, request.destroy, request.parallel, request.plan_sink, request.stop
+            )
+            outcome = session.plan(asked, request.plan_sink)
+            shown = session.plan_result(outcome, destroys=request.destroy)
+            if not _may_go_on(shown):
+                return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
+            asked_at = time.monotonic()
+            if not request.confirm(shown):
+                return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
+            waited = time.monotonic() - asked_at > _STALE_SECONDS
+            return session.run(request, outcome, shown, look_again=waited)
+
+    def refresh(self, request: RefreshRequest) -> RunResult:
+        """Looks at the hosts and records what they say."""
+        with self._session(request.place) as session, session.workspace.lock():
+            return session.refresh(request)
+
+    @contextmanager
+    def _session(self, place: Place) -> Iterator[_Session]:
+        workspace = Workspace.open(place, self._doors.settings, self._doors.ask)
+        # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield from _Session.open(workspace, self._doors)
+        finally:
+            if collecting:
+                gc.enable()
+
+
+_STALE_SECONDS = 10.0
+
+
+class _Session:
+    """One command's work on one stack: what it read, and what it runs with."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        doors: Doors,
+        stored: StoredStack | None,
+        config: StackConfig,
+        fleet: FleetProgram | None,
+        connections: Connections,
+    ) -> None:
+        self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
+        self._doors, self._connections = doors, connections
+        self._redactor = LazyRedactor()
+        for value in config.values.values():
+            self._redactor.learn(value)
+
+    @classmethod
+    def open(cls, workspace: Workspace, doors: Doors) -> Iterator[_Session]:
+        """Reads everything a run starts from, and holds the connections until its end."""
+        stored = workspace.stored()
+        config = workspace.config()
+        workspace.prepare_secrets(stored.salt if stored else "", config.salt if config.secret_keys else "")
+        fleet = fleet_program(workspace, config) if workspace.is_fleet else None
+        if fleet is None and workspace.program is not None:
+            config = with_defaults(workspace.program, config)
+        specs = fleet.hosts if fleet else ()
+        with doors.open_connections(specs) as connections:
+            yield cls(workspace, doors, stored, config, fleet, connections)
+
+    @property
+    def base(self) -> Snapshot:
+        """The state the run starts from."""
+        return self.stored.snapshot if self.stored else Snapshot()
+
+    def plan(self, request: PlanRequest, sink: Sink) -> Outcome:
+        """The outcome of a dry run."""
+        options = Options(request.look, request.parallel, remove_data=self._data_to_remove())
+        deployment = Deployment(self._program_run(dry=True), self.base, self._world(sink, ""), options)
+        request.stop.bind(deployment)
+        return deployment.destroy() if request.destroy else deployment.up(self._source())
+
+    def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
+        """What a surface shows of a dry run."""
+        findings = self.fleet.findings(outcome.snapshot) if self.fleet and not destroys else ()
+        return PlanResult(
+            outcome.plan,
+            self.workspace.stack,
+            tuple(findings),
+            outcome.failures,
+            outcome.program_error,
+            self.fleet.missing_secrets if self.fleet and not destroys else (),
+            destroys,
+        )
+
+    def run(self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool) -> RunResult:
+        """The real run of what was shown."""
+        salt = self._settle_secrets(request)
+        options = Options(
+            request.look,
+            request.parallel,
+            request.stop_on_error,
+            self._data_to_remove(),
+            _shown_ops(planned),
+        )
+        deployment = Deployment(self._program_run(dry=False), self.base, self._world(request.sink, salt), options)
+        request.stop.bind(deployment)
+        begun = int(time.time())
+        if request.destroy:
+            outcome = deployment.destroy()
+        else:
+            observed = None if look_again else planned.observation
+            outcome = deployment.up(self._source(), observed if request.look else None)
+        self._record("destroy" if request.destroy else "update", outcome, begun, request.message)
+        return self._run_result(outcome, shown)
+
+    def refresh(self, request: RefreshRequest) -> RunResult:
+        """Records what the hosts say, after asking."""
+        if self.stored is None:
+            raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
+        dry = Deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
+        request.stop.bind(dry)
+        shown = self.plan_result(dry.refresh(), destroys=True)
+        shown = replace(shown, destroys=False)
+        if not request.confirm(shown):
+            return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
+        salt = self.config.salt or self.stored.salt
+        deployment = Deployment(self._program_run(dry=False), self.base, self._world(ignore, salt))
+        begun = int(time.time())
+        outcome = deployment.refresh()
+        self._record("refresh", outcome, begun, "")
+        return self._run_result(outcome, shown)
+
+    # --- parts ----------------------------------------------------------------------------------------
+
+    def _source(self) -> Source:
+        if self.fleet is not None:
+            from tomo.program.declared import DeclaredSource  # noqa: PLC0415  # each kind pays for its own
+
+            return DeclaredSource(self.fleet.declarations)
+        from tomo.program.runner import SdkSource  # noqa: PLC0415  # imports the SDK
+
+        return SdkSource(self.workspace.program_path, self.workspace.directory)
+
+    def _program_run(self, *, dry: bool) -> ProgramRun:
+        config = {} if self.fleet else self.config.opened()
+        return ProgramRun(
+            self.workspace.project,
+            self.workspace.stack,
+            dry_run=dry,
+            config=config,
+            secret_config_keys=self.config.secret_keys if config else frozenset(),
+        )
+
+    def _world(self, sink: Sink, salt: str) -> World:
+        return World(
+            self._doors.providers(self._connections, self._other_stack),
+            sink,
+            now,
+            new_id,
+            self.workspace.writer(salt) if salt else None,
+            self._redactor.redact,
+            self._redactor.learn,
+            (self.config.salt or self.workspace.stack).encode(),
+        )
+
+    def _other_stack(self, name: str) -> Value:
+        """The outputs of another stack of the same backend, for stack references."""
+        parts = name.split("/")
+        project, stack = parts[-2:] if len(parts) > 1 else (self.workspace.project, parts[0])
+        stored = self.workspace.backend.load(project, stack, self.workspace.secrets)
+        found = next((e for e in stored.snapshot.resources if e.type == STACK_TYPE), None)
+        return dict(found.outputs) if found else {}
+
+    def _data_to_remove(self) -> frozenset[Urn]:
+        return self.fleet.data_removals(self.base) if self.fleet else frozenset()
+
+    def _settle_secrets(self, request: ApplyRequest) -> str:
+        """Makes the stack's salt and missing generated secrets; gives the salt to seal with."""
+        missing = self.fleet.missing_secrets if self.fleet and not request.destroy else ()
+        if self.config.salt and not missing:
+            return self.config.salt
+        editor: StackConfigEditor = self.workspace.config_editor()
+        if not editor.salt and self.stored is not None and self.stored.salt:
+            editor.adopt_salt(self.stored.salt)
+        editor.ensure_salt()
+        if self.fleet is not None and missing:
+            self.fleet.generate(editor, missing)
+        editor.save()
+        if self.fleet is not None and missing:
+            self.config = self.workspace.config()
+            self.fleet = fleet_program(self.workspace, self.config)
+        return editor.salt
+
+    def _record(self, kind: str, outcome: Outcome, begun: int, message: str) -> None:
+        changes = {op.pulumi_name: count for op, count in outcome.plan.counts.items()}
+        result = "succeeded" if outcome.result is Result.SUCCEEDED else "failed"
+        entry = HistoryEntry(kind, result, begun, int(time.time()), changes, message)
+        self.workspace.backend.record(self.workspace.project, self.workspace.stack, entry)
+
+    def _run_result(self, outcome: Outcome, shown: PlanResult) -> RunResult:
+        outputs = next((e.outputs for e in outcome.snapshot.resources if e.type == STACK_TYPE), {})
+        return RunResult(
+            outcome.result,
+            self.workspace.stack,
+            shown,
+            outcome.plan,
+            outcome.failures,
+            outcome.program_error,
+            outputs,
+            outcome.seconds,
+        )
+
+
+def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
+    """What a person saw, by URN; what could not be looked at may turn out to need anything."""
+    shown: dict[Urn, set[Op]] = {}
+    for step in planned.plan.steps:
+        shown.setdefault(step.urn, set()).add(step.op)
+    if planned.observation is not None:
+        for urn in planned.observation.unreached:
+            shown[urn] = set(Op)
+    return {urn: frozenset(ops) for urn, ops in shown.items()}
+
+
+def _may_go_on(shown: PlanResult) -> bool:
+    fatal = [finding for finding in shown.findings if finding.fatal]
+    return not shown.failures and shown.program_error is None and not fatal
+
+
+def _exit_code(
+    failures: Sequence[Failure],
+    program_error: TomoError | None,
+    plan: Plan,
+    findings: Sequence[Finding],
+) -> ExitCode:
+    errors = [*(failure.error for failure in failures), *([program_error] if program_error else [])]
+    silent = [u for u in plan.unlooked if u.code != "docker-unavailable"]
+    if any(error.exit_code is ExitCode.LOGIN for error in errors) or any(u.code in _LOGIN for u in silent):
+        return ExitCode.LOGIN
+    if any(error.exit_code is ExitCode.PLAN_REFUSED for error in errors):
+        return ExitCode.PLAN_REFUSED
+    if errors or silent or any(finding.fatal for finding in findings):
+        return ExitCode.FAILED
+    return ExitCode.OK
+
+
+_LOGIN = {"host-key", "host-key-unknown", "host-key-changed", "login-refused"}

@@ -1,0 +1,158 @@
+"""A fleet file as a program to run: its resources, its hosts, its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tomo.catalog.index import Catalog
+from tomo.errors import AppNotFound, ConfigMissing, SpecError, UsageError
+from tomo.model.connection import LOCAL, HostSpec
+from tomo.model.declaration import Declarations
+from tomo.model.snapshot import Snapshot
+from tomo.model.urn import Urn
+from tomo.model.values import Secret
+from tomo.resources.compile import Compiled, FleetValues, compile_fleet
+from tomo.resources.requirements import Finding, check_requirements
+from tomo.secrets.generate import generate
+from tomo.service.workspace import FLEET_PROJECT, Workspace
+from tomo.spec.app import AppDefinition, Generate
+from tomo.spec.base import SecretRef
+from tomo.spec.check import check_fleet
+from tomo.spec.fleet import App, Fleet, Server
+from tomo.spec.inputs import generated_inputs
+from tomo.spec.load import LoadedFleet
+from tomo.state.config import StackConfig
+from tomo.state.config_editor import StackConfigEditor
+
+__all__ = ["Finding", "FleetProgram", "fleet_program", "host_spec"]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetProgram:
+    """What a fleet declares, ready for the engine, and what it needs beside that."""
+
+    fleet: Fleet
+    definitions: Mapping[str, AppDefinition]
+    compiled: Compiled
+    hosts: tuple[HostSpec, ...]
+    generated: Mapping[str, Generate]
+    missing_secrets: tuple[str, ...]
+
+    @property
+    def declarations(self) -> Declarations:
+        """Its resources."""
+        return self.compiled.declarations
+
+    def findings(self, snapshot: Snapshot) -> Sequence[Finding]:
+        """What the servers' facts say about the apps' requirements."""
+        return check_requirements(self.fleet, self.definitions, snapshot)
+
+    def data_removals(self, base: Snapshot) -> frozenset[Urn]:
+        """Recorded volumes that the fleet file says to remove for good."""
+        removed = self.compiled.removed_volumes
+        return frozenset(
+            entry.urn for entry in base.resources if (entry.type, entry.urn.name) in removed
+        )
+
+    def generate(self, editor: StackConfigEditor, names: Sequence[str]) -> None:
+        """Puts new random values for the named secrets into the stack's config."""
+        for name in names:
+            how = self.generated[name]
+            editor.set_secret(name, generate(how.kind, how.length))
+
+
+def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
+    """The program of a workspace's fleet; raises SpecError with every mistake in the file."""
+    loaded = workspace.fleet
+    if loaded is None:
+        raise UsageError(f"`{workspace.directory}` has no fleet file", hint="begin one with `tomo init`")
+    fleet = loaded.fleet
+    definitions = definitions_of(loaded, workspace.catalog)
+    generated = generated_of(fleet, definitions)
+    secrets = fleet_secrets(config)
+    _require_secrets(loaded, secrets)
+    missing = tuple(name for name in generated if name not in secrets)
+    compiled = compile_fleet(fleet, definitions, FleetValues(secrets))
+    hosts = tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
+    return FleetProgram(fleet, definitions, compiled, hosts, generated, missing)
+
+
+def definitions_of(loaded: LoadedFleet, catalog: Catalog) -> Mapping[str, AppDefinition]:
+    """Each app's definition by the app's name; raises SpecError where the fleet and catalog disagree."""
+
+    def lookup(app_id: str) -> AppDefinition | None:
+        try:
+            return catalog.get(app_id)
+        except AppNotFound:
+            return None
+
+    problems = check_fleet(loaded, lookup, catalog.ids())
+    if problems:
+        raise SpecError(problems)
+    return {name: app.definition or catalog.get(app.catalog_id) for name, app in loaded.fleet.apps.items()}
+
+
+def generated_of(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> dict[str, Generate]:
+    """Which generated secrets the present apps need, by their name in the config."""
+    found: dict[str, Generate] = {}
+    for name, app in fleet.apps.items():
+        if app.present:
+            found.update(generated_inputs(name, definitions[name], app))
+    return found
+
+
+def fleet_secrets(config: StackConfig) -> Mapping[str, Secret]:
+    """The stack's secrets by short name."""
+    prefix = f"{FLEET_PROJECT}:"
+    return {
+        key.removeprefix(prefix): value
+        for key, value in config.values.items()
+        if isinstance(value, Secret) and key.startswith(prefix)
+    }
+
+
+def _require_secrets(loaded: LoadedFleet, secrets: Mapping[str, Secret]) -> None:
+    """Raises ConfigMissing for the first `{secret: NAME}` in the file that is not set."""
+    missing = sorted({ref for ref in _secret_refs(loaded.fleet) if ref not in secrets})
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        raise ConfigMissing(
+            f"`{loaded.file}` uses secrets that are not set: {names}",
+            hint=f"set each: `tomo secret set {missing[0]}`",
+        )
+
+
+def _secret_refs(fleet: Fleet) -> Iterator[str]:
+    for server in fleet.servers.values():
+        for ref in (server.password, server.identity_password):
+            if ref is not None:
+                yield ref.secret
+    for app in fleet.apps.values():
+        if app.present:
+            yield from _app_secret_refs(app)
+
+
+def _app_secret_refs(app: App) -> Iterator[str]:
+    values = [*app.inputs.values(), *app.env.values()]
+    for settings in app.services.values():
+        values.extend(settings.env.values())
+    yield from (value.secret for value in values if isinstance(value, SecretRef))
+
+
+def host_spec(name: str, server: Server, secrets: Mapping[str, Secret]) -> HostSpec:
+    """How to reach a declared server."""
+    if server.is_local:
+        return LOCAL
+    return HostSpec(
+        host=server.host,
+        user=server.user,
+        port=server.port,
+        identity=server.identity,
+        private_key_password=secrets.get(server.identity_password.secret) if server.identity_password else None,
+        password=secrets.get(server.password.secret) if server.password else None,
+        host_keys=server.host_key,
+        proxy_jump=server.proxy_jump,
+        become=server.become == "sudo",
+        name=name,
+    )

@@ -1,0 +1,96 @@
+"""Puts the rooms together for one run: connections, providers, redaction."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from tomo.errors import SecretsError
+from tomo.model.connection import Connections, HostBook, HostSpec
+from tomo.model.provider import ProviderSource
+from tomo.model.values import Secret, Value, leaves
+from tomo.secrets.redaction import Redactor
+from tomo.settings import Settings
+from tomo.state.clock import rfc3339
+
+AskPassphrase = Callable[[str], str | None]
+MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
+
+
+def ssh_connections(settings: Settings, book: HostBook, ask: AskPassphrase | None) -> Connections:
+    """Connections over SSH and to this machine."""
+    from tomo.ssh.pool import ConnectionPool  # noqa: PLC0415  # not paid by commands that reach no host
+
+    return ConnectionPool(settings, book, ask)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What differs between a real run, `tomo try` and tests: how hosts are reached, who can be asked."""
+
+    settings: Settings
+    connections: MakeConnections = ssh_connections
+    ask: Callable[[str], str] | None = None
+    ask_passphrase: AskPassphrase | None = None
+
+    @contextmanager
+    def open_connections(self, specs: Iterable[HostSpec]) -> Iterator[Connections]:
+        """The connections of one run; closed at its end."""
+        made = self.connections(self.settings, HostBook(specs), self.ask_passphrase)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def providers(self, connections: Connections, read_stack: Callable[[str], Value]) -> ProviderSource:
+        """The providers of one run. `read_stack` gives the outputs of another stack by its full name."""
+        from tomo.providers.registry import ProviderRegistry  # noqa: PLC0415  # as above
+        from tomo.ssh.docker_host import spec_for_docker  # noqa: PLC0415
+
+        def host_spec(url: str, options: list[str]) -> HostSpec:
+            return spec_for_docker(url, options, self.settings)
+
+        return ProviderRegistry(connections, self.settings, host_spec, read_stack)
+
+
+@dataclass(slots=True)
+class LazyRedactor:
+    """Hides every secret it was shown; they're opened only when there is a text to hide them in."""
+
+    _redactor: Redactor = field(default_factory=Redactor)
+    _waiting: list[Secret] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def learn(self, value: Value) -> None:
+        """Takes note of every secret in a value."""
+        found = [leaf for leaf in leaves(value) if isinstance(leaf, Secret)]
+        with self._lock:
+            self._waiting.extend(found)
+
+    def redact(self, text: str) -> str:
+        """The text with every known secret in it replaced."""
+        if not text:
+            return text
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for secret in waiting:
+            try:
+                self._redactor.learn(secret.reveal())
+            except SecretsError:
+                # One that can't be opened was not opened for anybody else in this process either.
+                continue
+        return self._redactor.redact(text)
+
+
+def now() -> str:
+    """The time, as states and events write it."""
+    return rfc3339(time.time_ns())
+
+
+def new_id() -> str:
+    """A provider's id."""
+    return str(uuid.uuid4())

@@ -1,0 +1,199 @@
+"""Where a command works: a folder with a fleet file, or one with a Pulumi project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tomo.catalog.index import Catalog
+from tomo.errors import StackNotFound, UsageError
+from tomo.model.snapshot import Snapshot
+from tomo.secrets.passphrase import PassphraseManagers
+from tomo.secrets.source import find_passphrase, needs_a_person
+from tomo.settings import Settings
+from tomo.spec.load import FLEET_FILE, LoadedFleet, load_fleet
+from tomo.state.backend import FileBackend, StoredStack
+from tomo.state.config import StackConfig, read_stack_config
+from tomo.state.config_editor import StackConfigEditor
+from tomo.state.lock import LockOwner, StackLock
+from tomo.state.project import ProjectFile, find_project, read_project
+from tomo.state.seals import Seals
+from tomo.state.writer import CheckpointWriter
+
+FLEET_PROJECT = "tomo"
+Ask = Callable[[str], str]
+"""Asks a person for a line that is not shown; raises or is None where nobody is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the command line says about where: `-C DIR`, `-f FILE`, `--stack NAME`."""
+
+    directory: Path = field(default_factory=Path)
+    file: Path | None = None
+    stack: str | None = None
+
+
+class Workspace:
+    """One stack: its files, its state and its secrets. Nothing is read before it is needed."""
+
+    def __init__(
+        self,
+        place: Place,
+        settings: Settings,
+        *,
+        directory: Path,
+        project: str,
+        stack: str,
+        fleet: LoadedFleet | None = None,
+        program: ProjectFile | None = None,
+        ask: Ask | None = None,
+    ) -> None:
+        self.place, self.settings = place, settings
+        self.directory, self.project, self.stack = directory, project, stack
+        self.fleet, self.program = fleet, program
+        self._ask = ask
+
+    @classmethod
+    def open(cls, place: Place, settings: Settings, ask: Ask | None = None) -> Workspace:
+        """The workspace of a place; raises UsageError where there is none."""
+        fleet_file = _fleet_file(place)
+        if fleet_file is not None:
+            return cls._of_fleet(place, settings, load_fleet(fleet_file), ask)
+        project_file = find_project(place.directory.absolute())
+        if project_file is None:
+            raise UsageError(
+                f"`{place.directory.absolute()}` holds neither a fleet file nor a Pulumi project",
+                hint="begin one with `tomo init`, or name a folder with `-C DIR` or a file with `-f FILE`",
+            )
+        return cls._of_program(place, settings, read_project(project_file), ask)
+
+    @classmethod
+    def _of_fleet(
+        cls, place: Place, settings: Settings, fleet: LoadedFleet, ask: Ask | None
+    ) -> Workspace:
+        name = fleet.fleet.fleet
+        if place.stack is not None and place.stack != name:
+            raise UsageError(
+                f"`{fleet.file}` is the fleet `{name}`, not `{place.stack}`",
+                hint="a fleet is one stack: name another fleet's file with `-f FILE`",
+            )
+        folder = fleet.folder.absolute()
+        return cls(
+            place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, ask=ask
+        )
+
+    @classmethod
+    def _of_program(
+        cls, place: Place, settings: Settings, program: ProjectFile, ask: Ask | None
+    ) -> Workspace:
+        made = cls(
+            place,
+            settings,
+            directory=program.directory,
+            project=program.name,
+            stack=place.stack or "",
+            program=program,
+            ask=ask,
+        )
+        made.stack = place.stack or made.only_stack()
+        return made
+
+    def only_stack(self) -> str:
+        """The name of the project's one stack; raises UsageError where it isn't clear."""
+        names = {name.stack for name in self.backend.stacks(self.project)}
+        files = self.directory.glob("Pulumi.*.yaml")
+        names |= {path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files}
+        if len(names) == 1:
+            return names.pop()
+        shown = f"it has {', '.join(f'`{name}`' for name in sorted(names))}" if names else "it has none yet"
+        raise UsageError(
+            f"which stack of `{self.project}`? {shown}", hint="name it with `--stack NAME`; apply makes a new one"
+        )
+
+    # --- files ------------------------------------------------------------------------------------------
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether a fleet file declares the stack; else a hand-written program does."""
+        return self.fleet is not None
+
+    @property
+    def stack_file(self) -> Path:
+        """The stack's config file."""
+        if self.program is not None:
+            return self.program.stack_file(self.stack)
+        return self.directory / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def program_path(self) -> Path:
+        """The folder or file of a hand-written program."""
+        main = self.program.main if self.program else ""
+        return self.directory / main if main else self.directory
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The bundled apps and those of the fleet's own folders."""
+        return Catalog.bundled(self.fleet.catalogs if self.fleet else ())
+
+    # --- state ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def backend(self) -> FileBackend:
+        """Where the state lives: the environment, the project's backend, or the folder itself."""
+        url = self.settings.state_url or (self.program.backend_url if self.program else "")
+        if not url:
+            return FileBackend(self.directory)
+        return FileBackend.from_url(url, base=self.directory, home=self.settings.home)
+
+    @cached_property
+    def secrets(self) -> PassphraseManagers:
+        """The keys of the stack's secrets; the passphrase is asked for when one is first needed."""
+        return PassphraseManagers(find_passphrase(self.settings, stack=self.stack, ask=self._ask))
+
+    def stored(self) -> StoredStack | None:
+        """The recorded state; None before the first apply."""
+        try:
+            return self.backend.load(self.project, self.stack, self.secrets)
+        except StackNotFound:
+            return None
+
+    def snapshot(self) -> Snapshot:
+        """The recorded resources; none before the first apply."""
+        stored = self.stored()
+        return stored.snapshot if stored else Snapshot()
+
+    def prepare_secrets(self, *salts: str) -> None:
+        """Begins to derive keys in the background, where no person has to be asked."""
+        if any(salts) and not needs_a_person(self.settings, stack=self.stack):
+            for salt in {salt for salt in salts if salt}:
+                self.secrets.for_salt(salt).prepare()
+
+    def lock(self) -> StackLock:
+        """The stack's lock."""
+        owner = LockOwner.this_process(self.settings.user)
+        return self.backend.lock(self.project, self.stack, owner=owner)
+
+    def writer(self, salt: str) -> CheckpointWriter:
+        """The writer of the state, sealing under the config's salt."""
+        seals = Seals(self.secrets.for_salt(salt)) if salt else None
+        return self.backend.writer(self.project, self.stack, seals)
+
+    # --- config -----------------------------------------------------------------------------------------
+
+    def config(self) -> StackConfig:
+        """The stack's settings as they are in its file."""
+        return read_stack_config(self.stack_file, self.project, self.secrets)
+
+    def config_editor(self) -> StackConfigEditor:
+        """The stack's settings, to change."""
+        return StackConfigEditor(self.stack_file, self.project, self.secrets)
+
+
+def _fleet_file(place: Place) -> Path | None:
+    if place.file is not None:
+        return place.file if place.file.is_absolute() else place.directory / place.file
+    found = place.directory / FLEET_FILE
+    return found if found.is_file() else None
