@@ -18,12 +18,14 @@ from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value
 from tomo.state.properties import (
     Json,
+    ReadSecret,
     SealJson,
     decode_object,
     decode_value,
     dump,
     encode_object,
     encode_value,
+    reader_of,
     seal_with,
 )
 from tomo.state.seals import Seals, provider_state, salt_of
@@ -127,29 +129,29 @@ def _encode_timeouts(timeouts: Timeouts) -> dict[str, Json]:
     }
 
 
-def decode_resource(entry: object, seals: Seals | None) -> ResourceState:
+def decode_resource(entry: object, read: ReadSecret) -> ResourceState:
     """The resource that an entry of the file describes."""
     if not isinstance(entry, dict):
         raise StateCorrupt("an entry of `resources` is not an object", hint=_CORRUPT_HINT)
     where = str(entry.get("urn", "an entry without urn"))
     try:
-        return _decode_entry(entry, seals)
+        return _decode_entry(entry, read)
     except TomoError as error:
         raise type(error)(error.message, hint=error.hint or _CORRUPT_HINT, where=where) from error
 
 
-def _decode_entry(entry: dict[str, Json], seals: Seals | None) -> ResourceState:
-    attributes = {attribute: read(entry, key) for key, (attribute, read) in _SIMPLE.items() if key in entry}
+def _decode_entry(entry: dict[str, Json], read: ReadSecret) -> ResourceState:
+    attributes = {name: take(entry, key) for key, (name, take) in _SIMPLE.items() if key in entry}
     return ResourceState(
         urn=Urn(_expect(entry, "urn", str)),
         type=_expect(entry, "type", str),
         custom=_expect(entry, "custom", bool) if "custom" in entry else False,
-        inputs=_properties(entry, "inputs", seals),
-        outputs=_properties(entry, "outputs", seals),
+        inputs=_properties(entry, "inputs", read),
+        outputs=_properties(entry, "outputs", read),
         property_dependencies=_property_dependencies(entry),
         custom_timeouts=_timeouts(entry),
-        replacement_trigger=decode_value(entry.get("replacementTrigger"), seals),
-        extra={key: decode_value(entry[key], seals) for key in entry if key not in _KEYS},
+        replacement_trigger=decode_value(entry.get("replacementTrigger"), read),
+        extra={key: decode_value(entry[key], read) for key in entry if key not in _KEYS},
         **attributes,  # type: ignore[arg-type]  # each was checked as it was read
     )
 
@@ -160,7 +162,7 @@ _T = TypeVar("_T")
 def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
     value = entry.get(key)
     if not isinstance(value, kind):
-        raise StateCorrupt(f"`{key}` must be of type {_KIND_NAMES[kind]}")
+        raise StateCorrupt(f"`{key}` must be of type {_KIND_NAMES[kind]}", hint=_CORRUPT_HINT)
     return value
 
 
@@ -191,7 +193,7 @@ def _texts(value: Json, key: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise StateCorrupt(f"`{key}` must be a list of texts")
+        raise StateCorrupt(f"`{key}` must be a list of texts", hint=_CORRUPT_HINT)
     return tuple(value)
 
 
@@ -199,10 +201,10 @@ def _urns(value: Json, key: str) -> tuple[Urn, ...]:
     return tuple(map(Urn, _texts(value, key)))
 
 
-def _properties(entry: dict[str, Json], key: str, seals: Seals | None) -> Properties:
+def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Properties:
     if entry.get(key) is None:
         return {}
-    return decode_object(_expect(entry, key, dict), seals)
+    return decode_object(_expect(entry, key, dict), read)
 
 
 def _property_dependencies(entry: dict[str, Json]) -> dict[str, tuple[Urn, ...]]:
@@ -222,9 +224,9 @@ def _timeouts(entry: dict[str, Json]) -> Timeouts:
     return Timeouts(**found)
 
 
-_Read = Callable[[dict[str, Json], str], object]
+_Take = Callable[[dict[str, Json], str], object]
 
-_SIMPLE: Final[Mapping[str, tuple[str, _Read]]] = {
+_SIMPLE: Final[Mapping[str, tuple[str, _Take]]] = {
     "delete": ("delete", _flag),
     "protect": ("protect", _flag),
     "taint": ("taint", _flag),
@@ -331,16 +333,16 @@ def _decode_latest(latest: Json, *, version: int, stack: str, seals_for: SealsFo
     writer, time = _decode_manifest(latest.get("manifest") or {})
     salt = salt_of(latest.get("secrets_providers"))
     seals = seals_for(salt) if salt else None
-    return Checkpoint(_decode_snapshot(latest, seals), stack, salt, version, writer, time, seals)
+    return Checkpoint(_decode_snapshot(latest, reader_of(seals)), stack, salt, version, writer, time, seals)
 
 
 _SNAPSHOT_KEYS: Final = {"manifest", "secrets_providers", "resources", "pending_operations"}
 
 
-def _decode_snapshot(latest: dict[str, Json], seals: Seals | None) -> Snapshot:
-    resources = tuple(decode_resource(entry, seals) for entry in _list(latest, "resources"))
-    pending = tuple(_decode_operation(entry, seals) for entry in _list(latest, "pending_operations"))
-    extra = {key: decode_value(latest[key], seals) for key in latest if key not in _SNAPSHOT_KEYS}
+def _decode_snapshot(latest: dict[str, Json], read: ReadSecret) -> Snapshot:
+    resources = tuple(decode_resource(entry, read) for entry in _list(latest, "resources"))
+    pending = tuple(_decode_operation(entry, read) for entry in _list(latest, "pending_operations"))
+    extra = {key: decode_value(latest[key], read) for key in latest if key not in _SNAPSHOT_KEYS}
     return Snapshot(resources, pending, extra)
 
 
@@ -360,13 +362,13 @@ def _magic(writer: str) -> str:
     return hashlib.sha256(writer.encode()).hexdigest() if writer else ""
 
 
-def _decode_operation(entry: Json, seals: Seals | None) -> PendingOperation:
+def _decode_operation(entry: Json, read: ReadSecret) -> PendingOperation:
     if not isinstance(entry, dict):
         raise StateCorrupt("an entry of `pending_operations` is not an object", hint=_CORRUPT_HINT)
     kind = entry.get("type")
     if kind not in set(OperationType):
         raise StateCorrupt(f"a pending operation has the unknown type `{kind}`", hint=_CORRUPT_HINT)
-    return PendingOperation(decode_resource(entry.get("resource"), seals), OperationType(str(kind)))
+    return PendingOperation(decode_resource(entry.get("resource"), read), OperationType(str(kind)))
 
 
 def _list(latest: dict[str, Json], key: str) -> list[Json]:

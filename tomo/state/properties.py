@@ -36,6 +36,9 @@ _EXACT: Final = 2**53
 Json: TypeAlias = object
 """None, bool, int, float, str, list or dict, as orjson reads and writes them."""
 
+ReadSecret: TypeAlias = Callable[[str], Secret]
+"""Gives the secret that a `ciphertext` member stands for."""
+
 SealJson: TypeAlias = Callable[[Secret], Mapping[str, str]]
 """Gives the `ciphertext` or `plaintext` member that stands for a secret."""
 
@@ -84,12 +87,12 @@ def show(secret: Secret) -> Mapping[str, str]:
 
 
 def _json_text(value: Value) -> str:
-    return dump(encode_value(value, _never_nested)).decode()
+    return dump(encode_value(value, _nested)).decode()
 
 
-def _never_nested(secret: Secret) -> Mapping[str, str]:
-    # A secret inside a secret: the outer one hides it already.
-    return show(secret)
+def _nested(secret: Secret) -> Mapping[str, str]:
+    # As Pulumi does: inside a sealed value nothing is sealed again, only marked.
+    return {"ciphertext": _json_text(secret.reveal())}
 
 
 def dump(document: Json) -> bytes:
@@ -162,68 +165,82 @@ def _encode_reference(value: ResourceRef) -> dict[str, Json]:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def decode_value(json: Json, seals: Seals | None) -> Value:
+def decode_value(json: Json, read: ReadSecret) -> Value:
     """The value that a JSON form stands for. Secrets stay sealed until they are revealed."""
     if isinstance(json, dict):
         if SIGNATURE in json:
-            return _decode_signed(json, seals)
-        return decode_object(json, seals)
+            return _decode_signed(json, read)
+        return decode_object(json, read)
     if isinstance(json, list):
-        return [decode_value(item, seals) for item in json]
+        return [decode_value(item, read) for item in json]
     return UNKNOWN if json == UNKNOWN_TEXT else json
 
 
-def decode_object(json: dict[str, Json], seals: Seals | None) -> dict[str, Value]:
+def decode_object(json: dict[str, Json], read: ReadSecret) -> dict[str, Value]:
     """The property map that a JSON object stands for."""
     return {
-        key: decode_value(item, seals)
+        key: decode_value(item, read)
         if isinstance(item, (dict, list))
         else (UNKNOWN if item == UNKNOWN_TEXT else item)
         for key, item in json.items()
     }
 
 
-def _decode_signed(json: dict[str, Json], seals: Seals | None) -> Value:
+def _decode_signed(json: dict[str, Json], read: ReadSecret) -> Value:
     signature = json[SIGNATURE]
-    read = _READERS.get(signature) if isinstance(signature, str) else None
-    if read is None:
+    reader = _READERS.get(signature) if isinstance(signature, str) else None
+    if reader is None:
         raise NotSupported(
             f"the state holds a value of the kind `{signature}`, which this version can't read",
             hint="use the Pulumi version that wrote it, or a newer Tomo",
         )
-    return read(json, seals)
+    return reader(json, read)
 
 
-def _decode_secret(json: dict[str, Json], seals: Seals | None) -> Secret:
+def _decode_secret(json: dict[str, Json], read: ReadSecret) -> Secret:
     ciphertext, plaintext = _text(json, "ciphertext"), _text(json, "plaintext")
-    if (ciphertext is None) == (plaintext is None):
-        raise StateCorrupt("a secret must have either `ciphertext` or `plaintext`")
-    if plaintext is not None:
-        return Secret(decode_value(parse_secret(plaintext), seals))
-    if seals is None or ciphertext is None:
-        raise StateCorrupt("the state holds secrets and no `secrets_providers` to open them")
-    opened_by = seals
-    seals.adopt(ciphertext)
-    return Secret.sealed(ciphertext, lambda sealed: decode_value(opened_by.open(sealed), opened_by))
+    if ciphertext is not None and plaintext is None:
+        return read(ciphertext)
+    if plaintext is not None and ciphertext is None:
+        return _read_nested(plaintext)
+    raise StateCorrupt("a secret must have either `ciphertext` or `plaintext`")
 
 
-def _decode_asset(json: dict[str, Json], _seals: Seals | None) -> Asset:
+def reader_of(seals: Seals | None) -> ReadSecret:
+    """Reads secrets sealed; they are opened when they are revealed."""
+
+    def read(ciphertext: str) -> Secret:
+        if seals is None:
+            raise StateCorrupt("the state holds secrets and no `secrets_providers` to open them")
+        opened_by = seals
+        opened_by.adopt(ciphertext)
+        return Secret.sealed(ciphertext, lambda sealed: decode_value(opened_by.open(sealed), _read_nested))
+
+    return read
+
+
+def _read_nested(json_text: str) -> Secret:
+    """A secret inside a secret: the outer one is sealed, so its `ciphertext` is the bare JSON text."""
+    return Secret(decode_value(parse_secret(json_text), _read_nested))
+
+
+def _decode_asset(json: dict[str, Json], _read: ReadSecret) -> Asset:
     return Asset(_text(json, "text"), _text(json, "path"), _text(json, "uri"), _text(json, "hash") or "")
 
 
-def _decode_archive(json: dict[str, Json], seals: Seals | None) -> Archive:
+def _decode_archive(json: dict[str, Json], read: ReadSecret) -> Archive:
     hash_ = _text(json, "hash") or ""
-    return Archive(_parts(json, seals), _text(json, "path"), _text(json, "uri"), hash_)
+    return Archive(_parts(json, read), _text(json, "path"), _text(json, "uri"), hash_)
 
 
-def _decode_reference(json: dict[str, Json], _seals: Seals | None) -> ResourceRef:
+def _decode_reference(json: dict[str, Json], _read: ReadSecret) -> ResourceRef:
     urn, id_ = _text(json, "urn"), _text(json, "id")
     if not urn:
         raise StateCorrupt("a resource reference has no `urn`")
     return ResourceRef(urn, UNKNOWN if id_ == UNKNOWN_TEXT else id_, _text(json, "packageVersion") or "")
 
 
-def _decode_number(json: dict[str, Json], _seals: Seals | None) -> float:
+def _decode_number(json: dict[str, Json], _read: ReadSecret) -> float:
     try:
         number: float = struct.unpack(">d", bytes.fromhex(_text(json, "value") or ""))[0]
     except (ValueError, struct.error) as error:
@@ -231,7 +248,7 @@ def _decode_number(json: dict[str, Json], _seals: Seals | None) -> float:
     return number
 
 
-def _parts(json: dict[str, Json], seals: Seals | None) -> Mapping[str, Asset | Archive] | None:
+def _parts(json: dict[str, Json], read: ReadSecret) -> Mapping[str, Asset | Archive] | None:
     assets = json.get("assets")
     if assets is None:
         return None
@@ -239,7 +256,7 @@ def _parts(json: dict[str, Json], seals: Seals | None) -> Mapping[str, Asset | A
         raise StateCorrupt("`assets` of an archive must be an object")
     parts: dict[str, Asset | Archive] = {}
     for name, part in assets.items():
-        decoded = decode_value(part, seals)
+        decoded = decode_value(part, read)
         if not isinstance(decoded, (Asset, Archive)):
             raise StateCorrupt("an archive may hold assets and archives only")
         parts[name] = decoded
@@ -253,7 +270,7 @@ def _text(json: dict[str, Json], key: str) -> str | None:
     return value
 
 
-_READERS: Final[Mapping[str, Callable[[dict[str, Json], Seals | None], Value]]] = {
+_READERS: Final[Mapping[str, Callable[[dict[str, Json], ReadSecret], Value]]] = {
     SECRET: _decode_secret,
     ASSET: _decode_asset,
     ARCHIVE: _decode_archive,
