@@ -17,15 +17,15 @@ from tomo.model.goal import Goal, InvokeGoal, ReadGoal
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Source
 from tomo.model.urn import Urn
-from tomo.model.values import Properties
+from tomo.model.values import Properties, has_unknown
 
 
 @dataclass
 class Recorder:
     """A Registrar that answers every goal: inputs as outputs, and an id in a real run only.
 
-    `outputs` adds outputs by resource name; `failing` names resources whose step fails; `broken` ones
-    raise. With `threads`, answers come from another thread; with `hold` only once so many wait.
+    `outputs` adds outputs by resource name; `failing` names resources whose step fails, and
+    what needs them is skipped; `broken` ones raise. With `threads`, answers come from another thread; with `hold` only once so many wait.
     """
 
     project: str = "proj"
@@ -83,6 +83,8 @@ class Recorder:
             return Registered(urn, failed=True)
         if not goal.custom:
             return Registered(urn)
+        if not self.dry_run and has_unknown(dict(goal.inputs)):
+            return Registered(urn, skipped=True)
         outputs = {**goal.inputs, **self.outputs.get(goal.name, {})}
         return Registered(urn, "" if self.dry_run else f"{goal.name}-id", outputs)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -19,8 +18,8 @@ def test_a_program_is_main_in_its_own_folder_and_finds_its_modules(project, tmp_
     recorded = project(
         {
             MAIN: (
-                "import os\nfrom pathlib import Path\nimport pulumi\nfrom parts import web\n"
-                "pulumi.export('all', [__name__, os.getcwd(), web.NAME, Path('note.txt').read_text()])\n"
+                "from pathlib import Path\nimport pulumi\nfrom parts import web\n"
+                "pulumi.export('all', [__name__, str(Path.cwd()), web.NAME, Path('note.txt').read_text()])\n"
             ),
             "parts/__init__.py": "",
             "parts/web.py": "NAME = 'web'\n",
@@ -33,7 +32,7 @@ def test_a_program_is_main_in_its_own_folder_and_finds_its_modules(project, tmp_
 
 def test_nothing_of_a_run_remains_in_the_process(project, tmp_path):
     before = (
-        os.getcwd(),
+        Path.cwd(),
         list(sys.path),
         list(sys.argv),
         gc.isenabled(),
@@ -43,7 +42,7 @@ def test_nothing_of_a_run_remains_in_the_process(project, tmp_path):
 
     project({MAIN: "import mine\nimport gc, sys\nmine.GC = gc.isenabled()\n", "mine.py": ""})
 
-    after = (os.getcwd(), list(sys.path), list(sys.argv), gc.isenabled(), sys.stdout, sys.modules["__main__"])
+    after = (Path.cwd(), list(sys.path), list(sys.argv), gc.isenabled(), sys.stdout, sys.modules["__main__"])
     assert after == before
     assert "mine" not in sys.modules
     assert not list(tmp_path.rglob("__pycache__"))
@@ -227,12 +226,12 @@ def test_a_program_that_ends_itself_in_apply_has_failed(project):
 
 
 def test_ctrl_c_comes_through_and_leaves_the_process_clean(project):
-    cwd = os.getcwd()
+    cwd = Path.cwd()
 
     with pytest.raises(KeyboardInterrupt):
         project({MAIN: "import pulumi\npulumi.CustomResource('a:b:C', 'x', {})\nraise KeyboardInterrupt\n"})
 
-    assert os.getcwd() == cwd
+    assert Path.cwd() == cwd
     assert gc.isenabled()
 
 
