@@ -16,7 +16,7 @@ from tomo.errors import (
     PackageLockHeld,
     ProviderFailed,
 )
-from tomo.model.connection import HostBook, HostSpec
+from tomo.model.connection import HostSpec
 from tomo.model.provider import CheckRequest, CreateRequest, DeleteRequest, UpdateRequest
 from tomo.model.urn import Urn
 from tomo.model.values import Archive, Asset, Secret, Unknown
@@ -39,7 +39,7 @@ HOSTILE = [
 
 
 def provider_of(
-    hosts: Any, *, book: HostBook | None = None, pauses: list[float] | None = None, root: Path | None = None
+    hosts: Any, *, pauses: list[float] | None = None, root: Path | None = None
 ) -> CommandProvider:
     waited = [] if pauses is None else pauses
 
@@ -47,7 +47,7 @@ def provider_of(
         waited.append(seconds)
         return False
 
-    return CommandProvider(hosts, Settings(), hosts=book, pause=pause, root=root)
+    return CommandProvider(hosts, Settings(), pause=pause, root=root)
 
 
 def test_a_command_runs_on_the_host_with_its_environment(hosts: Any) -> None:
@@ -95,15 +95,16 @@ def test_a_changed_connection_alone_runs_nothing_and_keeps_the_output(hosts: Any
     assert hosts.asked() == []
 
 
-def test_a_connection_without_a_credential_takes_the_declared_host(hosts: Any) -> None:
-    declared = HostSpec(
-        "192.0.2.1", "root", None, identity="id", host_keys=("ssh-ed25519 AAAA",), name="web", become=True
-    )
-    provider = provider_of(hosts, book=HostBook([declared]))
+def test_a_connection_says_no_more_than_is_given_so_that_the_pool_can_complete_it(hosts: Any) -> None:
+    provider_of(hosts).create(CreateRequest(URN, {"connection": {"host": "192.0.2.1"}, "create": "true"}))
 
-    provider.create(CreateRequest(URN, {"connection": {"host": "192.0.2.1"}, "create": "true"}))
+    assert hosts.made == [HostSpec("192.0.2.1")]
 
-    assert hosts.made == [declared]
+
+def test_a_script_of_our_own_makes_the_connection_look_for_docker_anew(hosts: Any) -> None:
+    provider_of(hosts).create(CreateRequest(URN, {"connection": ROAD, "create": "# tomo-script: x\ntrue"}))
+
+    assert hosts.asked("forget_docker") == [("forget_docker",)]
 
 
 def test_every_field_of_the_connection_reaches_the_host(hosts: Any) -> None:

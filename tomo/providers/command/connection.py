@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tomo.errors import HostUnreachable, ProviderFailed
-from tomo.model.connection import Connection, Connections, HostBook, HostSpec
+from tomo.model.connection import Connection, Connections, HostSpec
 from tomo.model.values import Properties, Secret, Value
 
 T = TypeVar("T")
@@ -18,7 +18,6 @@ DEFAULT_DIAL_ERRORS: Final = 10
 DEFAULT_DIAL_SECONDS: Final = 15.0
 ENDLESS_SECONDS: Final = 86_400.0
 _FIRST_DELAY, _DELAY_GROWTH, _LONGEST_DELAY = 1.0, 1.5, 15.0
-_CREDENTIALS = ("privateKey", "password", "agentSocketPath", "proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,9 @@ class Road:
     dial_errors: int
 
 
-def road_to(connection: Properties, hosts: HostBook) -> Road:
-    """The host of a `connection`; one that brings no credential of its own takes the declared ones."""
+def road_to(connection: Properties) -> Road:
+    """The host of a `connection`; the pool adds what is declared for it, such as its credential."""
     spec = _host_spec(connection)
-    if not any(connection.get(key) for key in _CREDENTIALS):
-        known = hosts.complete(spec)
-        # Equal specs share one connection, so a declared host stays exactly as declared where it can.
-        spec = replace(known, host_keys=spec.host_keys) if spec.host_keys else known
     limit = connection.get("dialErrorLimit")
     return Road(spec, DEFAULT_DIAL_ERRORS if limit is None else int(_number(limit, "dialErrorLimit")))
 
@@ -84,7 +79,7 @@ def _host_spec(connection: Properties) -> HostSpec:
     proxy = connection.get("proxy")
     return HostSpec(
         host=host,
-        user=_text(connection, "user") or "root",
+        user=_text(connection, "user") or None,
         port=None if port is None else int(_number(port, "port")),
         private_key=_secret(connection, "privateKey"),
         private_key_password=_secret(connection, "privateKeyPassword"),

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from tomo.errors import NotSupported, ProviderFailed
-from tomo.model.connection import Connection, Connections, HostBook
-from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
+from tomo.model.connection import Connection, Connections
+from tomo.model.diff import DiffResult
 from tomo.model.provider import (
     CheckFailure,
     CheckRequest,
@@ -28,12 +28,13 @@ from tomo.model.provider import (
     UpdateResult,
     quiet,
 )
-from tomo.model.values import UNKNOWN, Properties, Unknown, Value, has_unknown, reveal, same_value
+from tomo.model.values import UNKNOWN, Properties, Unknown, Value, has_unknown, reveal
 from tomo.providers.command.connection import Pause, dialled, road_to
 from tomo.providers.command.copy import cargo_of, deliver
 from tomo.providers.command.globs import assets_below
 from tomo.providers.command.local import DEFAULT_INTERPRETER, LocalRun, Processes
-from tomo.providers.command.ran import LOCAL, Logging, Ran, Shown, outputs_of, refuse_failure
+from tomo.providers.command.ran import LOCAL, OWN_SCRIPT, Logging, Ran, Shown, outputs_of, refuse_failure
+from tomo.providers.differences import changed_keys, differences
 from tomo.settings import Settings
 
 LOCAL_COMMAND: Final = "command:local:Command"
@@ -101,12 +102,10 @@ class CommandProvider(ProviderBase):
         connections: Connections,
         settings: Settings,
         *,
-        hosts: HostBook | None = None,
         root: Path | None = None,
         pause: Pause | None = None,
     ) -> None:
         self._connections, self._settings = connections, settings
-        self._hosts = hosts or HostBook()
         self._root = root or Path()
         self._processes = Processes()
         self._cancelled = threading.Event()
@@ -123,10 +122,8 @@ class CommandProvider(ProviderBase):
 
     def diff(self, request: DiffRequest) -> DiffResult:
         """Any changed input is an update; changed triggers replace."""
-        changed = _changed(request.old_inputs, request.new_inputs, request.ignore_changes)
-        diffs = tuple(_difference(key, request.old_inputs, request.new_inputs) for key in changed)
-        replacing = tuple(key for key in changed if key == "triggers")
-        return DiffResult(changed=bool(changed), properties=diffs, replace_keys=replacing)
+        found = differences(request.old_inputs, request.new_inputs, request.ignore_changes, {"triggers"})
+        return DiffResult(bool(found), found, tuple(diff.path for diff in found if diff.kind.replaces))
 
     # --- acting -------------------------------------------------------------------------------
 
@@ -154,7 +151,7 @@ class CommandProvider(ProviderBase):
     def update(self, request: UpdateRequest) -> UpdateResult:
         """Runs `update`, else `create`; a road that alone has changed runs nothing."""
         _refuse_unknowns(request.new_inputs, preview=request.preview)
-        changed = _changed(request.old_inputs, request.new_inputs, request.ignore_changes)
+        changed = changed_keys(request.old_inputs, request.new_inputs, request.ignore_changes)
         if request.urn.type == COPY:
             if not request.preview and (not changed or {"source", "remotePath"} & set(changed)):
                 self._copy(request.new_inputs, request.report)
@@ -228,12 +225,15 @@ class CommandProvider(ProviderBase):
         return ran
 
     def _run_there(self, job: Job) -> Ran:
-        road = road_to(_connection(job.inputs), self._hosts)
+        road = road_to(_connection(job.inputs))
 
         def act(connection: Connection) -> Ran:
             result = connection.run_text(
                 job.command, stdin=job.stdin.encode(), env=job.environment(), timeout=job.timeout
             )
+            if job.command.startswith(OWN_SCRIPT):
+                # A script of Tomo's own may have installed Docker, or changed how it is reached.
+                connection.forget_docker()
             stdout, stderr = (text.decode("utf-8", "replace") for text in (result.stdout, result.stderr))
             return Ran(result.exit_code, stdout, stderr, _joined(stdout, stderr))
 
@@ -246,7 +246,7 @@ class CommandProvider(ProviderBase):
 
     def _copy(self, inputs: Properties, report: Report) -> None:
         cargo = cargo_of(inputs.get("source"), self._root)
-        road = road_to(_connection(inputs), self._hosts)
+        road = road_to(_connection(inputs))
         path = _text(inputs, "remotePath")
         act = partial(deliver, cargo=cargo, remote_path=path, host=road.spec.label)
         dialled(self._connections, road, act, self._pause, report)
@@ -276,20 +276,6 @@ def _failures(type_: str, known: frozenset[str], inputs: Properties) -> Iterator
     logging = inputs.get("logging")
     if isinstance(logging, str) and logging not in set(Logging):
         yield CheckFailure("logging", f"`{logging}` is none of {', '.join(Logging)}")
-
-
-def _changed(olds: Properties, news: Properties, ignored: Sequence[str]) -> list[str]:
-    return [
-        key
-        for key in sorted(olds.keys() | news.keys())
-        if key not in ignored and not key.startswith("__") and not same_value(olds.get(key), news.get(key))
-    ]
-
-
-def _difference(key: str, olds: Properties, news: Properties) -> PropertyDiff:
-    old, new = olds.get(key), news.get(key)
-    kind = DiffKind.ADD if old is None else DiffKind.DELETE if new is None else DiffKind.UPDATE
-    return PropertyDiff(key, kind.replacing() if key == "triggers" else kind, old, new)
 
 
 def _predicted(type_: str, inputs: Properties) -> Properties:

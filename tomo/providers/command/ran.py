@@ -13,6 +13,8 @@ from tomo.model.provider import Report
 from tomo.model.values import Properties, Secret, Value
 
 LOCAL: Final = "local"
+OWN_SCRIPT: Final = "# tomo-script:"
+"""How the text of every script that Tomo itself brings begins."""
 _SHOWN_LINES = 40
 _SHOWN_COMMAND = 100
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -77,7 +79,7 @@ def refuse_failure(command: str, ran: Ran, host: str, shown: Shown) -> None:
     """Raises CommandFailed, or what a script of Tomo's own says went wrong, unless the exit code is 0."""
     if ran.exit_code == 0:
         return
-    if command.startswith("# tomo-script:"):
+    if command.startswith(OWN_SCRIPT):
         _raise_marked(ran, host)
     if shown.secret:
         raise CommandFailed(

@@ -1,0 +1,172 @@
+"""What a look at a host found, and whether Docker there is as the fleet wants it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tomo.errors import HostError, NotSupported
+from tomo.model.connection import Connection
+from tomo.model.values import Properties, Value, same_value
+from tomo.resources.scripts import facts_script
+
+_MACHINES: Final[Mapping[str, str]] = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm/v7",
+    "armv6l": "arm/v6",
+    "i386": "386",
+    "i686": "386",
+}
+FACTS: Final = (
+    "os", "osVersion", "osName", "kernel", "arch", "cpus", "memory", "disk", "diskFree", "timezone", "root",
+    "init", "dockerVersion",
+)  # fmt: skip
+"""The outputs of a Server that a look fills."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONGEST = 200
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One look at a host. Amounts are bytes; `docker_version` is empty where no daemon answers.
+
+    `daemon` is daemon.json's content, None where the file is no JSON object. `root` is `yes`, `sudo` or `no`.
+    """
+
+    os: str
+    os_version: str
+    os_name: str
+    kernel: str
+    arch: str
+    cpus: int
+    memory: int
+    disk: int
+    disk_free: int
+    timezone: str
+    root: str
+    init: str
+    docker_client: str
+    docker_version: str
+    daemon: Mapping[str, Value] | None
+    package_lock: str
+
+    def outputs(self) -> Properties:
+        """The facts as a Server's outputs."""
+        return {
+            "os": self.os,
+            "osVersion": self.os_version,
+            "osName": self.os_name,
+            "kernel": self.kernel,
+            "arch": self.arch,
+            "cpus": self.cpus,
+            "memory": self.memory,
+            "disk": self.disk,
+            "diskFree": self.disk_free,
+            "timezone": self.timezone,
+            "root": self.root,
+            "init": self.init,
+            "dockerVersion": self.docker_version,
+        }
+
+
+def look(connection: Connection) -> Facts:
+    """Looks at a host in one round trip."""
+    result = connection.run(["sh", "-s"], stdin=facts_script().encode(), timeout=_SECONDS)
+    return facts_of(result.text, connection.spec.label)
+
+
+def facts_of(text: str, host: str) -> Facts:
+    """Reads what the facts script printed; remote text is data, capped and without control characters."""
+    lines = (line.partition("=") for line in text.split("\n"))
+    said = {key: value for key, _, value in lines}
+    if "end" not in said:
+        raise HostError(
+            "the host's answer to Tomo's first look is not complete",
+            host=host,
+            hint="a login script may print or end the session: check `ssh HOST sh -c true`",
+        )
+
+    def word(key: str) -> str:
+        return _CONTROL.sub("", said.get(key, ""))[:_LONGEST].strip()
+
+    def number(key: str) -> int:
+        digits = said.get(key, "")
+        return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+    machine = word("machine")
+    return Facts(
+        os=word("os"),
+        os_version=word("os_version"),
+        os_name=word("os_name"),
+        kernel=word("kernel"),
+        arch=_MACHINES.get(machine, machine),
+        cpus=number("cpus"),
+        memory=number("memory_kib") * 1024,
+        disk=number("disk_kib") * 1024,
+        disk_free=number("disk_free_kib") * 1024,
+        timezone=word("timezone"),
+        root=word("root"),
+        init=word("init"),
+        docker_client=word("docker_client"),
+        docker_version=word("docker_version"),
+        daemon=_daemon(said.get("daemon_json", "")),
+        package_lock=word("package_lock"),
+    )
+
+
+def docker_complaint(facts: Facts, desired: Value) -> str:
+    """What about Docker is not as desired, `""` where nothing is. `desired` false leaves the host alone."""
+    if not isinstance(desired, Mapping):
+        return ""
+    if not facts.docker_client or "podman" in facts.docker_client.lower():
+        return "docker is not installed"
+    if not facts.docker_version:
+        return "docker does not run"
+    version = desired.get("version")
+    if isinstance(version, str) and version and not _same_version(facts.docker_version, version):
+        return f"docker is {facts.docker_version}, not {version}"
+    daemon = desired.get("daemon")
+    return _daemon_complaint(facts.daemon, daemon if isinstance(daemon, Mapping) else {})
+
+
+def refuse_unfit(facts: Facts, desired: Value, host: str) -> None:
+    """Stops where Docker can't be installed at all."""
+    if not isinstance(desired, Mapping) or not docker_complaint(facts, desired):
+        return
+    if "podman" in facts.docker_client.lower():
+        raise NotSupported(
+            f"`docker` on `{host}` is Podman's stand-in",
+            hint="remove the package `podman-docker` on the host, or write `docker: false`",
+        )
+
+
+def _same_version(running: str, wanted: str) -> bool:
+    """The daemon says `20.10.24+dfsg1`; the package may be `5:20.10.24-1~debian`."""
+    number = running.partition("+")[0]
+    return bool(number) and re.search(rf"(?:^|:){re.escape(number)}(?:$|[-+~])", wanted) is not None
+
+
+def _daemon_complaint(found: Mapping[str, Value] | None, wanted: Mapping[str, Value]) -> str:
+    if found is None:
+        return "daemon.json is not valid JSON"
+    missing = sorted(key for key in wanted if key not in found)
+    if missing:
+        return f"daemon.json lacks {', '.join(missing)}"
+    other = sorted(key for key, value in wanted.items() if not same_value(found[key], value))
+    return f"daemon.json has another {', '.join(other)}" if other else ""
+
+
+def _daemon(encoded: str) -> Mapping[str, Value] | None:
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        content = json.loads(text) if text.strip() else {}
+    except (binascii.Error, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,165 @@
+"""`dynamic/tomo:Server`: a host's facts, and the word that Docker on it is not as the fleet wants it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from tomo.errors import HostError, PackageLockHeld, TomoError
+from tomo.model.connection import Connections, HostSpec
+from tomo.model.diff import DiffResult
+from tomo.model.provider import (
+    CheckFailure,
+    CheckRequest,
+    CheckResult,
+    CreateRequest,
+    CreateResult,
+    DeleteRequest,
+    DiffRequest,
+    ReadRequest,
+    ReadResult,
+    ReadStatus,
+    Report,
+    UpdateRequest,
+    UpdateResult,
+)
+from tomo.model.values import UNKNOWN, Properties, has_unknown
+from tomo.providers.differences import differences
+from tomo.providers.dynamic.facts import FACTS, Facts, docker_complaint, look, refuse_unfit
+from tomo.providers.dynamic.own import OwnType, PulumiAdapter
+from tomo.providers.dynamic.roads import each_host, spec_of, text_of
+from tomo.resources import tokens
+
+INPUTS: Final = ("host", "port", "user", "hostKey", "become", "docker")
+LOCK_SECONDS: Final = 300.0
+_POLL_SECONDS: Final = 3.0
+_COUNTED = re.compile(r"(\d+): ")
+
+
+class Server:
+    """Looks at hosts; changes nothing on them. Deleting one only forgets it."""
+
+    def __init__(self, connections: Connections, pause: Callable[[float], bool] | None = None) -> None:
+        self._connections = connections
+        self._cancelled = threading.Event()
+        self._pause = pause or self._cancelled.wait
+
+    def check(self, request: CheckRequest) -> CheckResult:
+        """Refuses unknown and missing inputs by name."""
+        return CheckResult(request.news, tuple(_failures(request.news)))
+
+    def diff(self, request: DiffRequest) -> DiffResult:
+        """Any change is an update: the host is looked at again."""
+        found = differences(request.old_inputs, request.new_inputs, request.ignore_changes)
+        return DiffResult(bool(found), found)
+
+    def create(self, request: CreateRequest) -> CreateResult:
+        """Looks at the host and waits until its package manager is free; a preview only looks."""
+        if request.preview:
+            return CreateResult("", self._foreseen(request.inputs, ""))
+        return CreateResult(request.urn.name, self._outputs(request.inputs, "", request.report))
+
+    def update(self, request: UpdateRequest) -> UpdateResult:
+        """Looks again; what was said of Docker stands, as the engine's own inputs change with these."""
+        said = text_of(request.old_outputs, "dockerDrift")
+        if request.preview:
+            return UpdateResult(self._foreseen(request.new_inputs, said))
+        return UpdateResult(self._outputs(request.new_inputs, said, request.report))
+
+    def delete(self, request: DeleteRequest) -> None:
+        """Leaves the host as it is."""
+
+    def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
+        """Looks at all hosts side by side."""
+        results: dict[int, ReadResult] = {}
+
+        def look_at(spec: HostSpec, positions: list[int]) -> None:
+            for position in positions:
+                results[position] = self._read(spec, requests[position])
+
+        each_host([spec_of(request.inputs) for request in requests], look_at)
+        return [results[position] for position in range(len(requests))]
+
+    def cancel(self) -> None:
+        """Ends waiting for a lock."""
+        self._cancelled.set()
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def _read(self, spec: HostSpec, request: ReadRequest) -> ReadResult:
+        if not text_of(request.inputs, "host"):
+            return ReadResult(ReadStatus.UNSUPPORTED)
+        try:
+            facts = look(self._connections.get(spec))
+        except TomoError as error:
+            return ReadResult(ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code)
+        said = _said(docker_complaint(facts, request.inputs.get("docker")), request.outputs)
+        outputs = {**request.outputs, **request.inputs, **facts.outputs(), "dockerDrift": said}
+        return ReadResult(ReadStatus.FOUND, request.id, request.inputs, outputs)
+
+    def _outputs(self, inputs: Properties, said: str, report: Report) -> Properties:
+        spec = spec_of(inputs)
+        facts = self._when_free(spec, report)
+        refuse_unfit(facts, inputs.get("docker"), spec.label)
+        return {**inputs, **facts.outputs(), "dockerDrift": said}
+
+    def _foreseen(self, inputs: Properties, said: str) -> Properties:
+        unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said}
+        if has_unknown(inputs):
+            return unknown
+        try:
+            facts = look(self._connections.get(spec_of(inputs)))
+        except HostError:
+            return unknown
+        return {**inputs, **facts.outputs(), "dockerDrift": said}
+
+    def _when_free(self, spec: HostSpec, report: Report) -> Facts:
+        waited = 0.0
+        while True:
+            facts = look(self._connections.get(spec))
+            if not facts.package_lock:
+                return facts
+            if waited >= LOCK_SECONDS or self._pause(_POLL_SECONDS):
+                raise PackageLockHeld(
+                    f"the package manager is in use by {facts.package_lock}",
+                    host=spec.label,
+                    hint="wait until it has ended, or end it on the host; then apply again",
+                )
+            report(f"waiting for {facts.package_lock}, which uses the package manager")
+            waited += _POLL_SECONDS
+
+
+class ServerProvider(PulumiAdapter):
+    """What a state names, so that Pulumi's CLI can serve a Server."""
+
+    type_ = tokens.SERVER
+
+    def make(self, connections: Connections) -> OwnType:
+        """A Server over these connections."""
+        return Server(connections)
+
+
+def _said(complaint: str, recorded: Properties) -> str:
+    """The recorded text while all is well, else a new one, counted so that it differs from any before."""
+    before = text_of(recorded, "dockerDrift")
+    if not complaint:
+        return before
+    counted = _COUNTED.match(before)
+    return f"{int(counted.group(1)) + 1 if counted else 1}: {complaint}"
+
+
+def _failures(inputs: Properties) -> Iterator[CheckFailure]:
+    for key in sorted(inputs.keys() - {*INPUTS, tokens.PROVIDER_KEY}):
+        yield CheckFailure(key, f"a Server has no input `{key}`")
+    if not inputs.get("host"):
+        yield CheckFailure("host", "`host` is required")
+    docker = inputs.get("docker")
+    if (
+        docker is not None
+        and docker is not False
+        and not isinstance(docker, Mapping)
+        and not has_unknown(docker)
+    ):
+        yield CheckFailure("docker", "`docker` is false or an object with `version` and `daemon`")

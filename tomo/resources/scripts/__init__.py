@@ -1,0 +1,29 @@
+"""The shell scripts that Tomo runs on hosts; their first line says which one it is."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+DOCKER_SITE: Final = "download.docker.com"
+"""Docker's own package repository: the only place besides a host's own mirrors that a script asks."""
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def facts_script() -> str:
+    """Prints what a host is, as KEY=VALUE lines."""
+    return _assembled("facts")
+
+
+@cache
+def docker_install_script() -> str:
+    """Installs and sets up Docker; its parameters are `TOMO_DOCKER_…` variables."""
+    return _assembled("docker-install")
+
+
+def _assembled(name: str) -> str:
+    parts = [(_FOLDER / file).read_text(encoding="utf-8") for file in ("common.sh", f"{name}.sh")]
+    return "\n".join([f"# tomo-script: {name}", *parts])

@@ -1,0 +1,296 @@
+# Brings Docker and its daemon.json to what the fleet asks for; does nothing where that is so already.
+#   TOMO_DOCKER_CHANNEL  distro (the distribution's package) or docker (Docker's own repository)
+#   TOMO_DOCKER_VERSION  the package's version; empty takes the newest, and any that is there
+#   TOMO_DOCKER_DAEMON   a JSON object of the daemon.json keys that the fleet sets
+#   TOMO_DOCKER_SITE     host name of Docker's own repository
+set -u
+umask 022
+channel=${TOMO_DOCKER_CHANNEL:-distro}
+version=${TOMO_DOCKER_VERSION:-}
+daemon=${TOMO_DOCKER_DAEMON:-}
+[ -n "$daemon" ] || daemon='{}'
+site=${TOMO_DOCKER_SITE:-}
+deb_key=9DC858229FC7DD38854AE2D88D81803C0EBFCD88
+rpm_key=060A61C51B558A7F742B77AAC52FEB6B621E9F35
+config=/etc/docker/daemon.json
+memory=/var/lib/tomo/docker
+lock_seconds=300
+start_seconds=60
+need_kib=614400
+restart=no
+
+fail() { # CODE TEXT HINT
+  printf 'tomo-error: %s: %s\n' "$1" "$2" >&2
+  [ -z "${3:-}" ] || printf 'tomo-hint: %s\n' "$3" >&2
+  exit 1
+}
+
+[ "$(id -u)" = 0 ] || fail become-refused "installing Docker needs root" "write \`become: sudo\` for this server, or log in as root"
+work=$(mktemp -d) || fail disk-full "cannot make a temporary folder" "free space in /tmp"
+trap 'rm -rf "$work"' EXIT
+log=$work/log
+
+# Runs a step of a package manager and explains its failure.
+step() {
+  "$@" >"$log" 2>&1 </dev/null && return 0
+  tail -n 25 "$log"
+  if grep -qi 'no space left' "$log"; then
+    fail disk-full "no space left on the host" "free space below /var, then apply again"
+  elif grep -qiE 'could not get lock|is another process using|unable to lock|db\.lck' "$log"; then
+    fail package-lock-held "the package manager is in use${holder:+ by $holder}" "wait until it has ended, then apply again"
+  elif grep -qiE 'temporary failure|could not resolve|resolving timed out|network is unreachable|unable to connect|could not connect|connection (timed out|refused)|failed to download|temporary error|unable to fetch' "$log"; then
+    fail no-network "the host cannot reach its package mirror" "check the host's name resolution, route and proxy"
+  fi
+  fail package-manager "\`$*\` failed" "run it on the host to see more"
+}
+
+wait_for_lock() {
+  waited=0
+  holder=$(lock_holder)
+  while [ -n "$holder" ]; do
+    [ "$waited" -lt "$lock_seconds" ] || fail package-lock-held "the package manager is in use by $holder for more than $lock_seconds s" "wait until it has ended, or end it on the host"
+    [ "$waited" != 0 ] || echo "waiting for $holder, which uses the package manager"
+    sleep 5
+    waited=$((waited + 5))
+    holder=$(lock_holder)
+  done
+}
+
+enough_disk() {
+  # shellcheck disable=SC2046  # the words of df's line are wanted
+  set -- $(df -Pk /var 2>/dev/null | tail -n 1)
+  [ -z "${4:-}" ] || [ "$4" -ge "$need_kib" ] || fail disk-full "only $(($4 / 1024)) MiB are free below /var, and Docker needs $((need_kib / 1024))" "free space below /var, then apply again"
+}
+
+family() {
+  for word in $(release ID) $(release ID_LIKE); do
+    case $word in
+      debian | ubuntu) echo debian; return ;;
+      fedora) [ "$(release ID)" = fedora ] && echo fedora || echo rhel; return ;;
+      rhel | centos) echo rhel; return ;;
+      alpine) echo alpine; return ;;
+      arch) echo arch; return ;;
+    esac
+  done
+}
+
+installed_version() {
+  case $family in
+    debian) for name in docker-ce docker.io; do dpkg-query -W -f '${Version}\n' "$name" 2>/dev/null && return; done ;;
+    fedora | rhel) for name in docker-ce moby-engine docker; do rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$name" 2>/dev/null && return; done ;;
+    alpine) apk info -ve docker 2>/dev/null | sed 's/^docker-//' ;;
+    arch) pacman -Q docker 2>/dev/null | sed 's/^docker //' ;;
+  esac
+}
+
+is_docker() {
+  have dockerd || return 1
+  case $(docker --version 2>/dev/null) in '' | *podman*) return 1 ;; esac
+}
+
+# Any version will do where none is asked for: nothing is upgraded behind a person's back.
+installed() {
+  is_docker || return 1
+  [ -z "$version" ] && return 0
+  case $(installed_version) in "$version" | "$version"-* | "$version"+* | *":$version" | *":$version"-*) return 0 ;; esac
+  return 1
+}
+
+fetch() { # URL FILE
+  if have curl; then step curl -fsSL -o "$2" "$1"
+  elif have wget; then step wget -q -O "$2" "$1"
+  elif [ -x /usr/lib/apt/apt-helper ]; then step /usr/lib/apt/apt-helper download-file "$1" "$2"
+  else fail no-download-tool "neither curl nor wget is on the host" "install curl, or use the distribution's Docker: \`channel: distro\`"
+  fi
+}
+
+check_key() { # FILE FINGERPRINT
+  found=$(gpg --batch --show-keys --with-colons "$1" 2>/dev/null | sed -n 's/^fpr:*\([0-9A-F]*\):.*/\1/p' | head -n 1)
+  [ "$found" = "$2" ] || fail wrong-key "the repository's key has the fingerprint \`${found:-none}\`, not Docker's \`$2\`" "do not go on before you know why"
+}
+
+apt() { step env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout="$lock_seconds" "$@"; }
+
+install_debian() {
+  apt update
+  if [ "$channel" = distro ]; then
+    apt install "docker.io${version:+=$version}"
+    have docker || apt install docker-cli
+    return
+  fi
+  have gpg || apt install gpg
+  apt install ca-certificates
+  distro=debian
+  case " $(release ID) $(release ID_LIKE) " in *" ubuntu "*) distro=ubuntu ;; esac
+  code=$(release UBUNTU_CODENAME)
+  [ -n "$code" ] || code=$(release VERSION_CODENAME)
+  fetch "https://$site/linux/$distro/gpg" "$work/key"
+  check_key "$work/key" "$deb_key"
+  mkdir -p /etc/apt/keyrings
+  cp "$work/key" /etc/apt/keyrings/tomo-docker.asc
+  chmod 644 /etc/apt/keyrings/tomo-docker.asc
+  echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/tomo-docker.asc] https://$site/linux/$distro $code stable" >/etc/apt/sources.list.d/tomo-docker.list
+  apt update
+  apt install "docker-ce${version:+=$version}" "docker-ce-cli${version:+=$version}" containerd.io docker-buildx-plugin
+}
+
+dnf_tool() { if have dnf; then echo dnf; else echo yum; fi; }
+
+install_rpm() {
+  tool=$(dnf_tool)
+  if [ "$family" = fedora ] && [ "$channel" = distro ]; then
+    step "$tool" -y install "moby-engine${version:+-$version}"
+    have docker || step "$tool" -y install docker-cli
+    return
+  fi
+  # RHEL and its kin have no Docker of their own, so there it is always Docker's repository.
+  have gpg || step "$tool" -y install gnupg2
+  case $(release ID) in fedora) distro=fedora ;; rhel) distro=rhel ;; *) distro=centos ;; esac
+  fetch "https://$site/linux/$distro/gpg" "$work/key"
+  check_key "$work/key" "$rpm_key"
+  mkdir -p /etc/pki/rpm-gpg
+  cp "$work/key" /etc/pki/rpm-gpg/tomo-docker.asc
+  cat >/etc/yum.repos.d/tomo-docker.repo <<END
+[tomo-docker]
+name=Docker, set up by Tomo
+baseurl=https://$site/linux/$distro/\$releasever/\$basearch/stable
+enabled=1
+gpgcheck=1
+gpgkey=file:///etc/pki/rpm-gpg/tomo-docker.asc
+END
+  step "$tool" -y install "docker-ce${version:+-$version}" "docker-ce-cli${version:+-$version}" containerd.io docker-buildx-plugin
+}
+
+install_alpine() {
+  [ "$channel" = distro ] || fail not-supported "Docker's own repository has nothing for Alpine" "write \`channel: distro\`"
+  step apk update
+  apk search -e docker 2>/dev/null | grep -q . || fail package-missing "no package \`docker\` in the host's repositories" "enable Alpine's community repository in /etc/apk/repositories"
+  step apk add "docker${version:+=$version}"
+}
+
+install_arch() {
+  [ "$channel" = distro ] || fail not-supported "Docker's own repository has nothing for Arch" "write \`channel: distro\`"
+  [ -z "$version" ] || fail not-supported "Arch keeps one version of Docker only" "leave \`version\` out"
+  step pacman -S --needed --noconfirm docker
+}
+
+install() {
+  [ -n "$family" ] || fail not-supported "the distribution \`$(release ID)\` is not known" "install Docker yourself; Tomo then uses it"
+  wait_for_lock
+  enough_disk
+  echo "installing Docker"
+  case $family in
+    debian) install_debian ;;
+    fedora | rhel) install_rpm ;;
+    alpine) install_alpine ;;
+    arch) install_arch ;;
+  esac
+  is_docker || fail package-manager "Docker is not there after its installation" "look at the package manager's log on the host"
+  restart=yes
+}
+
+# Merges the asked-for keys into daemon.json. Keys that the fleet asked for before and no longer does go
+# away, all others stay. Without python3 and jq only a file that nobody else has written is replaced.
+merge() { # OLD LAST NEW RESULT
+  if have python3; then
+    python3 - "$@" 2>/dev/null <<'END'
+import json, os, sys
+def read(path):
+    if not os.path.exists(path): return {}
+    with open(path) as file: text = file.read()
+    return json.loads(text) if text.strip() else {}
+old, last, new = map(read, sys.argv[1:4])
+if not isinstance(old, dict): raise SystemExit("not an object")
+kept = {k: v for k, v in old.items() if k not in last or k in new}
+with open(sys.argv[4], "w") as file: file.write(json.dumps({**kept, **new}, indent=2, sort_keys=True) + "\n")
+END
+  elif have jq; then
+    echo '{}' >"$work/empty"
+    old=$1; last=$2
+    [ -s "$old" ] || old=$work/empty
+    [ -s "$last" ] || last=$work/empty
+    jq -S -n --slurpfile old "$old" --slurpfile last "$last" --slurpfile new "$3" \
+      '($old[0] | with_entries(select(.key as $k | ($last[0] | has($k) | not) or ($new[0] | has($k))))) + $new[0]' >"$4" 2>/dev/null
+  elif [ ! -s "$1" ] || cmp -s "$1" "$memory/written.json"; then
+    cp "$3" "$4"
+  else
+    fail daemon-json "\`$config\` holds settings that are not Tomo's, and neither python3 nor jq is there to merge them" "install jq on the host, or move the file's settings into the fleet's \`docker.daemon\` and delete it"
+  fi
+}
+
+same_json() { # FILE FILE
+  cmp -s "$1" "$2" && return 0
+  have python3 || return 1
+  python3 -c 'import json,sys; a,b=(json.load(open(p)) for p in sys.argv[1:]); sys.exit(a!=b)' "$1" "$2" 2>/dev/null
+}
+
+configure() {
+  [ "$daemon" != '{}' ] || [ -s "$memory/asked.json" ] || return 0
+  mkdir -p "$memory" /etc/docker || fail disk-full "cannot make \`$memory\`" "free space on the host"
+  printf '%s\n' "$daemon" >"$work/asked.json"
+  merge "$config" "$memory/asked.json" "$work/asked.json" "$work/merged.json" || fail daemon-json "\`$config\` is not valid JSON" "correct or delete it on the host, then apply again"
+  if [ -e "$config" ] && same_json "$config" "$work/merged.json"; then
+    cp "$work/asked.json" "$memory/asked.json"
+    return 0
+  fi
+  if dockerd --help 2>/dev/null | grep -q -- '--validate'; then
+    dockerd --validate --config-file "$work/merged.json" >"$log" 2>&1 || { tail -n 5 "$log"; fail daemon-json "Docker refuses the settings: $(tail -n 1 "$log")" "correct \`docker.daemon\` in the fleet"; }
+  fi
+  rm -f "$work/before.json"
+  [ ! -e "$config" ] || cp -p "$config" "$work/before.json"
+  cp "$work/merged.json" "$work/new.json" && cat "$work/new.json" >"$config" || fail disk-full "cannot write \`$config\`" "free space on the host"
+  echo "daemon.json written"
+  restart=yes
+  configured=yes
+}
+
+service_do() { # start|restart
+  if [ -d /run/systemd/system ]; then systemctl reset-failed docker >/dev/null 2>&1; systemctl "$1" docker
+  elif have rc-service; then rc-service docker "$1"
+  elif have service; then service docker "$1"
+  else return 1
+  fi >"$log" 2>&1 </dev/null
+}
+
+enable() {
+  if [ -d /run/systemd/system ]; then systemctl is-enabled -q docker 2>/dev/null || systemctl enable -q docker
+  elif have rc-update; then rc-update -q add docker default
+  fi >/dev/null 2>&1
+}
+
+answers() {
+  waited=0
+  until docker version --format '{{.Server.Version}}' >"$work/version" 2>"$log"; do
+    [ "$waited" -lt "$1" ] || return 1
+    sleep 1
+    waited=$((waited + 1))
+  done
+}
+
+run_docker() {
+  enable
+  if [ "$restart" = yes ]; then service_do restart; else answers 0 || service_do start; fi
+  answers "$start_seconds" && return 0
+  have journalctl && journalctl -u docker -n 15 --no-pager 2>/dev/null
+  tail -n 10 "$log"
+  if [ "${configured:-}" = yes ]; then
+    if [ -e "$work/before.json" ]; then cat "$work/before.json" >"$config"; else rm -f "$config"; fi
+    service_do restart
+    fail daemon-json "Docker does not start with the new \`$config\`; the old one is back" "correct \`docker.daemon\` in the fleet"
+  fi
+  fail docker-unavailable "Docker is installed but does not answer" "look at \`journalctl -u docker\` on the host"
+}
+
+remember() {
+  [ -d "$memory" ] || return 0
+  printf '%s\n' "$daemon" >"$memory/asked.json"
+  [ ! -e "$config" ] || cp "$config" "$memory/written.json"
+}
+
+family=$(family)
+configured=no
+installed || install
+configure
+run_docker
+[ "$configured" = no ] || remember
+printf 'Docker %s is running\n' "$(cat "$work/version")"
