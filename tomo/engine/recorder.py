@@ -25,7 +25,6 @@ class Saver(Protocol):
         ...
 
 
-
 class _Entries:
     """Entries in a fixed order, found and exchanged by identity in constant time."""
 

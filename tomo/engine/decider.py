@@ -1,0 +1,160 @@
+"""The decision about one registration (engine-spec 2.2)."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+
+from tomo.engine import paths
+from tomo.engine.compare import conceal, differences, revealed, secret_keys
+from tomo.engine.hiding import hide_secrets
+from tomo.engine.inherit import entry_for
+from tomo.engine.provider_resources import ProviderResources
+from tomo.engine.registry import is_provider, visible
+from tomo.engine.request import Request, answered
+from tomo.engine.run import Run
+from tomo.engine.steps import Steps
+from tomo.engine.verdict import Verdict, judge, marked_drift, resolve
+from tomo.errors import (
+    ResourceFailed,
+    TomoError,
+)
+from tomo.model.diff import DiffResult
+from tomo.model.goal import Goal
+from tomo.model.provider import (
+    CheckRequest,
+    DiffRequest,
+)
+from tomo.model.resource import ResourceState
+from tomo.model.source import Registered
+from tomo.model.step import Op, Step
+from tomo.model.urn import (
+    split_provider_ref,
+)
+from tomo.model.values import (
+    Properties,
+    has_unknown,
+)
+
+
+class Decider:
+    """Decides about completed registrations; called under the run's lock."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._steps = run, Steps(run)
+        self.providers = ProviderResources(run)
+
+    def decide(self, request: Request) -> Future[Registered]:
+        """Decides about a registration and begins its steps; what is refused counts as failed."""
+        try:
+            if not request.goal.custom:
+                return answered(self._component(request))
+            if is_provider(request.goal.type):
+                return answered(self.providers.register(request))
+            return self._custom(request)
+        except TomoError as error:
+            return answered(self.refuse(request, error))
+
+    def refuse(self, request: Request, error: TomoError) -> Registered:
+        """A resource that can't even be decided about; its old entry stays."""
+        wanted = entry_for(request.goal, request.urn, request.ref, request.goal.inputs)
+        op = Op.UPDATE if request.old else Op.CREATE
+        step = Step(op, request.urn, request.old, wanted, host=request.host)
+        self._run.decided(step)
+        self._run.failed(step, error)
+        return Registered(request.urn, failed=True)
+
+    def _component(self, request: Request) -> Registered:
+        run, goal, old = self._run, request.goal, request.old
+        wanted = entry_for(goal, request.urn, "", goal.inputs)
+        if old is None:
+            time = run.world.now()
+            step = Step(Op.CREATE, request.urn, None, replace(wanted, created=time, modified=time))
+        else:
+            diffs = differences(old.inputs, goal.inputs)
+            now = request.carried(wanted)
+            step = Step(Op.UPDATE if diffs else Op.SAME, request.urn, old, now, diffs)
+        run.decided(step)
+        run.recorder.add(step.entry, old)
+        run.ended(step)
+        return Registered(request.urn)
+
+    def _custom(self, request: Request) -> Future[Registered]:
+        run, goal, old = self._run, request.goal, request.old
+        recreate = run.recreate.get(old.urn) if old else None
+        fresh = old is None or recreate is not None or old.external
+        raw = goal.inputs if old is None or fresh else keep_ignored(goal, old)
+        if not run.dry and has_unknown(raw):
+            raise ResourceFailed(f"`{request.urn.name}` needs a value that nothing gave")
+        inputs = self._checked(request, raw, {} if old is None or fresh else old.inputs)
+        if old is None or old.external:
+            return self._steps.create(request, inputs)
+        if recreate is not None:
+            verdict = Verdict(Op.REPLACE, keys=recreate[0], delete_before_replace=True)
+            return self._steps.replace(request, verdict, inputs, deleted=True)
+        verdict = self._verdict(request, inputs)
+        match verdict.op:
+            case Op.SAME:
+                return answered(self._steps.same(request, inputs))
+            case Op.UPDATE:
+                return self._steps.update(request, verdict, inputs)
+            case _:
+                return self._steps.replace(
+                    request, verdict, self._checked(request, goal.inputs, {}), deleted=False
+                )
+
+    def _checked(self, request: Request, news: Properties, olds: Properties) -> Properties:
+        provider = request.acting
+        seed = self._run.seed_for(request.urn, request.old)
+        check = CheckRequest(request.urn, revealed(olds), revealed(news), seed, secret_keys(news))
+        result = provider.check(check)
+        if result.failures:
+            raise request.check_failed(result.failures)
+        return conceal(conceal(result.inputs, olds), news)
+
+    def _verdict(self, request: Request, inputs: Properties) -> Verdict:
+        run, old = self._run, request.old
+        if old is None:
+            return Verdict(Op.CREATE)
+        diff = self._diff(request, old, inputs)
+        forced = [] if not run.replaced.intersection(request.goal.replace_with) else ["replaceWith"]
+        if self._provider_replaces(request, old):
+            forced.append("provider")
+        verdict = judge(request.goal, old, diff, run.drift_of(old.urn), forced)
+        recorded = run.observation.recorded.get(old.urn)
+        return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
+
+    def _diff(self, request: Request, old: ResourceState, inputs: Properties) -> DiffResult:
+        plain = revealed(inputs)
+        asked = DiffRequest(
+            request.urn,
+            old.id,
+            revealed(old.inputs),
+            revealed(old.outputs),
+            plain,
+            request.goal.ignore_changes,
+        )
+        return resolve(request.acting.diff(asked), asked.old_inputs, plain)
+
+    def _provider_replaces(self, request: Request, old: ResourceState) -> bool:
+        """Whether a changed provider reference means another object (engine-spec 1.3)."""
+        if old.provider == request.ref or not old.provider:
+            return False
+        old_urn, _ = split_provider_ref(old.provider)
+        new_urn, _ = split_provider_ref(request.ref)
+        old_urn = self._run.aliased.get(old_urn, old_urn)
+        if old_urn == new_urn:
+            return True
+        before, after = self._run.olds.get(old_urn), self._run.recorder.entry(new_urn)
+        if before is None or after is None or request.provider is None:
+            return False
+        old_inputs, new_inputs = visible(revealed(before.inputs)), visible(revealed(after.inputs))
+        if not differences(old_inputs, new_inputs):
+            return False
+        self._run.stale.add(request.ref)
+        return request.provider.diff_config(old_inputs, new_inputs).replaces
+
+
+def keep_ignored(goal: Goal, old: ResourceState) -> Properties:
+    """The program's inputs with the old values at the ignored paths."""
+    return paths.keep_old(goal.inputs, old.inputs, goal.ignore_changes)

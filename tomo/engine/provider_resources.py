@@ -1,0 +1,85 @@
+"""Registers provider resources and makes their providers ready (engine-spec 1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tomo.engine.compare import conceal, differences, revealed
+from tomo.engine.inherit import entry_for
+from tomo.engine.registry import visible
+from tomo.engine.request import Request
+from tomo.engine.run import Run
+from tomo.model.provider import (
+    Provider,
+)
+from tomo.model.resource import ResourceState
+from tomo.model.source import Registered
+from tomo.model.step import Op, Step
+from tomo.model.urn import (
+    provider_ref,
+)
+from tomo.model.values import (
+    UNKNOWN_TEXT,
+    Properties,
+    Value,
+)
+
+
+class ProviderResources:
+    """Provider resources: their CRUD is the engine's own, `Configure` is all a provider sees of it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def register(self, request: Request) -> Registered:
+        """Makes the provider ready and records its resource."""
+        run, goal, old = self._run, request.goal, request.old
+        provider = run.providers.load(goal.type, goal.version)
+        news: dict[str, Value] = dict(goal.inputs)
+        if goal.version:
+            news["version"] = goal.version
+        if goal.plugin_download_url:
+            news["pluginDownloadURL"] = goal.plugin_download_url
+        checked = provider.check_config(visible(revealed(old.inputs)) if old else {}, revealed(news))
+        if checked.failures:
+            raise request.check_failed(checked.failures)
+        inputs = conceal(checked.inputs, news)
+        outputs = {**inputs}
+        bookkeeping = (
+            {k: v for k, v in old.inputs.items() if k.startswith("__")} if old else {"__internal": {}}
+        )
+        wanted = entry_for(goal, request.urn, "", {**inputs, **bookkeeping})
+        step = self._step(request, provider, wanted, outputs)
+        ref = provider_ref(request.urn, step.entry.id)
+        if step.op is not Op.SAME or run.providers.get(ref) is None:
+            provider.configure(revealed(inputs))
+            run.providers.put(ref, provider)
+        if step.op is Op.UPDATE:
+            run.stale.add(ref)
+        run.decided(step)
+        if step.op is Op.REPLACE and old is not None:
+            run.recorder.change_old(old, replace(old, delete=True))
+            run.recorder.add(step.entry, None)
+        else:
+            run.recorder.add(step.entry, old)
+        run.ended(step)
+        return Registered(request.urn, step.entry.id, outputs)
+
+    def _step(self, request: Request, provider: Provider, wanted: ResourceState, outputs: Properties) -> Step:
+        run, old = self._run, request.old
+        time = run.world.now()
+        if old is None:
+            made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
+            return Step(Op.CREATE, request.urn, None, made)
+        olds, news = visible(old.inputs), visible(wanted.inputs)
+        diffs = differences(olds, news)
+        if not diffs:
+            return Step(Op.SAME, request.urn, old, request.carried(wanted))
+        if provider.diff_config(revealed(olds), revealed(news)).replaces:
+            made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
+            return Step(Op.REPLACE, request.urn, old, made, diffs)
+        now = replace(request.carried(wanted), outputs=outputs, modified=time)
+        return Step(Op.UPDATE, request.urn, old, now, diffs)
+
+    def _new_id(self) -> str:
+        return UNKNOWN_TEXT if self._run.dry else self._run.world.new_id()

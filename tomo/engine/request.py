@@ -1,0 +1,110 @@
+"""A registration on its way to a decision, and the answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from tomo.engine.acts import finished_outputs
+from tomo.engine.compare import reuse_all
+from tomo.engine.registry import host_of
+from tomo.errors import (
+    ProviderFailed,
+    ResourceFailed,
+    TomoError,
+)
+from tomo.model.goal import Goal
+from tomo.model.provider import (
+    CheckFailure,
+    Provider,
+)
+from tomo.model.resource import ResourceState
+from tomo.model.urn import (
+    Urn,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A registration on its way to a decision: completed, with its provider and the old entry, if any."""
+
+    goal: Goal
+    urn: Urn
+    ref: str = ""
+    provider: Provider | None = None
+    old: ResourceState | None = None
+
+    @property
+    def host(self) -> str:
+        """The machine concerned."""
+        return host_of(self.provider, self.ref) if self.ref else ""
+
+    @property
+    def acting(self) -> Provider:
+        """The provider; raises ProviderFailed where there is none."""
+        if self.provider is None:
+            raise ProviderFailed(f"`{self.urn.name}` has no provider")
+        return self.provider
+
+    @property
+    def before(self) -> ResourceState:
+        """The old entry; raises ProviderFailed where there is none."""
+        if self.old is None:
+            raise ProviderFailed(f"`{self.urn.name}` has no recorded state")
+        return self.old
+
+    def carried(self, wanted: ResourceState) -> ResourceState:
+        """The wanted entry with what only the old one knows: identity, outputs, times, foreign keys."""
+        old = self.before
+        outputs = finished_outputs(wanted, old.outputs) if wanted.custom and wanted.provider else old.outputs
+        return replace(
+            wanted,
+            id=old.id,
+            inputs=reuse_all(wanted.inputs, old.inputs),
+            outputs=outputs,
+            created=old.created,
+            modified=old.modified,
+            import_id=old.import_id,
+            source_position=self.goal.source_position or old.source_position,
+            extra=old.extra,
+        )
+
+    def check_failed(self, failures: Sequence[CheckFailure]) -> TomoError:
+        """The error for inputs that the provider refuses."""
+        reasons = [f"{f.property}: {f.reason}" if f.property else f.reason for f in failures]
+        return ResourceFailed(f"`{self.urn.name}` ({self.urn.type}) is not valid: {'; '.join(reasons)}")
+
+
+def answered(value: T) -> Future[T]:
+    """A future that is done already."""
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
+
+
+def after(first: Future[None], then: Callable[[], Future[T]]) -> Future[T]:
+    """The answer of what begins once `first` is done."""
+    answer: Future[T] = Future()
+
+    def go(_: Future[None]) -> None:
+        try:
+            inner = then()
+        except BaseException as error:  # noqa: BLE001  # carried to whoever waits for the answer
+            answer.set_exception(error)
+        else:
+            inner.add_done_callback(lambda done: _copy(done, answer))
+
+    first.add_done_callback(go)
+    return answer
+
+
+def _copy(done: Future[T], to: Future[T]) -> None:
+    error = done.exception()
+    if error is not None:
+        to.set_exception(error)
+    else:
+        to.set_result(done.result())

@@ -1,0 +1,239 @@
+"""The steps of one resource: same, create, update, replace (engine-spec 2.2 to 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+from tomo.engine.acts import finished_outputs
+from tomo.engine.cascade import Condemned, condemned_with
+from tomo.engine.chains import Chains
+from tomo.engine.compare import revealed, secret_keys
+from tomo.engine.inherit import entry_for
+from tomo.engine.registry import host_of
+from tomo.engine.request import Request, answered
+from tomo.engine.run import Run
+from tomo.engine.verdict import GONE, Verdict
+from tomo.errors import (
+    ResourceFailed,
+    TomoError,
+)
+from tomo.model.diff import DiffResult
+from tomo.model.provider import (
+    CreateRequest,
+    DiffRequest,
+    UpdateRequest,
+)
+from tomo.model.resource import ResourceState
+from tomo.model.source import Registered
+from tomo.model.step import Op, Step
+from tomo.model.urn import (
+    Urn,
+)
+from tomo.model.values import (
+    Properties,
+)
+
+
+class Steps:
+    """Turns a verdict into steps: predicted in a plan, carried out in a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._chains = run, Chains(run)
+
+    def same(self, request: Request, inputs: Properties) -> Registered:
+        """Keeps a resource and records the new inputs and options."""
+        run, old = self._run, request.before
+        wanted = entry_for(request.goal, request.urn, request.ref, inputs)
+        step = Step(Op.SAME, request.urn, old, request.carried(wanted), host=request.host)
+        run.decided(step)
+        run.recorder.add(step.entry, old)
+        run.ended(step)
+        return Registered(request.urn, old.id, step.entry.outputs)
+
+    def create(self, request: Request, inputs: Properties) -> Future[Registered]:
+        """Makes a resource."""
+        run, old = self._run, request.old
+        wanted = entry_for(request.goal, request.urn, request.ref, inputs)
+        gone = any(entry.urn == request.urn for entry in run.observation.gone)
+        step = Step(Op.CREATE, request.urn, None, wanted, (GONE,) if gone else (), host=request.host)
+        if run.dry:
+            return answered(self._predicted_create(request, step, old))
+
+        def act() -> ResourceState:
+            made = run.acts.create(request.acting, wanted, None)
+            if old is not None:
+                run.recorder.remove(old)
+            return made
+
+        return self._chains.carry_out(request, [(step, act)])
+
+    def _predicted_create(self, request: Request, step: Step, old: ResourceState | None) -> Registered:
+        run, wanted = self._run, step.entry
+        provider = request.acting
+        asked = CreateRequest(
+            request.urn, revealed(wanted.inputs), preview=True, secret_keys=secret_keys(wanted.inputs)
+        )
+        outputs = finished_outputs(wanted, provider.create(asked).outputs)
+        made = replace(step, new=replace(wanted, outputs=outputs))
+        run.decided(made)
+        run.recorder.add(made.entry, old)
+        run.ended(made)
+        return Registered(request.urn, "", outputs)
+
+    def update(self, request: Request, verdict: Verdict, inputs: Properties) -> Future[Registered]:
+        """Changes a resource in place."""
+        run, old = self._run, request.before
+        wanted = request.carried(entry_for(request.goal, request.urn, request.ref, inputs))
+        step = Step(Op.UPDATE, request.urn, old, wanted, verdict.diffs, host=request.host)
+        if run.dry:
+            return answered(self._predicted_update(request, step, old))
+        return self._chains.carry_out(request, [(step, lambda: run.acts.update(request.acting, wanted, old))])
+
+    def _predicted_update(self, request: Request, step: Step, old: ResourceState) -> Registered:
+        run, wanted = self._run, step.entry
+        asked = UpdateRequest(
+            request.urn,
+            old.id,
+            revealed(old.inputs),
+            revealed(old.outputs),
+            revealed(wanted.inputs),
+            wanted.ignore_changes,
+            preview=True,
+            secret_keys=secret_keys(wanted.inputs),
+        )
+        outputs = finished_outputs(wanted, request.acting.update(asked).outputs)
+        made = replace(step, new=replace(wanted, outputs=outputs))
+        run.decided(made)
+        run.recorder.add(made.entry, old)
+        run.ended(made)
+        return Registered(request.urn, old.id, outputs)
+
+    def replace(
+        self, request: Request, verdict: Verdict, inputs: Properties, *, deleted: bool
+    ) -> Future[Registered]:
+        """Replaces a resource: new one first, old one first, or both by the provider in one act.
+
+        `deleted` says that a cascade of this run deleted it already.
+        """
+        run, old = self._run, request.before
+        if old.protect and request.goal.protect:
+            raise _protected_replacement(request.urn, verdict)
+        run.replaced.add(request.urn)
+        wanted = entry_for(request.goal, request.urn, request.ref, inputs)
+        base = Step(Op.REPLACE, request.urn, old, wanted, verdict.diffs, verdict.keys, host=request.host)
+        provider = request.acting
+        if deleted or old.pending_replacement:
+            return self._replaced(request, base, [], make_first=False)
+        if not verdict.delete_before_replace:
+            return self._replaced(request, base, [], make_first=True)
+        handled = run.seen - {request.urn}
+        condemned = condemned_with(old, run.graph, handled, self._diff_of_entry)
+        if not condemned and provider.can_swap(request.goal.type):
+            return self._swapped(request, base)
+        return self._replaced(request, base, condemned, make_first=False, delete_old=True)
+
+    def _diff_of_entry(self, entry: ResourceState, inputs: Properties) -> DiffResult:
+        provider = self._run.providers.get(entry.provider)
+        if provider is None:
+            return DiffResult(changed=None)
+        asked = DiffRequest(
+            entry.urn, entry.id, revealed(entry.inputs), revealed(entry.outputs), revealed(inputs)
+        )
+        return provider.diff(asked)
+
+    def _swapped(self, request: Request, base: Step) -> Future[Registered]:
+        run, old, wanted = self._run, request.before, base.entry
+        steps = [
+            replace(base, op=Op.DELETE_REPLACED, new=None, swap=True),
+            replace(base, swap=True),
+            replace(base, op=Op.CREATE_REPLACEMENT, swap=True),
+        ]
+        if run.dry:
+            return answered(self._predicted_replacement(request, steps, old, keep_old=False))
+        act = lambda: run.acts.swap(request.acting, wanted, old)  # noqa: E731
+        return self._chains.carry_out(request, [(steps[2], act)], marks=steps[:2])
+
+    def _replaced(
+        self,
+        request: Request,
+        base: Step,
+        condemned: Sequence[Condemned],
+        *,
+        make_first: bool,
+        delete_old: bool = False,
+    ) -> Future[Registered]:
+        run, old, wanted = self._run, request.before, base.entry
+        deletes = [self._condemned_step(item) for item in reversed(condemned)]
+        if delete_old:
+            deletes.append(replace(base, op=Op.DELETE_REPLACED, new=None))
+        mark, make = base, replace(base, op=Op.CREATE_REPLACEMENT)
+        settled: Future[None] = Future()
+        for item in condemned:
+            run.recreate[item.entry.urn] = (item.keys, settled)
+            run.replaced.add(item.entry.urn)
+        if run.dry:
+            order = [make, mark] if make_first else [*deletes, mark, make]
+            answer = self._predicted_replacement(request, order, old, keep_old=make_first)
+            settled.set_result(None)
+            return answered(answer)
+        acts: list[tuple[Step, Callable[[], ResourceState]]] = [
+            (step, self._deletion_of(step.entry)) for step in deletes
+        ]
+
+        def create() -> ResourceState:
+            now = run.olds.get(old.urn, old)
+            return run.acts.create(request.acting, wanted, now)
+
+        acts.append((make, create))
+        future = self._chains.carry_out(request, acts, marks=[mark])
+        future.add_done_callback(lambda _: settled.set_result(None))
+        return future
+
+    def _condemned_step(self, item: Condemned) -> Step:
+        entry = item.entry
+        host = host_of(self._run.providers.get(entry.provider), entry.provider)
+        return Step(Op.DELETE_REPLACED, entry.urn, entry, keys=item.keys, host=host)
+
+    def _deletion_of(self, entry: ResourceState) -> Callable[[], ResourceState]:
+        run = self._run
+
+        def act() -> ResourceState:
+            if entry.pending_replacement:
+                return entry
+            retained = entry.retain_on_delete or entry.external
+            provider = None if retained else run.providers.get(entry.provider)
+            waiting = run.acts.delete(provider, entry, pending_replacement=True)
+            with run.lock:
+                run.olds[entry.urn] = waiting
+            return waiting
+
+        return act
+
+    def _predicted_replacement(
+        self, request: Request, order: Sequence[Step], old: ResourceState, *, keep_old: bool
+    ) -> Registered:
+        run = self._run
+        wanted = next(step.new for step in order if step.new is not None)
+        asked = CreateRequest(
+            request.urn, revealed(wanted.inputs), preview=True, secret_keys=secret_keys(wanted.inputs)
+        )
+        outputs = finished_outputs(wanted, request.acting.create(asked).outputs)
+        made = replace(wanted, outputs=outputs)
+        for step in order:
+            shown = replace(step, new=made) if step.new is not None else step
+            run.decided(shown)
+            run.ended(shown)
+        if keep_old:
+            run.recorder.change_old(old, replace(old, delete=True))
+        run.recorder.add(made, None if keep_old else old)
+        return Registered(request.urn, "", outputs)
+
+
+def _protected_replacement(urn: Urn, verdict: Verdict) -> TomoError:
+    keys = ", ".join(verdict.keys) or "a change"
+    return ResourceFailed(
+        f"`{urn.name}` is protected, and {keys} would replace it",
+        hint="take `protect` off it, or undo the change that replaces it",
+    )
