@@ -1,1 +1,1 @@
-"""."""
+"""Ready-made apps: found by id, searched by words, held to rules."""

@@ -463,7 +463,7 @@ class Service(Model):
         None, description="Replaces the image's entry point; a list."
     )
     env: dict[EnvName, Value] = Field(
-        {}, description="Environment variables: text, `{input: NAME}`, `{secret: NAME}`."
+        {}, description="Variables: text, `{input: NAME}` (left out where it has no value), `{secret: NAME}`."
     )
     env_files: tuple[Line, ...] = Field((), description="Files of variables. Not supported yet.")
     secrets: tuple[SecretFile, ...] = Field((), description="Secrets as files.")

@@ -120,9 +120,23 @@ def _inputs(app: AppDefinition) -> Iterator[Finding]:
     for index, entry in enumerate(app.inputs):
         path = ("inputs", index)
         yield from ((path, *words) for words in _input(entry))
+        if not (entry.required or entry.default is not None or entry.generate) and not _may_be_left_out(
+            app, entry
+        ):
+            message = f"input `{entry.name}` may have no value, and is part of a text"
+            yield path, message, 'write `required: true` or `default: ""`'
     for name, count in Counter(entry.name for entry in app.inputs).items():
         if count > 1:
             yield ("inputs",), f"input `{shown(name)}` is declared {count} times", "keep one of them"
+
+
+def _may_be_left_out(app: AppDefinition, entry: Input) -> bool:
+    """Whether every use is a whole variable, which is left out where its input has no value."""
+    return all(
+        isinstance(value, InputRef) and path[2:3] == ("env",)
+        for path, value in used_values(app)
+        if entry.name in referred_inputs(value)
+    )
 
 
 def _input(entry: Input) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tomo.spec.app import AppDefinition, Expose, Mount, Port, Service, Web
+from tomo.spec.base import InputRef
 from tomo.spec.fleet import EVERYWHERE, App, Server, ServiceSettings
 from tomo.spec.inputs import InputValue, holds, input_values
 
@@ -14,8 +15,9 @@ from tomo.spec.inputs import InputValue, holds, input_values
 def overlaid(name: str, definition: AppDefinition, app: App) -> AppDefinition:
     """The definition with a fleet's ports, env, mounts, secrets, resources and labels in it.
 
-    Services, mounts and devices whose `when` does not hold are gone; files of gone services too. Ports
-    carry their final host port and exposure. References and input values stay as they are.
+    Services, mounts and devices whose `when` does not hold are gone, files of gone services too, and so are
+    variables whose input has no value. Ports carry their final host port and exposure. References and
+    input values stay as they are.
     """
     values = input_values(name, definition, app)
     kept = {key for key, service in definition.services.items() if holds(service.when, values)}
@@ -53,8 +55,9 @@ def _service(
     kept: Collection[str],
 ) -> Service:
     settings = settings_of(key, definition, app)
+    env = {**service.env, **settings.env}
     changes: dict[str, Any] = {
-        "env": {**service.env, **settings.env},
+        "env": {key: value for key, value in env.items() if not _has_no_value(value, values)},
         "labels": {**service.labels, **settings.labels},
         "secrets": (*service.secrets, *settings.secrets),
         "resources": settings.resources or service.resources,
@@ -65,6 +68,10 @@ def _service(
         "depends_on": {other: how for other, how in service.depends_on.items() if other in kept},
     }
     return service.model_copy(update=changes)
+
+
+def _has_no_value(value: object, values: Mapping[str, InputValue]) -> bool:
+    return isinstance(value, InputRef) and value.input not in values
 
 
 def _mounts(service: Service, settings: ServiceSettings) -> list[Mount]:

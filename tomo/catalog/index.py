@@ -1,0 +1,175 @@
+"""Folders of app files: one app by id, parsed when asked for; all of them as a listing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tomo.errors import AppNotFound, Problem, SpecError, TomoError
+from tomo.spec.base import NAME, shown
+from tomo.spec.load import read_bytes
+from tomo.spec.problems import build, did_you_mean
+from tomo.spec.yaml import parse
+
+if TYPE_CHECKING:
+    from tomo.spec.app import AppDefinition
+
+SUFFIX = ".yaml"
+APPS = "apps"
+
+
+@dataclass(frozen=True, slots=True)
+class AppSummary:
+    """What a list shows of one app."""
+
+    id: str
+    title: str
+    tagline: str
+    version: str
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+    description: str
+    risk: str
+
+
+class Catalog:
+    """Apps in one or more folders, each holding `apps/ID.yaml` or `ID.yaml` files.
+
+    Files are read when they are asked for, and once.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self.folders = tuple(_apps_folder(folder) for folder in folders)
+        self._read: dict[str, AppDefinition] = {}
+
+    @classmethod
+    def bundled(cls, extra: Iterable[Path] = ()) -> Catalog:
+        """The apps that ship with Tomo, and those of further folders."""
+        return cls([bundled_folder(), *extra])
+
+    def ids(self) -> tuple[str, ...]:
+        """Every app's id, sorted."""
+        return tuple(sorted(self._files))
+
+    def get(self, app_id: str) -> AppDefinition:
+        """The app of an id; raises AppNotFound, or SpecError where its file has mistakes."""
+        found = self.find(app_id)
+        if found is None:
+            hint = did_you_mean(app_id, self.ids(), "`tomo catalog list` shows all")
+            raise AppNotFound(f"the catalog has no app `{shown(app_id)}`", hint=hint)
+        return found
+
+    def find(self, app_id: str) -> AppDefinition | None:
+        """The same, or None where no folder has it."""
+        if app_id not in self._read and re.fullmatch(NAME, app_id):
+            paths = self._files.get(app_id, ())
+            if len(paths) > 1:
+                raise SpecError(_duplicates(app_id, paths))
+            if paths:
+                self._read[app_id] = read_app(paths[0])
+        return self._read.get(app_id)
+
+    def file_of(self, app_id: str) -> Path | None:
+        """The file of an app; plans rest on its content."""
+        paths = self._files.get(app_id, ())
+        return paths[0] if paths else None
+
+    def problems(self) -> list[Problem]:
+        """Ids that more than one folder has, and files that can't be read."""
+        return [*self._listing[1], *self.duplicates()]
+
+    def duplicates(self) -> list[Problem]:
+        """Each file that has the id of another one."""
+        return [
+            problem for app_id, paths in sorted(self._files.items()) for problem in _duplicates(app_id, paths)
+        ]
+
+    def summaries(self) -> tuple[AppSummary, ...]:
+        """What a list shows of every app whose file can be read, sorted by id."""
+        return self._listing[0]
+
+    @cached_property
+    def _files(self) -> Mapping[str, tuple[Path, ...]]:
+        found: dict[str, list[Path]] = {}
+        for folder in self.folders:
+            for path in _files_in(folder):
+                found.setdefault(path.stem, []).append(path)
+        return {app_id: tuple(paths) for app_id, paths in found.items()}
+
+    @cached_property
+    def _listing(self) -> tuple[tuple[AppSummary, ...], tuple[Problem, ...]]:
+        """Read without the models, which a list doesn't need: ten times as fast."""
+        summaries: list[AppSummary] = []
+        problems: list[Problem] = []
+        for app_id in self.ids():
+            path = self._files[app_id][0]
+            try:
+                value = parse(read_bytes(path), str(path)).value
+            except SpecError as error:
+                problems += error.problems
+                continue
+            summaries.append(_summary(app_id, value if isinstance(value, dict) else {}))
+        return tuple(summaries), tuple(problems)
+
+
+def bundled_folder() -> Path:
+    """The folder of the apps that ship with Tomo: within the package, or beside it in a checkout."""
+    package = Path(str(files("tomo")))
+    for folder in (package / "_data" / "catalog", package.parent / "catalog"):
+        if (folder / APPS).is_dir():
+            return folder
+    raise TomoError("the catalog that ships with Tomo is missing", hint="install Tomo again")
+
+
+def read_app(path: Path) -> AppDefinition:
+    """An app file as a definition; raises SpecError with every mistake of its form."""
+    from tomo.spec.app import AppDefinition  # noqa: PLC0415  # building the models takes longer than a listing
+
+    return build(AppDefinition, parse(read_bytes(path), str(path)))
+
+
+def _apps_folder(folder: Path) -> Path:
+    inner = folder / APPS
+    return inner if inner.is_dir() else folder
+
+
+def _files_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        hint = "correct `catalogs:` in the fleet file"
+        raise SpecError([Problem(str(folder), 0, "there is no such folder of apps", hint)])
+    return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_file())
+
+
+def _duplicates(app_id: str, paths: tuple[Path, ...]) -> list[Problem]:
+    first, *others = paths
+    hint = "give yours another id and file name"
+    return [Problem(str(path), 1, f"`{app_id}` is in `{first}` already", hint) for path in others]
+
+
+def _summary(app_id: str, value: Mapping[str, Any]) -> AppSummary:
+    return AppSummary(
+        id=app_id,
+        title=_text(value.get("title")) or app_id,
+        tagline=_text(value.get("tagline")),
+        version=_text(value.get("version")),
+        categories=_texts(value.get("categories")),
+        tags=_texts(value.get("tags")),
+        description=_text(value.get("description")),
+        risk=_text(value.get("risk")) or "low",
+    )
+
+
+def _text(value: object) -> str:
+    """A text, or its English version; `""` for anything else: a listing never fails."""
+    if isinstance(value, dict):
+        value = value.get("en") or next(iter(value.values()), "")
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

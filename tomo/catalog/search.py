@@ -1,0 +1,90 @@
+"""Finds apps by words in their names, tags, categories and descriptions, best first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tomo.catalog.index import AppSummary
+from tomo.spec.problems import nearest
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_NAME, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5
+_WHOLE, _START, _WITHIN = 1.0, 0.7, 0.4
+_SHORTEST_PART: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One app found, and how well it fits."""
+
+    app: AppSummary
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    app: AppSummary
+    fields: tuple[tuple[int, frozenset[str]], ...]
+    names: frozenset[str]
+    everything: str
+
+
+class SearchIndex:
+    """An index over a listing, made once and asked often."""
+
+    def __init__(self, apps: Iterable[AppSummary]) -> None:
+        self._entries = [_entry(app) for app in apps]
+
+    def search(self, query: str, *, category: str = "") -> list[Hit]:
+        """Apps that have every word of the query somewhere; of the nearest name where none has.
+
+        An empty query finds every app, by id.
+        """
+        entries = [entry for entry in self._entries if not category or category in entry.app.categories]
+        words = _words(query)
+        hits = [Hit(entry.app, score) for entry in entries if (score := _score(entry, words)) is not None]
+        if not hits and (close := nearest("-".join(words), [entry.app.id for entry in entries])):
+            hits = [Hit(entry.app, 0.0) for entry in entries if entry.app.id == close]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.app.id))
+
+
+def _entry(app: AppSummary) -> _Entry:
+    names = frozenset({app.id, app.title.lower(), *_words(app.title), *_words(app.id)})
+    fields = (
+        (_NAME, names),
+        (_TAG, frozenset(word for tag in app.tags for word in (tag.lower(), *_words(tag)))),
+        (_CATEGORY, frozenset(category.lower() for category in app.categories)),
+        (_TAGLINE, frozenset(_words(app.tagline))),
+        (_DESCRIPTION, frozenset(_words(app.description))),
+    )
+    return _Entry(app, fields, names, " ".join(word for _, words in fields for word in words))
+
+
+def _score(entry: _Entry, words: list[str]) -> float | None:
+    """How well an app fits; None where a word is nowhere in it."""
+    total = 0.0
+    for word in words:
+        if word not in entry.everything:
+            return None
+        best = max(weight * _fit(word, field) for weight, field in entry.fields)
+        if not best:
+            return None
+        total += best
+    return total + (_NAME if words and "-".join(words) == entry.app.id else 0)
+
+
+def _fit(word: str, field: frozenset[str]) -> float:
+    if word in field:
+        return _WHOLE
+    if any(other.startswith(word) for other in field):
+        return _START
+    if len(word) >= _SHORTEST_PART and any(word in other for other in field):
+        return _WITHIN
+    return 0.0
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
