@@ -2,7 +2,11 @@
 
 import asyncio
 import gc
+import importlib
+import signal
 import sys
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -244,3 +248,46 @@ def test_an_error_that_the_program_raises_for_people_is_told_as_it_is(project):
 
 def test_print_reaches_people(project):
     assert project({MAIN: "print('hello')\n"}).logged == [(Severity.INFO, "hello")]
+
+
+def test_a_program_in_a_folder_of_its_own_runs_there(tmp_path, run):
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "conf").write_text("x")
+    (tmp_path / "infra" / "__main__.py").write_text(
+        "import pulumi_docker, pulumi\nfrom pathlib import Path\n"
+        "pulumi_docker.Volume('v')\npulumi.export('at', Path.cwd().name)\n"
+        "pulumi.CustomResource('a:b:C', 'x', {'file': pulumi.FileAsset('conf')})\n"
+    )
+
+    recorded = run(SdkSource(Path("infra"), tmp_path))
+
+    assert recorded.stack_outputs == {"at": "infra"}
+    assert recorded.goal("v").source_position == "project:///infra/__main__.py#3"
+    assert recorded.goal("x").inputs["file"].hash
+
+
+def test_ctrl_c_while_a_step_runs_comes_through(tmp_path, run, recorder, threads):
+    class Stuck(recorder):
+        def register(self, goal):
+            threads.submit(signal.pthread_kill, threading.main_thread().ident, signal.SIGINT)
+            return Future()
+
+    (tmp_path / "__main__.py").write_text("import pulumi\npulumi.export('x', 1)\n")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(SdkSource(tmp_path, tmp_path), Stuck())
+
+
+def test_a_package_that_was_loaded_before_is_not_forgotten(tmp_path, run, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "__init__.py").write_text("")
+    (tmp_path / "shared" / "late.py").write_text("")
+    (tmp_path / "__main__.py").write_text("import shared.late\n")
+    importlib.import_module("shared")
+
+    run(SdkSource(tmp_path, tmp_path))
+
+    assert "shared.late" in sys.modules
+    for name in ("shared", "shared.late"):
+        monkeypatch.delitem(sys.modules, name)

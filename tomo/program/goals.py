@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -36,7 +37,15 @@ _HOOKS: Final = (
 )
 
 
-def goal_of(request: resource_pb2.RegisterResourceRequest, root: Path) -> Goal:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where source positions start (the project's folder) and where assets do (the program's)."""
+
+    project: Path
+    program: Path
+
+
+def goal_of(request: resource_pb2.RegisterResourceRequest, places: Places) -> Goal:
     """The goal that a RegisterResource request asks for."""
     what = f"{request.type} `{request.name}`"
     _refuse(request, _REFUSED, what)
@@ -45,7 +54,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, root: Path) -> Goal:
         type=request.type,
         name=request.name,
         custom=request.custom,
-        inputs=_properties(request.object, root),
+        inputs=_properties(request.object, places.program),
         parent=_urn(request.parent),
         provider=request.provider,
         providers=dict(request.providers),
@@ -66,11 +75,11 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, root: Path) -> Goal:
         replacement_trigger=_trigger(request),
         hide_diffs=tuple(request.hideDiffs),
         import_id=request.importId,
-        source_position=position(request.sourcePosition, root),
+        source_position=position(request.sourcePosition, places.project),
     )
 
 
-def read_goal_of(request: resource_pb2.ReadResourceRequest, root: Path) -> ReadGoal:
+def read_goal_of(request: resource_pb2.ReadResourceRequest, places: Places) -> ReadGoal:
     """The look that a ReadResource request asks for."""
     what = f"{request.type} `{request.name}`"
     _refuse(request, {"packageRef": _REFUSED["packageRef"]}, what)
@@ -80,7 +89,7 @@ def read_goal_of(request: resource_pb2.ReadResourceRequest, root: Path) -> ReadG
         type=request.type,
         name=request.name,
         id=request.id,
-        inputs=_properties(request.properties, root),
+        inputs=_properties(request.properties, places.program),
         parent=_urn(request.parent),
         provider=request.provider,
         version=request.version,
@@ -89,12 +98,12 @@ def read_goal_of(request: resource_pb2.ReadResourceRequest, root: Path) -> ReadG
     )
 
 
-def invoke_goal_of(request: resource_pb2.ResourceInvokeRequest, root: Path) -> InvokeGoal:
+def invoke_goal_of(request: resource_pb2.ResourceInvokeRequest, places: Places) -> InvokeGoal:
     """The function call that an Invoke request asks for."""
     _refuse(request, {"packageRef": _REFUSED["packageRef"]}, f"the function `{request.tok}`")
     return InvokeGoal(
         token=request.tok,
-        args=_properties(request.args, root),
+        args=_properties(request.args, places.program),
         provider=request.provider,
         version=request.version,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from google.protobuf import empty_pb2
@@ -19,7 +18,7 @@ from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import Urn, split_provider_ref
 from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unknown, leaves
 from tomo.program import versions, wire
-from tomo.program.goals import goal_of, invoke_goal_of, read_goal_of
+from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
 from tomo.program.loop import NotYet
 
 if TYPE_CHECKING:
@@ -47,11 +46,11 @@ class Monitor:
     """
 
     def __init__(
-        self, run: ProgramRun, registrar: Registrar, root: Path, must_not_block: Callable[[], bool]
+        self, run: ProgramRun, registrar: Registrar, places: Places, must_not_block: Callable[[], bool]
     ) -> None:
         self._run = run
         self._registrar = registrar
-        self._root = root
+        self._places = places
         self._must_not_block = must_not_block
         self._waiting: dict[int, tuple[Message, Future[Any]]] = {}
         self._seen: list[Properties] = []
@@ -90,7 +89,7 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Gives the goal to the engine and answers when its step is done."""
-        registered = self._answer(request, lambda: self._register(goal_of(request, self._root)))
+        registered = self._answer(request, lambda: self._register(goal_of(request, self._places)))
         self._seen.append(registered.outputs)
         return register_response(registered, custom=request.custom)
 
@@ -105,7 +104,7 @@ class Monitor:
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         """Lets the engine look at a resource that the program does not own."""
-        registered = self._answer(request, lambda: self._registrar.read(read_goal_of(request, self._root)))
+        registered = self._answer(request, lambda: self._registrar.read(read_goal_of(request, self._places)))
         self._seen.append(registered.outputs)
         return read_response(registered)
 
@@ -115,7 +114,7 @@ class Monitor:
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         """Calls a provider's function; not while its provider or an argument is unknown."""
-        goal = invoke_goal_of(request, self._root)
+        goal = invoke_goal_of(request, self._places)
         if self._run.dry_run and _not_callable_yet(goal):
             # A plain call needs an object to take its attributes from; all of them are then None, as
             # with the CLI. The other form has an Output to be unknown.

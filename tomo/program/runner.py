@@ -37,13 +37,18 @@ _GRACE: Final = 1.0
 class SdkSource:
     """A Pulumi program as a source of resources.
 
-    `main` is a `__main__.py`, another Python file, a folder that holds `__main__.py`, or a function. The
-    program runs in `work_dir`, and paths of its assets start there.
+    `main` is a `__main__.py`, another Python file, a folder that holds `__main__.py`, or a function; a
+    relative path starts at `work_dir`, the folder of Pulumi.yaml. As with the CLI, the program runs in its
+    own folder and paths of its assets start there; a function runs in `work_dir`.
     """
 
     def __init__(self, main: Main, work_dir: Path) -> None:
         self._main = main
         self._work_dir = work_dir.resolve()
+        self._program_dir = self._work_dir
+        if isinstance(main, Path):
+            path = self._work_dir / main
+            self._program_dir = path if path.is_dir() else path.parent
 
     def run(self, run: ProgramRun, registrar: Registrar) -> None:
         """Runs the program to its end and returns when everything it registered is answered."""
@@ -51,10 +56,12 @@ class SdkSource:
         contextvars.copy_context().run(self._run, run, registrar)
 
     def _run(self, run: ProgramRun, registrar: Registrar) -> None:
-        from tomo.program.monitor import Monitor  # noqa: PLC0415  # loads the SDK
+        from tomo.program.goals import Places  # noqa: PLC0415  # loads the SDK
+        from tomo.program.monitor import Monitor  # noqa: PLC0415
 
         loop = ProgramLoop()
-        monitor = Monitor(run, registrar, self._work_dir, loop.in_call)
+        places = Places(project=self._work_dir, program=self._program_dir)
+        monitor = Monitor(run, registrar, places, loop.in_call)
         try:
             with self._surroundings(registrar, loop):
                 _configure(run, registrar, monitor, self._work_dir, loop)
@@ -76,20 +83,13 @@ class SdkSource:
 
         with ExitStack() as stack:
             stack.enter_context(_imports_of(self._program_dir))
-            stack.enter_context(contextlib.chdir(self._work_dir))
+            stack.enter_context(contextlib.chdir(self._program_dir))
             stack.enter_context(bounded_provider_serializer())
             stack.enter_context(_collector_off())
             stack.enter_context(_current(loop))
             say = _log_of(registrar, loop)
             stack.enter_context(printed_lines_said(lambda line: say(Severity.INFO, line, ""), loop.in_call))
             yield
-
-    @property
-    def _program_dir(self) -> Path:
-        if not isinstance(self._main, Path):
-            return self._work_dir
-        main = self._work_dir / self._main
-        return main if main.is_dir() else main.parent
 
     def _program(self) -> Callable[[], Any]:
         if not isinstance(self._main, Path):
@@ -207,7 +207,8 @@ def _imports_of(folder: Path) -> Iterator[None]:
     finally:
         sys.path[:], sys.argv, sys.dont_write_bytecode = path, argv, quiet
         for name in set(sys.modules) - known:
-            if _lies_in(sys.modules[name], folder):
+            # A package that was loaded before is not the program's, wherever it lies.
+            if name.partition(".")[0] not in known and _lies_in(sys.modules[name], folder):
                 del sys.modules[name]
 
 
