@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 
+from lab import debian
 from lab.daemon import Daemon
 from lab.docker import answers
 from lab.images import ImageStore
@@ -13,7 +14,8 @@ from lab.shell import LabError
 
 
 def start() -> None:
-    """Brings up a dockerd where none answers."""
+    """Brings up a dockerd where none answers; refuses a machine that can't make servers."""
+    debian.mirror()
     print("dockerd started" if Daemon(CACHE).ensure() else "dockerd was there already")
 
 

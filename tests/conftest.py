@@ -14,15 +14,10 @@ ON_CI = os.environ.get("CI") == "true"
 SECONDS_ON_REAL_SERVERS = 600
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives tests on real servers one worker, so that they share them, and the time that servers need."""
-    for item in items:
-        for marker in ("hosts", "docker"):
-            if item.get_closest_marker(marker) and not item.get_closest_marker("xdist_group"):
-                item.add_marker(pytest.mark.xdist_group(marker))
-        if item.get_closest_marker("hosts") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(SECONDS_ON_REAL_SERVERS))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Gives tests on real servers the time that servers need."""
+    if item.get_closest_marker("hosts") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(SECONDS_ON_REAL_SERVERS))
 
 
 @pytest.hookimpl(wrapper=True)
