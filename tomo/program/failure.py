@@ -16,6 +16,7 @@ _SDK_REFUSAL: Final = re.compile(
     r"The Pulumi CLI does not support (?:the )?(.+?)(?: option)?\. Please update"
 )
 _TOMO: Final = Path(__file__).resolve().parent.parent
+_PACKAGES: Final = "site-packages"
 _STDLIB: Final = Path(sysconfig.get_path("stdlib")).resolve()
 _SHORTEST_SECRET: Final = 4
 """Shorter texts stand in too many places to be told from others."""
@@ -68,6 +69,9 @@ class _Told:
     """An exception with the frames of its author, and without the secrets it was given."""
 
     def __init__(self, error: BaseException, root: Path, secrets: tuple[str, ...]) -> None:
+        import pulumi  # noqa: PLC0415  # loaded for programs only
+
+        self._sdk = Path(pulumi.__file__).resolve().parent
         self._root = root
         self._secrets = sorted(
             (text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True
@@ -118,14 +122,14 @@ class _Told:
         if filename.startswith("<"):
             return False
         path = Path(filename)
-        if "site-packages" in path.parts:
-            below = path.parts[len(path.parts) - path.parts[::-1].index("site-packages") :]
-            return not below[0].startswith("pulumi")
-        return not path.is_relative_to(_TOMO) and not path.is_relative_to(_STDLIB)
+        if _PACKAGES in path.parts:
+            package = path.parts[len(path.parts) - path.parts[::-1].index(_PACKAGES)]
+            return not package.startswith("pulumi")
+        return not any(path.is_relative_to(place) for place in (_TOMO, _STDLIB, self._sdk))
 
     def _is_inside(self, filename: str) -> bool:
         path = Path(filename)
-        return path.is_relative_to(self._root) and "site-packages" not in path.parts
+        return path.is_relative_to(self._root) and _PACKAGES not in path.parts
 
     def _shown(self, filename: str) -> str:
         path = Path(filename)
