@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from tomo.errors import PassphraseMissing
 from tomo.secrets.source import find_passphrase, needs_a_person
@@ -87,3 +91,39 @@ def test_it_says_whether_only_a_prompt_can_help() -> None:
     assert needs_a_person(Settings(), stack="s", keyring=empty)
     assert not needs_a_person(Settings(passphrase=""), stack="s", keyring=empty)
     assert not needs_a_person(Settings(), stack="s", keyring=lambda *_names: "kept")
+
+
+@pytest.fixture
+def system_keyring_with() -> Iterator[Callable[[KeyringBackend], None]]:
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+class Stored(KeyringBackend):
+    priority = -1  # never chosen by itself
+
+    def get_password(self, service: str, username: str) -> str:
+        return f"{service}/{username}"
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+class Locked(Stored):
+    def get_password(self, service: str, username: str) -> str:
+        raise KeyringLocked
+
+
+def test_the_system_s_keyring_is_the_one_asked(system_keyring_with: Callable[[KeyringBackend], None]) -> None:
+    system_keyring_with(Stored())
+
+    assert find_passphrase(Settings(), stack="prod")() == "tomo/prod"
+
+
+def test_a_locked_or_missing_keyring_holds_nothing(
+    system_keyring_with: Callable[[KeyringBackend], None],
+) -> None:
+    system_keyring_with(Locked())
+
+    assert find_passphrase(Settings(), stack="prod", ask=lambda _prompt: "typed")() == "typed"

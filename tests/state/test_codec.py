@@ -342,6 +342,33 @@ def test_text_that_utf8_cannot_hold_is_refused(make_container: Make) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "json_form",
+    [
+        {SIGNATURE: "8ad145fe-0d11-4827-bfd7-1abcbf086f5c", "value": "xyz"},
+        {SIGNATURE: "8ad145fe-0d11-4827-bfd7-1abcbf086f5c", "value": "7ff0"},
+        {SIGNATURE: "5cf8f73096256a8f31e491e813e4eb8e"},
+        {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "text": 1},
+        {SIGNATURE: "0def7320c3a5731c473e5ecbe6d01bc7", "assets": []},
+        {SIGNATURE: "0def7320c3a5731c473e5ecbe6d01bc7", "assets": {"a": "text"}},
+        {SIGNATURE: SECRET, "ciphertext": "v1:a:b"},
+    ],
+)
+def test_a_special_value_of_the_wrong_shape_is_refused(json_form: dict[str, Any]) -> None:
+    with pytest.raises(StateCorrupt):
+        decode_value(json_form, reader_of(None))
+
+
+def test_archives_by_path_and_address_come_back() -> None:
+    for archive in (Archive(path="a.zip"), Archive(uri="https://x", hash="h"), Asset(uri="https://y")):
+        assert decode_value(encode_value(archive, show), reader_of(None)) == archive
+
+
+def test_a_number_too_large_for_any_double_is_refused() -> None:
+    with pytest.raises(StateError, match="can't hold"):
+        encode_value(10**400, show)
+
+
 # --- envelopes ---
 
 

@@ -93,6 +93,15 @@ def test_a_file_that_is_no_project_is_refused(tmp_path: Path, text: str) -> None
     assert caught.value.problems[0].file.endswith("Pulumi.yaml")
 
 
+def test_a_runtime_without_a_name_and_a_malformed_key_are_mistakes(tmp_path: Path) -> None:
+    path = project_of(tmp_path, "name: [a]\nruntime: {options: {}}\nconfig:\n  a:b:c: 1\nmain:\n  - x\n")
+
+    with pytest.raises(SpecError) as caught:
+        read_project(path)
+
+    assert [problem.line for problem in caught.value.problems] == [1, 2, 4, 5]
+
+
 def test_the_nearest_project_file_above_is_found(tmp_path: Path) -> None:
     path = project_of(tmp_path, "name: a\nruntime: python\n")
     below = tmp_path / "a" / "b"

@@ -82,3 +82,18 @@ def test_a_document_of_another_stack_is_refused(store: FileBackend, managers: Pa
 def test_what_is_no_document_is_refused(raw: bytes, managers: PassphraseManagers) -> None:
     with pytest.raises(StateCorrupt):
         import_deployment(raw, GOLDEN, managers)
+
+
+def test_what_is_unchanged_keeps_its_ciphertext_under_the_same_salt_only(
+    store: FileBackend, managers: PassphraseManagers
+) -> None:
+    stored = store.load("golden", "golden", managers)
+    ciphertext = stored.snapshot.resources[3].inputs["environment"]["A"].ciphertext.encode()
+
+    store.writer("golden", "golden", stored.seals_under(managers.for_salt(stored.salt))).save(stored.snapshot)
+    same_salt = store.raw("golden", "golden")
+    store.writer("golden", "golden", stored.seals_under(managers.create())).save(stored.snapshot)
+    new_salt = store.raw("golden", "golden")
+
+    assert ciphertext in same_salt
+    assert ciphertext not in new_salt

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -62,7 +61,7 @@ def test_the_content_before_the_last_write_is_kept(backend: FileBackend, fleet: 
     path = stack_file(backend)
     assert on_disk(path) == 5
     assert on_disk(Path(f"{path}.bak")) == 4
-    assert sorted(os.listdir(path.parent)) == ["dev.json", "dev.json.bak"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["dev.json", "dev.json.bak"]
 
 
 def test_a_file_that_a_person_opened_to_others_keeps_its_mode(backend: FileBackend, fleet: Fleet) -> None:
@@ -116,7 +115,7 @@ def test_a_full_disk_leaves_the_state_as_it_was(backend: FileBackend, fleet: Fle
 
     assert path.read_bytes() == before
     assert "df -h" in caught.value.hint
-    assert os.listdir(path.parent) == ["dev.json"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["dev.json"]
 
 
 def test_a_path_that_cannot_be_made_is_a_clear_error(tmp_path: Path, fleet: Fleet) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 from tomo.errors import NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
 from tomo.model.snapshot import Snapshot
-from tomo.secrets.passphrase import PassphraseManagers
+from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
 from tomo.state.clock import Clock
 from tomo.state.codec import ORGANIZATION, decode_checkpoint
 from tomo.state.files import copy, sync_directory, translated, write_atomically
@@ -63,6 +63,12 @@ class StoredStack:
     writer: str = ""
     time: str = ""
     seals: Seals | None = field(default=None, repr=False)
+
+    def seals_under(self, manager: PassphraseManager) -> Seals:
+        """The seals to write with: under the state's own salt what is unchanged keeps its ciphertext."""
+        if self.seals is not None and self.seals.salt == manager.salt:
+            return self.seals
+        return Seals(manager)
 
 
 class FileBackend:
