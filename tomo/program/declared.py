@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import STACK_TYPE, Urn, provider_ref
 from tomo.model.values import UNKNOWN_TEXT, Properties, Value
 from tomo.program.assets import with_hashes
+from tomo.program.collector import collector_off
 from tomo.program.resolution import Answer, resolved, resolved_properties
 from tomo.program.stack_graph import Place, StackGraph
 
@@ -34,7 +36,10 @@ class DeclaredSource:
     def run(self, run: ProgramRun, registrar: Registrar) -> None:
         """Registers each resource as soon as what it refers to is answered, many at a time."""
         graph = StackGraph(self._declarations.resources)
-        _Registration(graph, self._root.resolve(), run, registrar).run_to_end(self._declarations.outputs)
+        registration = _Registration(graph, self._root.resolve(), run, registrar)
+        # A plan is over at once; an apply may take minutes, and its steps leave cycles to collect.
+        with collector_off() if run.dry_run else nullcontext():
+            registration.run_to_end(self._declarations.outputs)
 
 
 @dataclass(slots=True)
@@ -116,11 +121,9 @@ class _Registration:
     def _goal(self, place: Place) -> Goal:
         declaration = place.declaration
         inputs = self._resolved(declaration.inputs)
-        by_property = {
-            name: self._urns(self._graph.dependencies_of_value(declaration.inputs[name], declaration.key))
-            for name in inputs
-        }
-        explicit = self._urns(self._graph.dependencies(declaration.depends_on, declaration.key))
+        read = self._graph.inputs_read(declaration.key)
+        by_property = {name: self._urns(self._graph.dependencies(read[name])) for name in inputs}
+        explicit = self._urns(self._graph.dependencies(declaration.depends_on))
         return Goal(
             type=declaration.type,
             name=declaration.name,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gc
 import importlib
 import os
 import runpy
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tomo.errors import ProgramFailed
 from tomo.model.events import Severity
 from tomo.model.source import ProgramRun, Registrar
+from tomo.program.collector import collector_off
 from tomo.program.failure import exit_failure, failure_of
 from tomo.program.loop import ProgramLoop
 
@@ -85,7 +85,7 @@ class SdkSource:
             stack.enter_context(_imports_of(self._program_dir))
             stack.enter_context(contextlib.chdir(self._program_dir))
             stack.enter_context(bounded_provider_serializer())
-            stack.enter_context(_collector_off())
+            stack.enter_context(collector_off())
             stack.enter_context(_current(loop))
             say = _log_of(registrar, loop)
             stack.enter_context(printed_lines_said(lambda line: say(Severity.INFO, line, ""), loop.in_call))
@@ -178,18 +178,6 @@ def _end_tasks(loop: ProgramLoop) -> None:
         task.cancel()
     if tasks:
         loop.run_until_complete(asyncio.wait(tasks, timeout=_GRACE))
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Keeps Python from walking the live tasks again and again: two thirds of a large program's time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @contextmanager

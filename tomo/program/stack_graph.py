@@ -35,6 +35,7 @@ class StackGraph:
     def __init__(self, declarations: Iterable[Declaration]) -> None:
         self.places: dict[Key, Place] = {}
         self._customs: dict[Key, tuple[Key, ...]] = {}
+        self._inputs_read: dict[Key, dict[str, frozenset[Key]]] = {}
         for declaration in declarations:
             self._add(declaration)
 
@@ -50,20 +51,22 @@ class StackGraph:
         """What must be answered before a declaration can be registered."""
         place = self.places[key]
         declaration = place.declaration
-        needed = {item for value in declaration.inputs.values() for item in self.read_by(value, key)}
-        needed.update(self.dependencies(declaration.depends_on, key))
-        needed.update(self.dependencies_of_value(declaration.inputs, key))
+        read = {item for keys in self.inputs_read(key).values() for item in keys}
+        needed = read | self.dependencies((*read, *declaration.depends_on), key)
         needed.update(item for item in (declaration.parent, declaration.deleted_with, place.provider) if item)
         return needed if declaration.custom else needed | set(place.providers.values())
+
+    def inputs_read(self, key: Key) -> Mapping[str, frozenset[Key]]:
+        """For each input the resources whose outputs it holds; found once, as it is asked for often."""
+        if key not in self._inputs_read:
+            inputs = self.places[key].declaration.inputs
+            self._inputs_read[key] = {name: frozenset(self.read_by(inputs[name], key)) for name in inputs}
+        return self._inputs_read[key]
 
     def read_by(self, value: Value, key: Key = "") -> Iterator[Key]:
         """The resources whose outputs a value holds."""
         for ref in self.direct(value, key):
             yield ref.key
-
-    def dependencies_of_value(self, value: Value, key: Key = "") -> set[Key]:
-        """The custom resources that a value depends on."""
-        return self.dependencies((ref.key for ref in self.direct(value, key)), key)
 
     def dependencies(self, keys: Iterable[Key], asked_by: Key = "") -> set[Key]:
         """The custom resources that those keys stand for; a component stands for all below it."""
