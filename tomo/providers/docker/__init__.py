@@ -1,0 +1,1 @@
+"""The `docker:` package: containers, images, networks and volumes of one host, over a Connection."""

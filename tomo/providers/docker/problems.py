@@ -1,0 +1,109 @@
+"""What a daemon's refusal means, in Tomo's errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tomo.errors import DiskFull, DockerError, HostError, ImageNotFound, NameTaken, PortTaken
+
+_NAME_IN_USE: Final = re.compile(
+    r'container name "/?([^"]+)" is already in use by container "?([0-9a-f]{12})'
+)
+_NETWORK_EXISTS: Final = re.compile(r"network with name (\S+) already exists")
+_PORT: Final = re.compile(
+    r"(?:Bind for |listen (?:tcp|udp|sctp)[46]? )(?P<ip>\[?[0-9a-fA-F.:]*\]?):(?P<port>\d+)"
+)
+_NO_IMAGE: Final = re.compile(
+    r"no such image|manifest (?:for .* )?(?:unknown|not found)|pull access denied|repository .*not found"
+    r"|manifest unknown|name unknown|image .* not found|not found: manifest",
+    re.IGNORECASE,
+)
+_REFUSED: Final = re.compile(
+    r"unauthorized|no basic auth credentials|denied: |authentication required", re.IGNORECASE
+)
+_UNREACHABLE: Final = re.compile(
+    r"no such host|dial tcp|connection refused|i/o timeout|server misbehaving|Client\.Timeout", re.IGNORECASE
+)
+
+
+def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostError:
+    """The error for a call that the daemon refused; `doing` says what was asked, with the value."""
+    if "no space left on device" in message:
+        return DiskFull(
+            f"`{host}` has no space left while {doing}",
+            host=host,
+            hint="free some space there, for example with `docker image prune`",
+            detail=message,
+        )
+    if match := _NAME_IN_USE.search(message):
+        return name_taken("container", match[1], match[2], host)
+    if match := _NETWORK_EXISTS.search(message):
+        return name_taken("network", match[1], "", host)
+    if "port is already allocated" in message or "address already in use" in message:
+        return port_taken(message, host)
+    if image and (error := image_refusal(message, host=host, image=image)):
+        return error
+    return DockerError(f"Docker on `{host}` failed {doing}: {message}", host=host)
+
+
+def image_refusal(message: str, *, host: str, image: str) -> HostError | None:
+    """The error for an image that can't be had; None where the message is about something else."""
+    if _UNREACHABLE.search(message):
+        return DockerError(
+            f"`{host}` can't reach the registry of `{image}`",
+            host=host,
+            hint="check the host's network and name resolution, or give its Docker a registry mirror",
+            detail=message,
+        )
+    if _NO_IMAGE.search(message):
+        return image_not_found(image, host, message)
+    if _REFUSED.search(message):
+        return ImageNotFound(
+            f"the registry refuses `{image}` to `{host}`",
+            host=host,
+            hint="check the name, and the login in the provider's `registryAuth`",
+            detail=message,
+        )
+    return None
+
+
+def image_not_found(image: str, host: str, detail: str = "") -> ImageNotFound:
+    """No such image on the host or in its registry."""
+    return ImageNotFound(
+        f"image `{image}` was not found on `{host}` or in its registry",
+        host=host,
+        hint="check name and tag; a private registry needs `registryAuth`, a container a `RemoteImage`",
+        detail=detail,
+    )
+
+
+def name_taken(kind: str, name: str, id_: str, host: str) -> NameTaken:
+    """Something that isn't in the state has the name."""
+    known = f" (id {id_[:12]})" if id_ else ""
+    remove = f"docker rm -f {name}" if kind == "container" else f"docker {kind} rm {name}"
+    adopt = f'resource option `import_="{id_ or name}"`'
+    return NameTaken(
+        f"a {kind} named `{name}`{known} exists on `{host}` already and is not in the state",
+        host=host,
+        hint=f"remove it there with `{remove}`, or adopt it with the {adopt}",
+    )
+
+
+def port_taken(message: str, host: str, holder: str = "") -> PortTaken:
+    """Another container or process has a port; `holder` says who, where that's known."""
+    match = _PORT.search(message)
+    port = f"{match['ip']}:{match['port']}" if match else "a port"
+    by = f" by {holder}" if holder else ""
+    return PortTaken(
+        f"port `{port}` on `{host}` is taken{by}",
+        host=host,
+        hint="choose another external port, or stop what holds it",
+        detail=message,
+    )
+
+
+def taken_port(message: str) -> int | None:
+    """The number of the port a refusal is about."""
+    match = _PORT.search(message)
+    return int(match["port"]) if match else None

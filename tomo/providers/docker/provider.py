@@ -1,0 +1,253 @@
+"""The `docker:` provider: Pulumi's verbs for one Docker host, over a Connection."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from tomo.errors import DockerError, HostError, NotSupported, ProviderFailed, TomoError
+from tomo.model.connection import Connections, HostSpec
+from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
+from tomo.model.provider import (
+    CheckRequest,
+    CheckResult,
+    CreateRequest,
+    CreateResult,
+    DeleteRequest,
+    DiffRequest,
+    InvokeResult,
+    ProviderBase,
+    ReadRequest,
+    ReadResult,
+    ReadStatus,
+    SwapRequest,
+    UpdateRequest,
+    UpdateResult,
+)
+from tomo.model.values import SECRET_SHOWN, Properties, Unknown, has_unknown, leaves, same_value
+from tomo.providers.docker import config as configuration
+from tomo.providers.docker.container import Container
+from tomo.providers.docker.daemon import Daemon
+from tomo.providers.docker.functions import invoke
+from tomo.providers.docker.http import Response
+from tomo.providers.docker.image import Image
+from tomo.providers.docker.network import Network
+from tomo.providers.docker.registry_auth import RegistryLogins
+from tomo.providers.docker.registry_image import RegistryImage
+from tomo.providers.docker.remote_image import RemoteImage
+from tomo.providers.docker.resource import Host, Look, Pace, Resource
+from tomo.providers.docker.swap import swap
+from tomo.providers.docker.tag import Tag
+from tomo.providers.docker.volume import Volume
+from tomo.settings import Settings
+
+HostSpecs = Callable[[str, list[str]], HostSpec]
+
+RESOURCES: Final[Mapping[str, Resource]] = {
+    resource.type: resource
+    for resource in (Container(), Image(), Network(), RegistryImage(), RemoteImage(), Tag(), Volume())
+}
+_PARALLEL: Final = 8
+_SHORT: Final = 4
+"""Shorter secrets are not masked in texts: they would take ordinary words with them."""
+
+
+class DockerProvider(ProviderBase):
+    """One Docker host. `host_spec` turns a Docker host and ssh options into the host to dial."""
+
+    parallel = _PARALLEL
+
+    def __init__(
+        self, connections: Connections, host_spec: HostSpecs, settings: Settings, *, pace: Pace | None = None
+    ) -> None:
+        self._connections = connections
+        self._host_spec = host_spec
+        self._settings = settings
+        self._pace = pace or Pace()
+        self._stopped = threading.Event()
+        self._host: Host | None = None
+        self.host = ""
+
+    # --- configuration ---------------------------------------------------------------------------
+
+    def check_config(self, olds: Properties, news: Properties) -> CheckResult:  # noqa: ARG002
+        """The configuration as it is, or what is wrong with it."""
+        return CheckResult(news, configuration.failures(news))
+
+    def diff_config(self, olds: Properties, news: Properties) -> DiffResult:
+        """A changed configuration changes the provider resource alone."""
+        names = sorted(name for name in {*olds, *news} if not name.startswith("__"))
+        changed = [name for name in names if not same_value(olds.get(name), news.get(name))]
+        found = tuple(PropertyDiff(name, DiffKind.UPDATE, olds.get(name), news.get(name)) for name in changed)
+        return DiffResult(changed=bool(found), properties=found)
+
+    def configure(self, inputs: Properties) -> None:
+        """Takes the configuration without dialling."""
+        config = configuration.opened(inputs, self._settings.docker_host or configuration.LOCAL_SOCKET)
+        if not config.known:
+            self._host, self.host = None, ""
+            return
+        spec = self._host_spec(config.host, list(config.ssh_opts))
+        self.host = spec.label
+        daemon = Daemon(self._connections.get(spec), spec.label)
+        logins = RegistryLogins(config.registry_auth, self._settings)
+        self._host = Host(daemon, logins, self._pace, self._stopped)
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def check(self, request: CheckRequest) -> CheckResult:
+        """The inputs, completed and validated; an unsupported type is refused by name."""
+        with self._seam(request.news, request.secret_keys):
+            return _resource(request.urn.type).check(request)
+
+    def diff(self, request: DiffRequest) -> DiffResult:
+        """What changed in meaning, and whether that replaces."""
+        with self._seam(request.new_inputs, frozenset()):
+            return _resource(request.urn.type).diff(request)
+
+    # --- acting ----------------------------------------------------------------------------------
+
+    def create(self, request: CreateRequest) -> CreateResult:
+        """Makes the resource, or predicts it."""
+        resource = _resource(request.urn.type)
+        with self._seam(request.inputs, request.secret_keys):
+            if request.preview:
+                return resource.predict_create(request)
+            return resource.create(self._ready(request.inputs), request)
+
+    def update(self, request: UpdateRequest) -> UpdateResult:
+        """Changes the resource in place, or predicts it."""
+        resource = _resource(request.urn.type)
+        with self._seam(request.new_inputs, request.secret_keys):
+            if request.preview:
+                return resource.predict_update(request)
+            return resource.update(self._ready(request.new_inputs), request)
+
+    def delete(self, request: DeleteRequest) -> None:
+        """Removes the resource."""
+        with self._seam(request.inputs, frozenset()):
+            _resource(request.urn.type).delete(self._ready(request.inputs), request)
+
+    def can_swap(self, type_: str) -> bool:
+        """Containers are replaced with the old one kept."""
+        return type_ == Container.type
+
+    def swap(self, request: SwapRequest) -> CreateResult:
+        """Replaces a container, keeping the old one until the new one is well."""
+        with self._seam(request.new_inputs, request.secret_keys):
+            return swap(self._ready(request.new_inputs), request)
+
+    def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:
+        """Calls a function; where its arguments aren't known yet its result isn't either."""
+        if preview and (has_unknown(args) or self._host is None):
+            return InvokeResult({"id": Unknown(), **args})
+        with self._seam(args, frozenset()):
+            return invoke(self._ready(args), token, args)
+
+    def cancel(self) -> None:
+        """Ends waits; an unfinished replacement brings its old container back first."""
+        self._stopped.set()
+
+    def _ready(self, inputs: Properties) -> Host:
+        if self._host is None:
+            raise DockerError(
+                "the Docker host is not known yet", host="", hint="apply what gives the host first"
+            )
+        if has_unknown(inputs):
+            raise ProviderFailed("an input is still unknown, so nothing was done")
+        return self._host
+
+    @contextmanager
+    def _seam(self, inputs: Properties, secret_keys: frozenset[str]) -> Iterator[None]:
+        """Lets only Tomo's errors out, and no secret in them."""
+        try:
+            yield
+        except TomoError as error:
+            self._mask(error, inputs, secret_keys)
+            raise
+        except Exception as error:
+            where = f" on `{self.host}`" if self.host else ""
+            raise ProviderFailed(
+                f"the docker provider failed{where}: {type(error).__name__}",
+                hint="this is a mistake in Tomo; please report it with the resource's inputs",
+            ) from error
+
+    def _mask(self, error: TomoError, inputs: Properties, secret_keys: frozenset[str]) -> None:
+        texts = _secret_texts(inputs, secret_keys)
+        texts += self._host.logins.secrets() if self._host else []
+        for text in sorted({text for text in texts if len(text) >= _SHORT}, key=len, reverse=True):
+            error.message = error.message.replace(text, SECRET_SHOWN)
+            error.detail = error.detail.replace(text, SECRET_SHOWN)
+            error.hint = error.hint.replace(text, SECRET_SHOWN)
+        error.args = (error.message,)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
+        """One look at the host for all requests, pipelined; a host that doesn't answer is no error."""
+        if self._host is None:
+            unknown = ReadResult(ReadStatus.UNREACHABLE, problem="the Docker host is known only after apply")
+            return [unknown for _ in requests]
+        try:
+            return _looked(self._host, requests)
+        except HostError as error:
+            failed = ReadResult(
+                ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code
+            )
+            return [failed for _ in requests]
+
+
+def _resource(type_: str) -> Resource:
+    if type_ not in RESOURCES:
+        supported = ", ".join(sorted(name.rpartition(":")[2] for name in RESOURCES))
+        raise NotSupported(f"the resource type `{type_}` is not supported", hint=f"supported are {supported}")
+    return RESOURCES[type_]
+
+
+def _looked(host: Host, requests: Sequence[ReadRequest]) -> list[ReadResult]:
+    """Drives every resource's look, all their wishes of one round in one go."""
+    results = [ReadResult(ReadStatus.UNSUPPORTED) for _ in requests]
+    looks = {
+        i: RESOURCES[r.urn.type].look(host, r) for i, r in enumerate(requests) if r.urn.type in RESOURCES
+    }
+    answers: dict[str, Response] = {}
+    wishes: dict[int, list[str]] = {}
+    for index, look in looks.items():
+        _advance(look, None, index, wishes, results)
+    while wishes:
+        missing = dict.fromkeys(path for paths in wishes.values() for path in paths if path not in answers)
+        answers |= host.daemon.look(list(missing))
+        round_, wishes = wishes, {}
+        for index, paths in round_.items():
+            got = {path: answers[path] for path in paths}
+            refused = next((a for a in got.values() if not a.ok and a.status != 404), None)  # noqa: PLR2004
+            if refused is not None:
+                results[index] = ReadResult(
+                    ReadStatus.UNREACHABLE,
+                    problem=f"Docker refused: {refused.message}",
+                    code=DockerError.code,
+                )
+                continue
+            _advance(looks[index], got, index, wishes, results)
+    return results
+
+
+def _advance(
+    look: Look,
+    answers: Mapping[str, Response] | None,
+    index: int,
+    wishes: dict[int, list[str]],
+    results: list[ReadResult],
+) -> None:
+    try:
+        wishes[index] = next(look) if answers is None else look.send(answers)
+    except StopIteration as stop:
+        results[index] = stop.value
+
+
+def _secret_texts(inputs: Properties, keys: frozenset[str]) -> list[str]:
+    """What must not be shown: each text of a secret input, and the value of each `NAME=value`."""
+    texts = [leaf for name in keys for leaf in leaves(inputs.get(name)) if isinstance(leaf, str)]
+    return [*texts, *(text.partition("=")[2] for text in texts if "=" in text)]
