@@ -19,7 +19,7 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Properties, has_unknown, same_value
+from tomo.model.values import Properties, has_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +176,3 @@ class Deployment:
 
 def _moved(before: Properties, after: Properties) -> tuple[PropertyDiff, ...]:
     return tuple(replace(diff, drift=True) for diff in differences(before, after))
-
-
-def output_diffs(changes: OutputChanges) -> list[str]:
-    """Names of the stack outputs that differ."""
-    names = sorted(changes.old.keys() | changes.new.keys())
-    return [n for n in names if not same_value(changes.old.get(n), changes.new.get(n))]

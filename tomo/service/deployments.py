@@ -12,13 +12,14 @@ from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import Cancelled, ExitCode, HostError, StackNotFound, TomoError
 from tomo.model.connection import Connections
+from tomo.model.diff import OutputChanges
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Value
+from tomo.model.values import Value, same_value
 from tomo.service.fleets import FleetProgram, Finding, fleet_program
 from tomo.service.wiring import Doors, LazyRedactor, new_id, now
 from tomo.service.workspace import Place, Workspace
@@ -48,6 +49,10 @@ class Stop:
             deployment.cancel()
 
 
+Confirm = Callable[["PlanResult"], bool]
+"""Is shown a plan and says whether to go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """What would an apply do? Reads; writes nothing anywhere."""
@@ -65,7 +70,7 @@ class ApplyRequest:
     """Make it so. `confirm` is shown the plan and says whether to go on."""
 
     place: Place
-    confirm: Callable[[PlanResult], bool]
+    confirm: Confirm
     look: bool = True
     destroy: bool = False
     parallel: int = 16
@@ -81,7 +86,16 @@ class RefreshRequest:
     """Take what the hosts say into the state."""
 
     place: Place
-    confirm: Callable[[PlanResult], bool]
+    confirm: Confirm
+    sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRequest:
+    """What was changed on the hosts outside Tomo? Reads; writes nothing."""
+
+    place: Place
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
 
@@ -97,6 +111,11 @@ class PlanResult:
     program_error: TomoError | None = None
     new_secrets: tuple[str, ...] = ()
     destroys: bool = False
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether an apply would do anything."""
+        return bool(self.plan.changes) or bool(changed_outputs(self.plan.outputs)) or bool(self.new_secrets)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -160,6 +179,11 @@ class Deployments:
         """Looks at the hosts and records what they say."""
         with self._session(request.place) as session, session.workspace.lock():
             return session.refresh(request)
+
+    def drift(self, request: DriftRequest) -> PlanResult:
+        """What the hosts say against what is recorded."""
+        with self._session(request.place) as session:
+            return session.drift(request)
 
     @contextmanager
     def _session(self, place: Place) -> Iterator[_Session]:
@@ -254,15 +278,19 @@ class _Session:
         self._record("destroy" if request.destroy else "update", outcome, begun, request.message)
         return self._run_result(outcome, shown)
 
-    def refresh(self, request: RefreshRequest) -> RunResult:
-        """Records what the hosts say, after asking."""
+    def drift(self, request: DriftRequest | RefreshRequest) -> PlanResult:
+        """What the hosts say against what is recorded."""
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        dry = Deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
-        request.stop.bind(dry)
-        shown = self.plan_result(dry.refresh(), destroys=True)
-        shown = replace(shown, destroys=False)
-        if not request.confirm(shown):
+        deployment = Deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
+        request.stop.bind(deployment)
+        outcome = deployment.refresh()
+        return PlanResult(outcome.plan, self.workspace.stack, failures=outcome.failures)
+
+    def refresh(self, request: RefreshRequest) -> RunResult:
+        """Records what the hosts say, after asking."""
+        shown = self.drift(request)
+        if self.stored is None or not request.confirm(shown):
             return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
         salt = self.config.salt or self.stored.salt
         deployment = Deployment(self._program_run(dry=False), self.base, self._world(ignore, salt))
@@ -383,6 +411,12 @@ def _exit_code(
     if errors or silent or any(finding.fatal for finding in findings):
         return ExitCode.FAILED
     return ExitCode.OK
+
+
+def changed_outputs(changes: OutputChanges) -> list[str]:
+    """Names of the stack outputs that differ."""
+    names = sorted(changes.old.keys() | changes.new.keys())
+    return [name for name in names if not same_value(changes.old.get(name), changes.new.get(name))]
 
 
 _LOGIN = {"host-key", "host-key-unknown", "host-key-changed", "login-refused"}

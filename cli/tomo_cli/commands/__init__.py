@@ -1,0 +1,1 @@
+"""Commands by subject; each imports what it needs when it runs."""

@@ -1,0 +1,339 @@
+"""plan, apply, refresh, destroy, drift, status, outputs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tomo.errors import ExitCode
+from tomo_cli.options import (
+    HERE,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    NoRefreshOption,
+    ParallelOption,
+    StackOption,
+    YesOption,
+)
+
+if TYPE_CHECKING:
+    from tomo.model.events import Event, Sink
+    from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult, Stop
+
+_PARALLEL = 16
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (plan, apply, refresh, destroy, drift, status, outputs):
+        app.command()(command)
+
+
+def plan(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    no_refresh: NoRefreshOption = False,
+    as_json: JsonOption = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")
+    ] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Exit with 7 where there are changes.")
+    ] = False,
+    parallel: ParallelOption = _PARALLEL,
+) -> None:
+    """Show what apply would change, and change nothing."""
+    from tomo.service.deployments import PlanRequest
+    from tomo_cli.doors import place
+
+    service = _service()
+    with _stoppable() as stop:
+        request = PlanRequest(place(directory, file, stack), not no_refresh, parallel=parallel, stop=stop)
+        result = service.plan(request)
+    _show(result, as_json=as_json)
+    raise typer.Exit(_plan_code(result, detailed=detailed_exitcode, none_expected=expect_no_changes))
+
+
+def apply(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    yes: YesOption = False,
+    no_refresh: NoRefreshOption = False,
+    as_json: JsonOption = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
+    ] = False,
+    parallel: ParallelOption = _PARALLEL,
+    message: Annotated[
+        str, typer.Option("-m", "--message", metavar="TEXT", help="Kept with the run in the history.")
+    ] = "",
+) -> None:
+    """Make the servers as the file declares them."""
+    from tomo.service.deployments import ApplyRequest
+    from tomo_cli.doors import place
+
+    _run(
+        lambda stop, confirm, sink: ApplyRequest(
+            place(directory, file, stack),
+            confirm,
+            look=not no_refresh,
+            parallel=parallel,
+            stop_on_error=stop_on_error,
+            sink=sink,
+            stop=stop,
+            message=message,
+        ),
+        question="Apply this plan?",
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+def destroy(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
+    ] = False,
+    parallel: ParallelOption = _PARALLEL,
+) -> None:
+    """Remove everything the stack made; data volumes stay."""
+    from tomo.service.deployments import ApplyRequest
+    from tomo_cli.doors import place
+
+    _run(
+        lambda stop, confirm, sink: ApplyRequest(
+            place(directory, file, stack),
+            confirm,
+            look=False,
+            destroy=True,
+            parallel=parallel,
+            stop_on_error=stop_on_error,
+            sink=sink,
+            stop=stop,
+        ),
+        question="Destroy all of this?",
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+def refresh(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take what the hosts say into the state."""
+    from tomo.service.deployments import RefreshRequest
+    from tomo_cli.console import confirm
+    from tomo_cli.doors import place
+
+    def asked(shown: PlanResult) -> bool:
+        if not as_json:
+            _show(shown, as_json=False, heading="Drift")
+        return not shown.plan.steps or confirm("Record this in the state?", yes=yes)
+
+    with _stoppable() as stop:
+        result = _service().refresh(RefreshRequest(place(directory, file, stack), asked, stop=stop))
+    if as_json:
+        _show(result.shown, as_json=True)
+    _finish(result, as_json=as_json)
+
+
+def drift(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there is drift.")
+    ] = False,
+) -> None:
+    """Show what was changed on the hosts outside Tomo."""
+    from tomo.service.deployments import DriftRequest
+    from tomo_cli.doors import place
+
+    with _stoppable() as stop:
+        result = _service().drift(DriftRequest(place(directory, file, stack), stop=stop))
+    _show(result, as_json=as_json, heading="Drift", empty="No drift: the hosts are as recorded.")
+    code = result.exit_code
+    if code is ExitCode.OK and detailed_exitcode and result.plan.steps:
+        code = ExitCode.CHANGES
+    raise typer.Exit(int(code))
+
+
+def status(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask the hosts instead of the state.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show servers, apps and their containers."""
+    from tomo.service.status import Statuses, StatusRequest
+    from tomo_cli.doors import doors, place
+    from tomo_cli.status_view import show_status, status_json
+
+    result = Statuses(doors()).status(StatusRequest(place(directory, file, stack), live))
+    if as_json:
+        from tomo_cli.console import print_json
+
+        print_json(status_json(result))
+    else:
+        show_status(result)
+    raise typer.Exit(int(result.exit_code))
+
+
+def outputs(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Print secret values as they are.")
+    ] = False,
+) -> None:
+    """Show the stack's outputs."""
+    from tomo.service.status import OutputsRequest, Statuses
+    from tomo_cli.console import fields, print_json, say
+    from tomo_cli.doors import doors, place
+
+    values = Statuses(doors()).outputs(OutputsRequest(place(directory, file, stack), show_secrets))
+    if as_json:
+        print_json(values)
+    elif values:
+        fields(values)
+    else:
+        say("The stack has no outputs yet; `tomo apply` makes them.")
+
+
+# --- parts ----------------------------------------------------------------------------------------------
+
+
+def _service() -> Deployments:
+    from tomo.service.deployments import Deployments
+    from tomo_cli.doors import doors
+
+    return Deployments(doors())
+
+
+def _show(result: PlanResult, *, as_json: bool, heading: str = "Plan", empty: str = "") -> None:
+    from tomo_cli.console import print_json, say, show_error
+
+    if as_json:
+        from tomo.service.present import plan_json
+
+        print_json(plan_json(result))
+        return
+    from tomo_cli.plan_view import show_plan
+
+    if empty and not result.plan.steps and not result.plan.unlooked:
+        say(empty)
+    else:
+        show_plan(result, heading=heading)
+    for failure in result.failures:
+        show_error(failure.error)
+    if result.program_error is not None:
+        show_error(result.program_error)
+
+
+def _plan_code(result: PlanResult, *, detailed: bool, none_expected: bool) -> int:
+    code = result.exit_code
+    if code is ExitCode.OK and result.has_changes:
+        if none_expected:
+            return int(ExitCode.UNEXPECTED_CHANGES)
+        if detailed:
+            return int(ExitCode.CHANGES)
+    return int(code)
+
+
+def _run(
+    make: Callable[[Stop, Confirm, Sink], ApplyRequest], *, question: str, yes: bool, as_json: bool
+) -> None:
+    from tomo_cli.console import confirm
+
+    def asked(shown: PlanResult) -> bool:
+        if not as_json:
+            _show(shown, as_json=False)
+        if not shown.has_changes:
+            return True
+        return confirm(question, yes=yes)
+
+    with _stoppable() as stop, _sink(as_json=as_json) as sink:
+        result = _service().apply(make(stop, asked, sink))
+    _finish(result, as_json=as_json)
+
+
+@contextmanager
+def _sink(*, as_json: bool) -> Iterator[Sink]:
+    if not as_json:
+        from tomo_cli.run_view import RunView
+
+        with RunView() as view:
+            yield view
+        return
+    from tomo.service.present import EventLines
+    from tomo_cli.console import print_json_line
+
+    events = EventLines()
+
+    def write(event: Event) -> None:
+        for line in events.lines(event):
+            print_json_line(line)
+
+    yield write
+    print_json_line(events.last())
+
+
+def _finish(result: RunResult, *, as_json: bool) -> None:
+    from tomo_cli.console import say, show_error
+    from tomo_cli.run_view import closing_line
+
+    if result.done is None and not result.declined:
+        if as_json:
+            _show(result.shown, as_json=True)
+        raise typer.Exit(int(result.exit_code))
+    if result.declined:
+        say("Nothing was done.")
+    elif not as_json:
+        if result.program_error is not None:
+            show_error(result.program_error)
+        say(closing_line(result))
+    raise typer.Exit(int(result.exit_code))
+
+
+@contextmanager
+def _stoppable() -> Iterator[Stop]:
+    """The first Ctrl-C lets running steps finish; a second one ends the process."""
+    from tomo.service.deployments import Stop
+
+    stop = Stop()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt
+        from tomo_cli.console import say
+
+        say("Stopping: what is under way is finished and recorded. Press Ctrl-C again to end at once.")
+        stop.request()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+

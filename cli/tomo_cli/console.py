@@ -1,0 +1,103 @@
+"""Data goes to stdout, talk to stderr; both readable without colour."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from tomo.errors import SpecError, TomoError, UsageError
+
+_DEFAULT_WIDTH = 80
+
+
+@cache
+def out() -> Console:
+    """Where data goes."""
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _DEFAULT_WIDTH)
+
+
+@cache
+def err() -> Console:
+    """Where talk goes."""
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
+
+
+def say(text: str | Text = "") -> None:
+    """A line of talk."""
+    err().print(text if isinstance(text, Text) else Text(clean(text)), soft_wrap=True)
+
+
+def print_json(document: object) -> None:
+    """A JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_json_line(document: object) -> None:
+    """One JSON object on one line of stdout, at once."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def clean(text: str) -> str:
+    """Text from elsewhere without control characters, so that it can't drive the terminal."""
+    return "".join(char if char in "\n\t" or char.isprintable() else "�" for char in text)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table on stdout."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for header in headers:
+        made.add_column(header, overflow="fold")
+    for row in rows:
+        made.add_row(*(escape(clean(str(cell))) for cell in row))
+    out().print(made)
+
+
+def fields(pairs: Mapping[str, object]) -> None:
+    """Names and values, one a line, on stdout."""
+    width = max((len(name) for name in pairs), default=0)
+    for name, value in pairs.items():
+        line = Text(f"{name.ljust(width)}  ", style="dim")
+        line.append(clean(str(value)), style="not dim")
+        out().print(line, soft_wrap=True)
+
+
+def show_error(error: TomoError) -> None:
+    """What happened, where, and what to type next."""
+    console = err()
+    if isinstance(error, SpecError):
+        for problem in error.problems:
+            _print_problem(str(problem), problem.hint)
+        return
+    console.print(Text.assemble(("error: ", "bold red"), clean(str(error))), soft_wrap=True)
+    if error.detail:
+        for line in clean(error.detail).rstrip().splitlines():
+            console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    _print_hint(error.hint)
+
+
+def _print_problem(message: str, hint: str) -> None:
+    err().print(Text.assemble(("error: ", "bold red"), clean(message)), soft_wrap=True)
+    _print_hint(hint)
+
+
+def _print_hint(hint: str) -> None:
+    if hint:
+        err().print(Text.assemble(("  hint: ", "cyan"), clean(hint)), soft_wrap=True)
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Asks; without a terminal only `--yes` goes on."""
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("there is no terminal to ask at", hint="add `--yes` to go on without asking")
+    err().print(Text(f"{question} [y/N] ", style="bold"), end="")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,0 +1,36 @@
+"""How the command line reaches the service: the environment, and a person at the terminal."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+
+from tomo.errors import PassphraseMissing
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place
+from tomo.settings import Settings
+
+
+def doors() -> Doors:
+    """The doors of this process; questions are asked only at a terminal."""
+    settings = Settings.from_environment()
+    if not sys.stdin.isatty():
+        return Doors(settings)
+    return Doors(settings, ask=_ask, ask_passphrase=_ask_key)
+
+
+def place(directory: Path, file: Path | None, stack: str | None) -> Place:
+    """Where the command works."""
+    return Place(directory, file, stack)
+
+
+def _ask(prompt: str) -> str:
+    try:
+        return getpass.getpass(f"{prompt}: ", stream=sys.stderr)
+    except (EOFError, KeyboardInterrupt):
+        raise PassphraseMissing("no passphrase was given", hint="set TOMO_PASSPHRASE or type it") from None
+
+
+def _ask_key(name: str) -> str | None:
+    return _ask(f"passphrase of the key {name}") or None

@@ -1,0 +1,84 @@
+"""The `tomo` command: finds the command, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from tomo import __version__
+from tomo.errors import ExitCode, TomoError
+from tomo_cli.commands import apps, catalog, deploy, extra, servers, stack
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 changes (plan --detailed-exitcode), 3 plan refused, "
+    "4 approval or policy, 5 host key or login, 7 --expect-no-changes, 64 usage."
+)
+
+app = typer.Typer(
+    name="tomo",
+    help="Keep your servers and their apps as one file declares them",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"tomo {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: ARG001  # its callback does it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Keep your servers and their apps as one file declares them."""
+
+
+deploy.register(app)
+servers.register(app)
+apps.register(app)
+catalog.register(app)
+stack.register(app)
+extra.register(app)
+
+
+def main() -> None:
+    """Runs the command line and ends the process with the documented exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; gives its exit code."""
+    try:
+        result = typer.main.get_command(app).main(args=arguments, prog_name="tomo", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return int(ExitCode.USAGE)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.stderr.write("stopped\n")
+        return int(ExitCode.FAILED)
+    except TomoError as error:
+        from tomo_cli.console import show_error
+
+        show_error(error)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away; what it didn't read is of no use to anybody.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    return result if isinstance(result, int) else int(ExitCode.OK)

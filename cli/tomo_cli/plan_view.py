@@ -1,0 +1,240 @@
+"""Shows a plan: by host, what would change and why, in 80 columns and without colour if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
+from tomo.model.plan import Plan, is_hidden
+from tomo.model.resource import ResourceState
+from tomo.model.step import Op, Step
+from tomo.model.urn import STACK_TYPE, Urn
+from tomo.model.values import Secret, Unknown, Value, same_value
+from tomo.resources import tokens
+from tomo.service.deployments import PlanResult
+from tomo.service.exposure import newly_open
+from tomo.service.present import hosts_of
+from tomo_cli.console import clean, out, say
+
+_STYLES = {
+    Op.CREATE: "green",
+    Op.UPDATE: "yellow",
+    Op.REPLACE: "magenta",
+    Op.DELETE: "red",
+    Op.DISCARD: "red",
+    Op.REFRESH: "yellow",
+    Op.READ: "cyan",
+}
+_WORDS = {
+    tokens.SERVER: "server",
+    tokens.FILE: "file",
+    tokens.APP: "app",
+    tokens.LOCAL_COMMAND: "command",
+    tokens.REMOTE_COMMAND: "command",
+    tokens.DOCKER_PROVIDER: "docker provider",
+    tokens.REMOTE_IMAGE: "image",
+    tokens.NETWORK: "network",
+    tokens.VOLUME: "volume",
+    tokens.CONTAINER: "container",
+}
+_LONGEST_VALUE = 60
+_MOST_DIFFS = 12
+_TENSES = (
+    (Op.CREATE, "create"),
+    (Op.UPDATE, "update"),
+    (Op.REPLACE, "replace"),
+    (Op.DELETE, "delete"),
+    (Op.DISCARD, "discard"),
+    (Op.REFRESH, "refresh"),
+    (Op.READ, "read"),
+)
+
+
+def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
+    """The whole plan on stdout: tree, ports, outputs, warnings, the line that sums it up."""
+    console, plan = out(), result.plan
+    hosts = hosts_of(plan)
+    shown = [step for step in plan.steps if _is_shown(step)]
+    if shown:
+        console.print(Text(f"{heading} for {plan.project}/{plan.stack}", style="bold"))
+        for tree in _trees(plan, shown, hosts):
+            console.print()
+            console.print(tree)
+        _show_ports(console, plan, hosts)
+    _show_outputs(console, plan.outputs)
+    _show_notes(console, result)
+    console.print()
+    console.print(Text(summary(plan, destroys=result.destroys), style="bold"))
+
+
+def summary(plan: Plan, *, destroys: bool = False) -> str:
+    """One line that counts what would be done."""
+    counts = plan.counts
+    parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
+    same = counts.get(Op.SAME, 0)
+    if not parts:
+        return "Nothing to delete." if destroys else f"No changes. {same} resources are as declared."
+    return f"Plan: {', '.join(parts)}, {same} unchanged."
+
+
+def _is_shown(step: Step) -> bool:
+    quiet = {Op.SAME, Op.READ}
+    return step.op.is_logical and step.op not in quiet and not is_hidden(step) and step.type != STACK_TYPE
+
+
+def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[Tree]:
+    """One tree a host, in the order hosts first appear; what has no host comes under the stack's name."""
+    trees: dict[str, Tree] = {}
+    nodes: dict[Urn, Tree] = {}
+    parents = {step.urn: step.entry.parent for step in plan.steps}
+    known = {step.urn: step for step in plan.steps}
+    for step in shown:
+        host = hosts.get(step.urn) or plan.stack
+        root = trees.get(host)
+        if root is None:
+            root = trees[host] = Tree(Text(clean(host), style="bold"), guide_style="dim")
+        nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(_node(step))
+    return list(trees.values())
+
+
+def _branch(
+    parent: Urn | None,
+    root: Tree,
+    nodes: dict[Urn, Tree],
+    parents: Mapping[Urn, Urn | None],
+    known: Mapping[Urn, Step],
+) -> Tree:
+    """The node of a parent; one that does not change itself is shown without a sign."""
+    if parent is None or parent.type == STACK_TYPE:
+        return root
+    if parent not in nodes:
+        above = _branch(parents.get(parent), root, nodes, parents, known)
+        step = known.get(parent)
+        label = _title(step.entry if step else None, parent)
+        nodes[parent] = above.add(Text.assemble("   ", label))
+    return nodes[parent]
+
+
+def _node(step: Step) -> RenderableType:
+    style = _STYLES.get(step.op, "")
+    line = Text.assemble((f"{step.op.glyph} ", style), _title(step.entry, step.urn), (_note(step), "dim"))
+    details = [_diff_line(diff) for diff in step.diffs[:_MOST_DIFFS] if step.op is not Op.DELETE]
+    if len(step.diffs) > _MOST_DIFFS:
+        details.append(Text(f"     … and {len(step.diffs) - _MOST_DIFFS} more differences", style="dim"))
+    line.no_wrap, line.overflow = False, "fold"
+    return Group(line, *details)
+
+
+def _title(entry: ResourceState | None, urn: Urn) -> Text:
+    word = _WORDS.get(urn.type) or urn.type.rsplit(":", 1)[-1].lower()
+    name = str(entry.inputs.get("name") or "") if entry is not None and urn.type in _NAMED else ""
+    return Text.assemble((word, ""), " ", (clean(name or urn.name), "bold"))
+
+
+_NAMED = {tokens.REMOTE_IMAGE, tokens.CONTAINER, tokens.NETWORK, tokens.VOLUME}
+
+
+def _note(step: Step) -> str:
+    if step.op is Op.REPLACE:
+        keys = ", ".join(dict.fromkeys(step.keys)) or "its replacement is pending"
+        how = "the old one serves until the new one is well" if step.swap else "replaced"
+        return f"  ({keys}: {how})"
+    if step.op is Op.DELETE and step.old is not None and step.old.retain_on_delete:
+        return "  (its data stays on the host)"
+    if step.op is Op.DELETE and step.type == tokens.VOLUME:
+        return "  (its data is removed for good)"
+    return ""
+
+
+def _diff_line(diff: PropertyDiff) -> Text:
+    sign = {"add": "+", "delete": "-"}.get(diff.kind.value.split("-", maxsplit=1)[0], "~")
+    line = Text("     ")
+    if diff.path:
+        line.append(f"{sign} {clean(diff.path)}: ", style="yellow" if sign == "~" else "")
+        line.append(_change(diff))
+    elif diff.why:
+        line.append(clean(diff.why), style="yellow")
+        return line
+    if diff.why:
+        line.append(f"  {clean(diff.why)}", style="dim")
+    elif diff.drift:
+        line.append("  (changed on the host)", style="dim")
+    return line
+
+
+def _change(diff: PropertyDiff) -> str:
+    old, new = show_value(diff.old), show_value(diff.new)
+    if diff.kind in {DiffKind.ADD, DiffKind.ADD_REPLACE}:
+        return new
+    if diff.kind in {DiffKind.DELETE, DiffKind.DELETE_REPLACE}:
+        return old
+    return f"{old} → {new}"
+
+
+def show_value(value: Value) -> str:
+    """A value in a few characters; never a secret."""
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, Unknown):
+        return f"(known after apply, from {value.source})" if value.source else "(known after apply)"
+    if isinstance(value, str):
+        text = '"' + clean(value).replace("\n", "\\n") + '"'
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{clean(str(k))}: {show_value(v)}" for k, v in value.items()) + "}"
+    elif isinstance(value, list):
+        text = "[" + ", ".join(map(show_value, value)) + "]"
+    else:
+        text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _show_ports(console: Console, plan: Plan, hosts: Mapping[Urn, str]) -> None:
+    ports = newly_open(plan, hosts)
+    if not ports:
+        return
+    console.print()
+    console.print(Text("Newly reachable", style="bold"))
+    for port in ports:
+        address = port.address or "*"
+        console.print(
+            Text(f"  {port.host} {address}:{port.port}/{port.protocol} from {port.reach} ({port.container})"),
+            soft_wrap=True,
+        )
+
+
+def _show_outputs(console: Console, changes: OutputChanges) -> None:
+    names = sorted(changes.old.keys() | changes.new.keys())
+    moved = [n for n in names if not same_value(changes.old.get(n), changes.new.get(n))]
+    if not moved:
+        return
+    console.print()
+    console.print(Text("Outputs", style="bold"))
+    for name in moved:
+        sign = "+" if name not in changes.old else "-" if name not in changes.new else "~"
+        value = changes.old[name] if sign == "-" else changes.new[name]
+        console.print(Text(f"  {sign} {clean(name)}: {show_value(value)}"), soft_wrap=True)
+
+
+def _show_notes(console: Console, result: PlanResult) -> None:
+    if result.new_secrets:
+        console.print()
+        console.print(Text("Secrets that apply will generate", style="bold"))
+        console.print(Text("  " + ", ".join(result.new_secrets)), soft_wrap=True)
+    for host in result.plan.unlooked:
+        console.print()
+        count = f"{host.resources} resource{'s' if host.resources != 1 else ''}"
+        console.print(
+            Text.assemble(
+                ("not looked at: ", "yellow"), f"{clean(host.host)} ({count} stand as recorded): {clean(host.problem)}"
+            ),
+            soft_wrap=True,
+        )
+        if host.hint:
+            console.print(Text(f"  hint: {clean(host.hint)}", style="cyan"), soft_wrap=True)
+    for finding in result.findings:
+        word, style = ("error: ", "red") if finding.fatal else ("warning: ", "yellow")
+        say(Text.assemble((word, style), clean(str(finding.message))))

@@ -1,0 +1,229 @@
+"""Plans and events as plain data, in Pulumi's own JSON shapes (engine-spec 6.2, 6.3)."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from tomo.model.events import (
+    Diagnostic,
+    Event,
+    HostLooked,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    Summary,
+)
+from tomo.model.plan import Plan, is_hidden
+from tomo.model.resource import ResourceState
+from tomo.model.step import Op, Step
+from tomo.model.urn import STACK_TYPE, Urn
+from tomo.model.values import Secret, masked
+from tomo.resources.tokens import SERVER
+from tomo.service.deployments import PlanResult
+from tomo.state.codec import encode_resource
+
+Json = object
+
+
+def plan_json(result: PlanResult) -> dict[str, Json]:
+    """A plan as `pulumi preview --json` has it, with Tomo's own keys beside: hosts, drift, findings."""
+    plan = result.plan
+    hosts = hosts_of(plan)
+    steps = [_step_json(step, hosts) for step in plan.steps if step.op.is_logical and not is_hidden(step)]
+    return {
+        "stack": plan.stack,
+        "project": plan.project,
+        "looked": plan.looked,
+        "steps": steps,
+        "diagnostics": [
+            {"urn": line.urn, "message": line.message, "severity": line.severity.value}
+            for line in plan.diagnostics
+        ],
+        "changeSummary": {op.pulumi_name: count for op, count in plan.counts.items()},
+        "outputs": {"old": masked(plan.outputs.old), "new": masked(plan.outputs.new)},
+        "unlooked": [
+            {"host": u.host, "problem": u.problem, "hint": u.hint, "code": u.code, "resources": u.resources}
+            for u in plan.unlooked
+        ],
+        "findings": [
+            {"server": f.server, "app": f.app, "message": f.message, "hint": f.hint, "fatal": f.fatal}
+            for f in result.findings
+        ],
+        "newSecrets": list(result.new_secrets),
+        "errors": [error_json(failure.error, failure.urn) for failure in result.failures]
+        + ([error_json(result.program_error, "")] if result.program_error else []),
+    }
+
+
+def error_json(error: object, urn: str) -> dict[str, Json]:
+    """An error with its code and hint."""
+    found = {name: getattr(error, name, "") for name in ("code", "hint", "detail")}
+    return {"urn": urn, "message": str(error), **found}
+
+
+def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
+    made: dict[str, Json] = {"op": step.op.pulumi_name, "urn": step.urn}
+    if step.entry.provider:
+        made["provider"] = step.entry.provider
+    if hosts.get(step.urn):
+        made["host"] = hosts[step.urn]
+    if step.old is not None:
+        made["oldState"] = _shown(step.old)
+    if step.new is not None:
+        made["newState"] = _shown(step.new)
+    if step.diffs:
+        made["diffReasons"] = list(dict.fromkeys(diff.path for diff in step.diffs if diff.path))
+        made["detailedDiff"] = {
+            diff.path or "*": {
+                "kind": diff.kind.value,
+                "inputDiff": True,
+                "old": masked(diff.old),
+                "new": masked(diff.new),
+                "drift": diff.drift,
+                "why": diff.why,
+            }
+            for diff in step.diffs
+        }
+    else:
+        made["detailedDiff"] = None
+    if step.keys:
+        made["replaceReasons"] = list(step.keys)
+    return made
+
+
+def _shown(entry: ResourceState) -> dict[str, Json]:
+    bare = replace(entry, inputs=_map(entry.inputs), outputs=_map(entry.outputs), extra={})
+    return encode_resource(bare, _hide)
+
+
+def _map(properties: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: masked(value) for key, value in properties.items()}
+
+
+def _hide(_secret: Secret) -> Mapping[str, str]:
+    return {"ciphertext": "[secret]"}
+
+
+def hosts_of(plan: Plan) -> Mapping[Urn, str]:
+    """The host each resource of a plan concerns, where one can be told.
+
+    A step knows its provider's host; a server is its own; others take that of a server they depend on or
+    that of their first child that has one.
+    """
+    hosts: dict[Urn, str] = {}
+    for step in plan.steps:
+        if step.host:
+            hosts[step.urn] = step.host
+        elif step.urn.type == SERVER:
+            hosts[step.urn] = step.urn.name
+        else:
+            needed = (urn.name for urn in step.entry.dependencies if urn.type == SERVER)
+            hosts[step.urn] = next(needed, "")
+    for step in reversed(plan.steps):
+        parent = step.entry.parent
+        if parent is not None and parent.type != STACK_TYPE and not hosts.get(parent) and hosts[step.urn]:
+            hosts[parent] = hosts[step.urn]
+    return hosts
+
+
+class EventLines:
+    """Turns events into Pulumi's engine events, one JSON object a line."""
+
+    def __init__(self) -> None:
+        self._sequence = itertools.count()
+
+    def lines(self, event: Event) -> Iterator[dict[str, Json]]:
+        """The lines of one event; some of Tomo's own have none."""
+        for body in _bodies(event):
+            yield {"sequence": next(self._sequence), "timestamp": int(time.time()), **body}
+
+    def last(self) -> dict[str, Json]:
+        """The line that ends every stream."""
+        return {"sequence": next(self._sequence), "timestamp": int(time.time()), "cancelEvent": {}}
+
+
+def _bodies(event: Event) -> Iterator[dict[str, Json]]:
+    match event:
+        case StepStarted(step, planning):
+            if not is_hidden(step):
+                yield {"resourcePreEvent": _metadata_event(step, planning=planning)}
+        case StepDone(step, planning):
+            if not is_hidden(step):
+                yield {"resOutputsEvent": _metadata_event(step, planning=planning)}
+        case StepFailed(step):
+            yield {"resOpFailedEvent": {"metadata": _metadata(step), "status": 0, "steps": 0}}
+            text = "\n".join(part for part in (event.message, event.detail, event.hint) if part)
+            yield _diagnostic(f"{text}\n", "error", step.urn)
+        case StepSkipped(urn, because):
+            yield _diagnostic(f"skipped: {because}\n", "warning", urn)
+        case StepProgress(urn, message):
+            yield {"progressEvent": {"type": "step", "id": urn, "message": message, "done": False}}
+        case HostLooked(host, resources, _, problem):
+            done = problem or f"{resources} resources looked at"
+            yield {"progressEvent": {"type": "look", "id": host, "message": done, "done": True}}
+        case Diagnostic(severity, message, urn):
+            yield _diagnostic(message, "info#err" if severity.value == "info" else severity.value, urn)
+        case Summary(result, changes, seconds, planning):
+            yield {
+                "summaryEvent": {
+                    "maybeCorrupt": False,
+                    "durationSeconds": int(seconds),
+                    "resourceChanges": {op.pulumi_name: count for op, count in changes.items()},
+                    "PolicyPacks": {},
+                    "isPreview": planning,
+                    "result": result.value,
+                }
+            }
+        case _:
+            assert_never(event)
+
+
+def _diagnostic(message: str, severity: str, urn: str) -> dict[str, Json]:
+    body: dict[str, Json] = {"message": message, "color": "never", "severity": severity}
+    if severity == "error":
+        body["prefix"] = "error: "
+    return {"diagnosticEvent": {"urn": urn, **body} if urn else body}
+
+
+def _metadata_event(step: Step, *, planning: bool) -> dict[str, Json]:
+    made: dict[str, Json] = {"metadata": _metadata(step)}
+    if planning:
+        made["planning"] = True
+    return made
+
+
+def _metadata(step: Step) -> dict[str, Json]:
+    made: dict[str, Json] = {
+        "op": step.op.pulumi_name,
+        "urn": step.urn,
+        "type": step.type,
+        "old": _event_state(step.old),
+        "new": _event_state(step.new),
+        "detailedDiff": {d.path or "*": {"diffKind": d.kind.value, "inputDiff": True} for d in step.diffs} or None,
+        "logical": step.op.is_logical,
+        "provider": step.entry.provider,
+    }
+    if step.keys:
+        made["keys"] = list(step.keys)
+    if step.diffs:
+        made["diffs"] = list(dict.fromkeys(d.path for d in step.diffs if d.path))
+    return made
+
+
+_EVENT_KEYS = ("type", "urn", "custom", "delete", "id", "parent", "protect", "external", "retainOnDelete",
+               "inputs", "outputs", "provider", "initErrors")  # fmt: skip
+
+
+def _event_state(entry: ResourceState | None) -> dict[str, Json] | None:
+    if entry is None:
+        return None
+    whole = encode_resource(replace(entry, extra={}), _hide)
+    return {key: whole[key] for key in _EVENT_KEYS if key in whole}
+
+
