@@ -132,7 +132,9 @@ class Engine:
 
     def create(self, suffix: str, **body: Any) -> str:
         status, answer = self.call(
-            "POST", f"/containers/create?name={self.name(suffix)}", {"Image": self.image, "HostConfig": {}, **body}
+            "POST",
+            f"/containers/create?name={self.name(suffix)}",
+            {"Image": self.image, "HostConfig": {}, **body},
         )
         assert status == 201, answer
         return answer["Id"]
@@ -160,9 +162,8 @@ class Engine:
         self.sdk.close()
 
 
-def fake_engine() -> Engine:
-    docker = FakeDocker(FakeRegistry())
-    image = "contract/busybox:1"
+def fake_engine(image: str = "contract/busybox:1", healthy_after: float = 0.02) -> Engine:
+    docker = FakeDocker(FakeRegistry(), healthy_after=healthy_after)
     docker.add_image(ImageDefinition(image, {**_CONFIG, "Entrypoint": None}, layers=1))
     return Engine(False, docker.open, "contract", image, docker)
 
@@ -186,6 +187,18 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         found = Engine(True, unix_socket, f"tomo-{uuid.uuid4().hex[:8]}", image)
     yield found
     found.clean()
+
+
+@pytest.fixture
+def make_engines() -> Callable[[str, str], Iterator[tuple[Engine, Engine]]]:
+    def make(image: str, prefix: str) -> Iterator[tuple[Engine, Engine]]:
+        fake, real = fake_engine(image, healthy_after=60), Engine(True, unix_socket, prefix, image)
+        fake.prefix = prefix
+        yield fake, real
+        real.clean()
+        fake.sdk.close()
+
+    return make
 
 
 @pytest.fixture

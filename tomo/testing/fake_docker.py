@@ -17,7 +17,6 @@ from tomo.testing.dockerd.core import Core, Route
 from tomo.testing.dockerd.http import Json, Request, Response
 from tomo.testing.dockerd.images import Images
 from tomo.testing.dockerd.networks import Networks
-from tomo.testing.dockerd.ports import Ports
 from tomo.testing.dockerd.refused import ApiError, not_served
 from tomo.testing.dockerd.stream import MemoryStream
 from tomo.testing.dockerd.system import System
@@ -100,7 +99,7 @@ class FakeDocker:
         self._networks = Networks(self._core)
         self._volumes = Volumes(self._core)
         self._containers = Containers(
-            self._core, self._images, self._networks, self._volumes, Ports(), healthy_after
+            self._core, self._images, self._networks, self._volumes, healthy_after=healthy_after
         )
         self._routes = self._all_routes()
         self._faults: list[_Fault] = []

@@ -14,7 +14,7 @@ from typing import Any, Final
 _DEFAULT_DOMAIN: Final = "docker.io"
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REFERENCE: Final = re.compile(
-    r"^(?P<repository>[\w.-]+(?::\d+)?(?:/[\w.-]+)*)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
+    r"^(?P<repository>[\w.-]+(?::\d+(?=/))?(?:/[\w.-]+)*)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
 _IMAGE_FIELD: Final = re.compile(r"""^[ \-]+image:\s*["']?([^\s"'#]+)""", re.MULTILINE)
 

@@ -244,7 +244,9 @@ def _rm(files: FileTree, arguments: Sequence[str]) -> Outcome:
     missing = [path for path in _plain(arguments) if not files.remove(path)]
     if not missing or forced:
         return Outcome()
-    return Outcome(1, "", "".join(f"rm: cannot remove '{path}': No such file or directory\n" for path in missing))
+    return Outcome(
+        1, "", "".join(f"rm: cannot remove '{path}': No such file or directory\n" for path in missing)
+    )
 
 
 def _touch(files: FileTree, arguments: Sequence[str]) -> Outcome:

@@ -165,6 +165,7 @@ def host_config(given: Mapping[str, Any] | None) -> Json:
     config["CgroupnsMode"] = config["CgroupnsMode"] or "host"
     config["IpcMode"] = config["IpcMode"] or "private"
     config["ShmSize"] = config["ShmSize"] or 64 << 20
+    config["PortBindings"] = _bindings(config["PortBindings"])
     config["ConsoleSize"] = list(config["ConsoleSize"])
     if config["Memory"] > 0 and config["MemorySwap"] == 0:
         config["MemorySwap"] = config["Memory"] * 2
@@ -175,6 +176,14 @@ def host_config(given: Mapping[str, Any] | None) -> Json:
     if given is not None and not config.get("Runtime"):
         config = _with_runtime(config)
     return config
+
+
+def _bindings(given: Mapping[str, Any] | None) -> Json | None:
+    """Port bindings with both of their fields, sorted by port as Go prints maps."""
+    if given is None:
+        return None
+    empty = {"HostIp": "", "HostPort": ""}
+    return {port: [{**empty, **one} for one in given[port] or []] for port in sorted(given)}
 
 
 def _with_runtime(config: Json) -> Json:
@@ -218,9 +227,11 @@ def _check_resources(config: Mapping[str, Any]) -> None:
     if memory > 0 and 0 < swap < memory:
         raise ApiError(400, "Minimum memoryswap limit should be larger than memory limit, see usage")
     if memory == 0 and swap > 0:
-        raise ApiError(400, "You should always set the Memory limit when using Memoryswap limit, see usage")
+        message = "You should always set the Memory limit when using Memoryswap limit, see usage"
+        raise ApiError(400, message)
     if memory > 0 and reservation > memory:
-        raise ApiError(400, "Minimum memory limit can not be less than memory reservation limit, see usage")
+        message = "Minimum memory limit can not be less than memory reservation limit, see usage"
+        raise ApiError(400, message)
     if config["NanoCpus"] and (config["CpuPeriod"] or config["CpuQuota"]):
         raise ApiError(400, "Conflicting options: Nano CPUs and CPU Period cannot both be set")
 
@@ -253,7 +264,9 @@ def container_config(given: Mapping[str, Any], image: Mapping[str, Any]) -> Json
     ports = _union(image.get("ExposedPorts"), given.get("ExposedPorts"))
     health = _merged_healthcheck(given.get("Healthcheck"), image.get("Healthcheck"))
     signal = given.get("StopSignal") or image.get("StopSignal")
-    config.update({"ExposedPorts": ports or OMIT, "Healthcheck": health or OMIT, "StopSignal": signal or OMIT})
+    config.update(
+        {"ExposedPorts": ports or OMIT, "Healthcheck": health or OMIT, "StopSignal": signal or OMIT}
+    )
     if not config["Entrypoint"]:
         config["Cmd"] = config["Cmd"] or image.get("Cmd")
         if config["Entrypoint"] is None:
@@ -279,9 +292,7 @@ def has_healthcheck(config: Mapping[str, Any]) -> bool:
 
 def _filled(template: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
     """The template's keys in its order, with given values that aren't null; what is omitted stays out."""
-    merged = {
-        name: default if given.get(name) is None else given[name] for name, default in template.items()
-    }
+    merged = {name: default if given.get(name) is None else given[name] for name, default in template.items()}
     return {
         name: value
         for name, value in merged.items()

@@ -315,7 +315,9 @@ class Container:
             "Status": self._status_text(now),
             "HostConfig": {"NetworkMode": self.host_config["NetworkMode"]},
             "NetworkSettings": {"Networks": networks},
-            "Mounts": [mount.inspected(listed=True) for mount in sorted(self.mounts, key=lambda mount: mount.target)],
+            "Mounts": [
+                mount.inspected(listed=True) for mount in sorted(self.mounts, key=lambda mount: mount.target)
+            ],
         }
 
     def _listed_ports(self) -> list[Json]:

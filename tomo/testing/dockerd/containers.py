@@ -44,6 +44,7 @@ _FILTERS: Final = frozenset(
 )
 _UNSERVED: Final = frozenset({"before", "since", "publish", "expose", "isolation", "is-task"})
 _NAMES: Final = ("brave", "calm", "eager", "gentle", "keen", "lucid", "noble", "quiet")
+_HOST_NETWORK: Final = "container cannot be disconnected from host network or connected to host network"
 _FIRST_BACKOFF: Final = 0.1
 _LONGEST_BACKOFF: Final = 60.0
 
@@ -57,11 +58,11 @@ class Containers:
         images: Images,
         networks: Networks,
         volumes: Volumes,
-        ports: Ports,
+        *,
         healthy_after: float,
     ) -> None:
         self._core, self._images, self._networks = core, images, networks
-        self._volumes, self.ports = volumes, ports
+        self._volumes, self.ports = volumes, Ports()
         self.healthy_after = healthy_after
         self._containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
@@ -137,8 +138,7 @@ class Containers:
         config = container_config(body, image.config)
         host = host_config(body.get("HostConfig"))
         argv = command_of(config)
-        if name in self._names:
-            raise name_in_use(name, self._names[name])
+        self._need_free(name)
         self._core.need_space(f"{ROOT}/overlay2")
         endpoints = self._endpoints(host, (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {})
         key = self._core.new_id("container")
@@ -155,6 +155,10 @@ class Containers:
         self._names[name] = key
         self._emit(container, "create")
         return container
+
+    def _need_free(self, name: str) -> None:
+        if name in self._names:
+            raise name_in_use(name, self._names[name])
 
     def _free_name(self) -> str:
         word = _NAMES[len(self._containers) % len(_NAMES)]
@@ -233,8 +237,7 @@ class Containers:
         container.sandbox = self._core.new_id("sandbox") if self._has_sandbox(container) else ""
         try:
             self._join_all(container)
-            if container.behaviour.start_error:
-                raise ApiError(400, container.behaviour.start_error)
+            _refuse_bad_command(container)
         except ApiError as error:
             self._leave_all(container)
             container.exit_code = 127 if container.behaviour.start_error else 128
@@ -361,7 +364,7 @@ class Containers:
     def connect(self, network: Network, container: Container, settings: Mapping[str, Any]) -> None:
         """Adds a network to a container, now if it runs."""
         if container.host_config["NetworkMode"] == "host":
-            raise ApiError(403, "container cannot be disconnected from host network or connected to host network")
+            raise ApiError(403, _HOST_NETWORK)
         endpoint = _endpoint(settings)
         if (endpoint.ipam or {}).get("IPv4Address") and not network.user_subnet:
             message = "user specified IP address is supported only when connecting to networks with user"
@@ -380,7 +383,7 @@ class Containers:
         if network.name not in container.endpoints:
             raise ApiError(500, f"container {container.id} is not connected to network {network.name}")
         if network.name == "host":
-            raise ApiError(403, "container cannot be disconnected from host network or connected to host network")
+            raise ApiError(403, _HOST_NETWORK)
         self._networks.release(network, container.id)
         del container.endpoints[network.name]
 
@@ -417,7 +420,9 @@ class Containers:
             return False
         checks: dict[str, Callable[[str], bool]] = {
             "id": container.id.startswith,
-            "name": lambda text: bool(re.search(text, container.name) or re.search(text, f"/{container.name}")),
+            "name": lambda text: any(
+                re.search(text, name) for name in (container.name, f"/{container.name}")
+            ),
             "status": lambda text: text == container.status,
             "health": lambda text: text == (container.health or {"Status": "none"})["Status"],
             "exited": lambda text: container.status == "exited" and container.exit_code == int(text),
@@ -499,10 +504,11 @@ class Containers:
             raise ApiError(400, "Neither old nor new names may be empty")
         if new == container.name:
             raise ApiError(400, "Renaming a container with the same name as its current name")
-        check_name(new)
-        if new in self._names:
-            conflict = name_in_use(new, self._names[new])
-            raise ApiError(409, f"Error when allocating new name: {conflict.message}")
+        try:
+            check_name(f"/{new}")
+            self._need_free(new)
+        except ApiError as error:
+            raise ApiError(error.status, f"Error when allocating new name: {error.message}") from error
         self._names[new] = self._names.pop(container.name)
         container.name = new
         self._emit(container, "rename")
@@ -576,8 +582,8 @@ class Containers:
 
     def _connect(self, request: Request, name: str) -> Response:
         body = request.json()
-        network = self._networks.need(name)
         container = self.need(body.get("Container") or "")
+        network = self._networks.need(name)
         self.connect(network, container, body.get("EndpointConfig") or {})
         return Response()
 
@@ -590,6 +596,12 @@ class Containers:
     def _emit(self, container: Container, action: str, **more: str) -> None:
         attributes = {"image": str(container.config["Image"]), "name": container.name, **more}
         self._core.emit("container", action, container.id, attributes)
+
+
+def _refuse_bad_command(container: Container) -> None:
+    """Raises what the runtime says where it can't start the command."""
+    if container.behaviour.start_error:
+        raise ApiError(400, container.behaviour.start_error)
 
 
 def _endpoint(settings: Mapping[str, Any]) -> Endpoint:

@@ -82,7 +82,8 @@ class Builder:
             found = _below(self._context, source)
             if not found:
                 raise ApiError(
-                    500, f"COPY failed: file not found in build context or excluded by .dockerignore: {source}"
+                    500,
+                    f"COPY failed: file not found in build context or excluded by .dockerignore: {source}",
                 )
             for path, content in found.items():
                 into = join(folder, path) if path else folder
@@ -94,7 +95,7 @@ class Builder:
         return _VARIABLE.sub(lambda match: self._variables.get(match[1] or match[2], match[0]), text)
 
 
-def change_config(config: Json, instruction: str) -> Json:
+def change_config(config: Json, instruction: str) -> Json:  # noqa: C901  # one case each
     """The image config after one Dockerfile instruction."""
     word, _, rest = instruction.strip().partition(" ")
     rest = rest.strip()
@@ -106,7 +107,7 @@ def change_config(config: Json, instruction: str) -> Json:
         case "ENTRYPOINT":
             return {**config, "Entrypoint": _command(rest), "Cmd": None}
         case "EXPOSE":
-            ports = {port if "/" in port else f"{port}/tcp": {} for port in rest.split()}
+            ports: Json = {port if "/" in port else f"{port}/tcp": {} for port in rest.split()}
             return {**config, "ExposedPorts": {**(config.get("ExposedPorts") or {}), **ports}}
         case "LABEL":
             return {**config, "Labels": {**(config.get("Labels") or {}), **_pairs(rest)}}
@@ -159,8 +160,8 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _merged_env(old: list[str] | None, text: str) -> list[str]:
-    new = _pairs(text) if "=" in text.split(" ")[0] else dict([text.split(" ", 1)])
-    kept = [entry for entry in old or [] if entry.split("=", 1)[0] not in new]
+    new = _pairs(text) if "=" in text.partition(" ")[0] else dict([text.partition(" ")[::2]])
+    kept = [entry for entry in old or [] if entry.partition("=")[0] not in new]
     return [*kept, *(f"{name}={value}" for name, value in new.items())]
 
 
@@ -169,7 +170,8 @@ def _healthcheck(text: str) -> Json:
         return {"Test": ["NONE"]}
     words = text.split(" ")
     check: Json = {}
-    names = {"interval": "Interval", "timeout": "Timeout", "start-period": "StartPeriod", "retries": "Retries"}
+    names = {"interval": "Interval", "timeout": "Timeout"}
+    names |= {"start-period": "StartPeriod", "retries": "Retries"}
     while words and words[0].startswith("--"):
         name, _, value = words.pop(0)[2:].partition("=")
         check[names[name]] = int(value) if name == "retries" else _nanoseconds(value)

@@ -169,7 +169,9 @@ class Images:
     def _remove_by_id(self, image: Image, users: list[tuple[str, bool]], *, force: bool) -> list[Json]:
         running = next((container for container, is_running in users if is_running), None)
         if running:
-            raise _conflict(image, "cannot be forced", f"image is being used by running container {running[:_SHORT]}")
+            raise _conflict(
+                image, "cannot be forced", f"image is being used by running container {running[:_SHORT]}"
+            )
         repositories = {tag.rsplit(":", 1)[0] for tag in image.tags}
         if len(repositories) > 1 and not force:
             raise _conflict(image, "must be forced", "image is referenced in multiple repositories")
@@ -224,7 +226,7 @@ class Images:
         except ValueError as error:
             raise ApiError(400, "invalid reference format") from error
         definition = self._from_registry(reference, request)
-        self._core.need_space(f"{ROOT}/tmp/GetImageBlob")
+        self._core.need_space(f"{ROOT}/image")
         return Response(content_type="application/json", body=_lines(self._pull(reference, definition)))
 
     def _from_registry(self, reference: Reference, request: Request) -> ImageDefinition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, TypeAlias
@@ -172,7 +172,9 @@ class Networks:
             if wanted in taken:
                 raise ApiError(403, "Address already in use")
             if ipaddress.ip_address(wanted) not in ipaddress.ip_network(pool["Subnet"]):
-                raise ApiError(400, f"Invalid address {wanted}: It does not belong to any of this network's subnets")
+                raise ApiError(
+                    400, f"Invalid address {wanted}: It does not belong to any of this network's subnets"
+                )
             return wanted
         hosts = ipaddress.ip_network(pool.get("IPRange") or pool["Subnet"]).hosts()
         found = next((str(host) for host in hosts if str(host) not in taken), None)
@@ -254,7 +256,7 @@ def _subnet(text: str) -> Subnet:
 
 
 def _overlaps(one: Subnet, other: Subnet) -> bool:
-    return one.overlaps(other)  # type: ignore[arg-type]  # the caller compares one version only
+    return one.overlaps(other)
 
 
 def _ordered_pool(config: Json, subnet: Subnet) -> Json:
@@ -276,7 +278,8 @@ def _free_pool(taken: list[Subnet]) -> Json:
             return {"Subnet": str(subnet), "Gateway": str(subnet.network_address + 1)}
     raise ApiError(
         404,
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign "
+        "to the network",
     )
 
 
@@ -299,12 +302,14 @@ def _member(lease: Lease) -> Json:
 def _matches(network: Network, filters: Mapping[str, list[str]]) -> bool:
     if not matches_labels(network.labels, filters.get("label", [])):
         return False
-    checks = {
+    checks: dict[str, Callable[[str], bool]] = {
         "name": lambda text: text in network.name,
         "id": network.id.startswith,
         "driver": lambda text: text == network.driver,
         "scope": lambda text: text == "local",
         "type": lambda text: text == ("builtin" if network.name in PREDEFINED else "custom"),
-        "dangling": lambda text: (text in {"true", "1"}) == (not network.leases and network.name not in PREDEFINED),
+        "dangling": lambda text: (
+            (text in {"true", "1"}) == (not network.leases and network.name not in PREDEFINED)
+        ),
     }
     return all(any(checks[name](text) for text in filters[name]) for name in checks if name in filters)

@@ -41,7 +41,9 @@ class Ports:
         """Frees the ports of a container."""
         self.held = [held for held in self.held if held.owner != owner]
 
-    def publish(self, owner: str, name: str, endpoint: str, wanted: dict[str, list[Json]]) -> dict[str, list[Json]]:
+    def publish(
+        self, owner: str, name: str, endpoint: str, wanted: dict[str, list[Json]]
+    ) -> dict[str, list[Json]]:
         """Takes the ports a container asks for; all or none."""
         taken: dict[str, list[Json]] = {}
         try:

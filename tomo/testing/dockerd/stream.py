@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tomo.testing.dockerd.http import Request, RequestParser, Response, body_of, head_of
 
@@ -106,7 +106,7 @@ class MemoryStream:
         self._update_signal()
         return self._signal[0]
 
-    def __enter__(self) -> MemoryStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

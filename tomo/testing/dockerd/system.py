@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from tomo.testing.dockerd.containers import Containers
 from tomo.testing.dockerd.core import POLL_SECONDS, ROOT, Core, Route, route
@@ -49,7 +49,9 @@ class System:
             "BuildTime": "2026-05-07T21:09:36.000000000+00:00",
         }
         engine = {"Name": "Engine", "Version": version, "Details": {**facts, "Experimental": "false"}}
-        return Response.of_json({"Platform": {"Name": ""}, "Components": [engine], "Version": version, **facts})
+        return Response.of_json(
+            {"Platform": {"Name": ""}, "Components": [engine], "Version": version, **facts}
+        )
 
     def _info(self, _request: Request) -> Response:
         states = [container.status for container in self._containers.all()]
@@ -91,13 +93,15 @@ class System:
                 shown += len(events)
                 if not events and not until:
                     self._core.changed.wait(POLL_SECONDS)
-            wanted = [one for one in events if since <= one["timeNano"] and (not until or one["timeNano"] <= until)]
+            wanted = [
+                one for one in events if since <= one["timeNano"] and (not until or one["timeNano"] <= until)
+            ]
             yield b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in wanted)
             if until:
                 return
 
 
-def _registry_config(settings: Json) -> Json:
+def _registry_config(settings: Mapping[str, Any]) -> Json:
     mirrors = list(settings.get("registry-mirrors", []))
     hub = {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}
     insecure = {
