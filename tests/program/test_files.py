@@ -291,3 +291,9 @@ def test_a_package_that_was_loaded_before_is_not_forgotten(tmp_path, run, monkey
     assert "shared.late" in sys.modules
     for name in ("shared", "shared.late"):
         monkeypatch.delitem(sys.modules, name)
+
+
+def test_processes_that_a_program_starts_have_somewhere_to_write(project, capfd):
+    project({MAIN: "import subprocess, sys\nsubprocess.run(['echo', 'hi'], stdout=sys.stdout, check=True)\n"})
+
+    assert capfd.readouterr().out == "hi\n"

@@ -2,17 +2,21 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
 from pulumi import Alias, CustomResource, CustomTimeouts, Output, ResourceOptions
+from pulumi.runtime.proto import engine_pb2, resource_pb2
 
 from tomo.errors import NotSupported, ProgramFailed, ProviderFailed
 from tomo.model import goal as nouns
 from tomo.model.events import Severity
 from tomo.model.provider import CheckFailure, InvokeResult
+from tomo.model.source import Registered
 from tomo.model.values import Asset, ResourceRef, Secret, Unknown
+from tomo.program.monitor import EngineService, Monitor, read_response
 
 THING = "test:index:Thing"
 
@@ -510,11 +514,57 @@ def test_the_program_knows_what_run_it_is(run_program, recorder):
     assert recorded.stack_outputs == {"run": ["proj", "dev", "acme"], "dry": True}
 
 
-def test_a_monitor_without_the_newer_methods_says_what_it_can(run_program):
-    from pulumi.runtime.proto import resource_pb2
+def test_an_exported_resource_is_the_same_in_a_plan_and_a_run(run_program, recorder):
+    def main():
+        pulumi.export("all", [Thing("a", {"value": 1})])
 
-    from tomo.program.monitor import Monitor
+    plan = run_program(main, recorder(dry_run=True))
+    real = run_program(main)
 
+    assert (
+        plan.stack_outputs["all"][0].keys() == real.stack_outputs["all"][0].keys() == {"urn", "id", "value"}
+    )
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "ExistsResource",
+        "Call",
+        "RegisterPackage",
+        "RegisterStackTransform",
+        "RegisterStackInvokeTransform",
+        "RegisterResourceHook",
+        "RegisterErrorHook",
+    ],
+)
+def test_methods_that_are_not_supported_refuse(method):
+    request = SimpleNamespace(type="a:b:C", id="1", tok="a:b:c", name="x")
+
+    with pytest.raises(NotSupported, match="is not supported"):
+        getattr(Monitor(None, None, None, lambda: False), method)(request)
+
+
+def test_the_root_resource_is_kept():
+    service = EngineService(None)
+
+    service.SetRootResource(engine_pb2.SetRootResourceRequest(urn="urn:x"))
+
+    assert service.GetRootResource(None).urn == "urn:x"
+
+
+def test_a_read_that_failed_leaves_everything_open():
+    response = read_response(Registered("urn:x", "id", {"a": 1}, failed=True))
+
+    assert (response.urn, response.result, response.id, len(response.properties.fields)) == (
+        "urn:x",
+        1,
+        "",
+        0,
+    )
+
+
+def test_a_monitor_without_the_newer_methods_says_what_it_can():
     monitor = Monitor(None, None, None, lambda: False)
 
     answers = {

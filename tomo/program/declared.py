@@ -35,10 +35,10 @@ class DeclaredSource:
 
     def run(self, run: ProgramRun, registrar: Registrar) -> None:
         """Registers each resource as soon as what it refers to is answered, many at a time."""
-        graph = StackGraph(self._declarations.resources)
-        registration = _Registration(graph, self._root.resolve(), run, registrar)
         # A plan is over at once; an apply may take minutes, and its steps leave cycles to collect.
         with collector_off() if run.dry_run else nullcontext():
+            graph = StackGraph(self._declarations.resources)
+            registration = _Registration(graph, self._root.resolve(), run, registrar)
             registration.run_to_end(self._declarations.outputs)
 
 

@@ -36,6 +36,7 @@ FEATURES: Final[Mapping[str, str]] = {
 }
 """What the SDK may use, by its legacy id. The SDK refuses an option whose feature isn't here."""
 
+RESOURCE_MARK: Final = "@isPulumiResource"
 _SEVERITIES: Final = (Severity.DEBUG, Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
@@ -97,7 +98,8 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         """Gives the outputs of a component or of the stack to the engine."""
-        self._registrar.register_outputs(Urn(request.urn), wire.from_struct(request.outputs))
+        outputs = wire.from_struct(request.outputs)
+        self._registrar.register_outputs(Urn(request.urn), _without_marks(outputs))
         return empty_pb2.Empty()
 
     def ReadResource(  # noqa: N802
@@ -240,6 +242,17 @@ def invoke_response(result: InvokeResult) -> resource_pb2.ResourceInvokeResponse
     )
     getattr(response, "return").CopyFrom(wire.to_struct(result.outputs))
     return response
+
+
+def _without_marks(outputs: Mapping[str, Value]) -> dict[str, Value]:
+    """The outputs without what the SDK puts into exported resources in a plan, and only there."""
+    return {key: _without_mark(item) for key, item in outputs.items()}
+
+
+def _without_mark(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        return {key: _without_mark(item) for key, item in value.items() if key != RESOURCE_MARK}
+    return [_without_mark(item) for item in value] if isinstance(value, list) else value
 
 
 def _secret_texts(value: Value, *, secret: bool = False) -> Iterator[str]:

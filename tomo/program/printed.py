@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 Say = Callable[[str], None]
 
@@ -40,6 +40,15 @@ class PrintedLines(io.TextIOBase):
     def flush(self) -> None:
         """Flushes the stream behind; an unfinished line stays until it ends."""
         self._before.flush()
+
+    def fileno(self) -> int:
+        """The file behind, for processes that the program starts; what they write is not seen here."""
+        return self._before.fileno()
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """The bytes of the stream behind."""
+        return self._before.buffer
 
     def isatty(self) -> bool:
         """A program is not told of a terminal that is not its own."""
