@@ -1,0 +1,200 @@
+"""A fleet as declarations: the same whether they go straight to the engine or through Pulumi's SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from tomo.errors import AppNotFound, Problem, SpecError
+from tomo.model.declaration import Declaration, Declarations, Key, OutputRef
+from tomo.model.urn import Urn
+from tomo.model.values import Value
+from tomo.resources import hosts, tokens
+from tomo.resources.apps import AppOnServer, app_key
+from tomo.resources.texts import FleetValues, Instance
+from tomo.spec.app import AppDefinition
+from tomo.spec.fleet import Fleet
+
+_SHOWN_FACTS = ("osName", "arch")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFleet:
+    """A fleet's declarations, and the data that it says must go.
+
+    `data_removals` are volumes that no declaration holds and that must be deleted although the state says
+    that they are kept.
+    """
+
+    declarations: Declarations
+    data_removals: tuple[Urn, ...] = ()
+
+
+def compile_fleet(
+    fleet: Fleet, definitions: Mapping[str, AppDefinition], values: FleetValues
+) -> CompiledFleet:
+    """Compiles a fleet that has been checked; `definitions` are its apps by their name in the fleet.
+
+    Pure: nothing is read, and secrets stay closed.
+    """
+    apps = _apps_on_servers(fleet, definitions, values)
+    kept = [app for app in apps if not app.instance.app.remove_data]
+    _refuse_shared_names(kept)
+    resources = (
+        *_servers(fleet, {app.instance.server_name for app in apps}),
+        *_shared_networks(kept),
+        *(declaration for app in kept for declaration in app.declarations()),
+    )
+    removals = tuple(
+        urn for app in apps if app.instance.app.remove_data for urn in _volume_urns(fleet.fleet, app)
+    )
+    return CompiledFleet(Declarations(resources, _outputs(fleet, kept)), removals)
+
+
+def definition_of(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str) -> AppDefinition:
+    """The definition of a fleet's app; raises AppNotFound where there is none."""
+    found = fleet.apps[name].definition or definitions.get(name)
+    if found is None:
+        raise AppNotFound(
+            f"no catalog has the app `{fleet.apps[name].catalog_id}`",
+            hint="`tomo catalog list` shows what there is",
+        )
+    return found
+
+
+# --- servers -----------------------------------------------------------------------------------------
+
+
+def _servers(fleet: Fleet, used: set[str]) -> Iterator[Declaration]:
+    for name, spec in fleet.servers.items():
+        options = spec.docker_options
+        yield hosts.server(name, spec)
+        if options is not None:
+            yield hosts.engine(name, spec, options)
+        if options is not None or name in used:
+            yield hosts.docker_provider(name, spec, installed_by_tomo=options is not None)
+
+
+def _shared_networks(apps: list[AppOnServer]) -> Iterator[Declaration]:
+    seen: set[Key] = set()
+    for app in apps:
+        for network, key in app.shared_networks.items():
+            if key in seen:
+                continue
+            seen.add(key)
+            server_name = app.instance.server_name
+            yield Declaration(
+                key=key,
+                type=tokens.NETWORK,
+                name=f"{network}@{server_name}",
+                inputs={"name": network},
+                provider=hosts.provider_key(server_name),
+                version=tokens.DOCKER_VERSION,
+                delete_before_replace=True,
+            )
+
+
+# --- apps --------------------------------------------------------------------------------------------
+
+
+def _apps_on_servers(
+    fleet: Fleet, definitions: Mapping[str, AppDefinition], values: FleetValues
+) -> list[AppOnServer]:
+    return [
+        _app_on_server(fleet, definitions, name, server_name, values)
+        for name in _app_order(fleet, definitions)
+        for server_name in fleet.servers_of(fleet.apps[name])
+    ]
+
+
+def _app_on_server(
+    fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str, server_name: str, values: FleetValues
+) -> AppOnServer:
+    app, definition = fleet.apps[name], definition_of(fleet, definitions, name)
+    needed = [
+        app_key(other, server_name)
+        for other in _needed_apps(fleet, definitions, name)
+        if server_name in fleet.servers_of(fleet.apps[other])
+    ]
+    shared = {network: f"network/{network}@{server_name}" for network in app.networks if app.present}
+    return AppOnServer(Instance.of(fleet, name, definition, server_name, values), tuple(needed), shared)
+
+
+def _needed_apps(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str) -> list[str]:
+    wanted = {each.app for each in definition_of(fleet, definitions, name).dependencies}
+    if not wanted:
+        return []
+    return [
+        other
+        for other, app in fleet.apps.items()
+        if other != name and app.present and definition_of(fleet, definitions, other).id in wanted
+    ]
+
+
+def _app_order(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> list[str]:
+    graph = {name: _needed_apps(fleet, definitions, name) for name in fleet.apps}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        raise SpecError(
+            [
+                Problem(
+                    f"fleet {fleet.fleet}", 0, f"apps need one another: {circle}", "remove one `dependencies`"
+                )
+            ]
+        ) from None
+
+
+def _refuse_shared_names(apps: list[AppOnServer]) -> None:
+    """Two apps may come to one name: `a` with a service `b-c`, and `a-b` with a service `c`."""
+    owners: dict[tuple[str, str, str], str] = {}
+    problems: list[Problem] = []
+    for app in apps:
+        for kind, name in _docker_names(app):
+            place = (app.instance.server_name, kind, name)
+            owner = owners.setdefault(place, app.instance.name)
+            if owner != app.instance.name:
+                message = (
+                    f"apps `{owner}` and `{app.instance.name}` both have a {kind} `{name}` on `{place[0]}`"
+                )
+                problems.append(
+                    Problem(f"fleet {app.instance.fleet}", 0, message, "give one of them another name")
+                )
+    if problems:
+        raise SpecError(problems)
+
+
+def _docker_names(app: AppOnServer) -> Iterator[tuple[str, str]]:
+    yield from (("volume", f"{app.instance.name}-{name}") for name in app.instance.definition.volumes)
+    if app.instance.app.present:
+        yield from (("container", app.docker_name(name)) for name in app.instance.definition.services)
+        yield from (("network", app.network_name(name)) for name in app.network_names())
+
+
+def _volume_urns(stack: str, app: AppOnServer) -> Iterator[Urn]:
+    name = f"{app.instance.name}@{app.instance.server_name}"
+    component = Urn.make(stack, tokens.PROJECT, None, tokens.APP, name)
+    for volume in app.volumes():
+        yield Urn.make(stack, tokens.PROJECT, component, volume.type, volume.name)
+
+
+# --- outputs -----------------------------------------------------------------------------------------
+
+
+def _outputs(fleet: Fleet, apps: list[AppOnServer]) -> Mapping[str, Value]:
+    urls: dict[str, Value] = {}
+    for app in apps:
+        instance = app.instance
+        if instance.app.present and instance.url:
+            alone = len(fleet.servers_of(instance.app)) == 1
+            urls[instance.name if alone else f"{instance.name}@{instance.server_name}"] = instance.url
+    servers: dict[str, Value] = {
+        name: {
+            "address": spec.address,
+            **{fact: OutputRef(hosts.server_key(name), fact) for fact in _SHOWN_FACTS},
+        }
+        for name, spec in fleet.servers.items()
+    }
+    return {"servers": servers, "urls": urls}

@@ -1,0 +1,135 @@
+"""A server's own declarations: its facts, Docker on it, and the provider that acts through it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from tomo.model.declaration import Declaration, Key, OutputRef
+from tomo.model.values import Properties, Secret, Value
+from tomo.resources import tokens
+from tomo.resources.scripts import DOCKER_SITE, docker_install_script
+from tomo.spec.fleet import DockerOptions, Server
+
+_ENGINE_VARIABLES = ("CHANNEL", "VERSION", "DAEMON", "SITE", "DRIFT")
+
+
+def server_key(name: str) -> Key:
+    """Names the declaration of a server."""
+    return f"server/{name}"
+
+
+def engine_key(name: str) -> Key:
+    """Names the declaration of Docker on a server."""
+    return f"engine/{name}"
+
+
+def provider_key(name: str) -> Key:
+    """Names the declaration of the Docker provider that acts on a server."""
+    return f"docker/{name}"
+
+
+def server(name: str, spec: Server) -> Declaration:
+    """The host itself: looked at, never changed."""
+    return Declaration(
+        key=server_key(name),
+        type=tokens.SERVER,
+        name=name,
+        inputs={**road(spec), "docker": _desired(spec.docker_options), **_served_by(tokens.SERVER_PROVIDER)},
+    )
+
+
+def engine(name: str, spec: Server, options: DockerOptions) -> Declaration:
+    """Docker's installation and daemon.json: one script, run when its parameters or reality change."""
+    script = docker_install_script()
+    inputs: dict[str, Value] = {
+        "create": script,
+        "update": script,
+        "environment": _engine_environment(name, options),
+    }
+    if not spec.is_local:
+        inputs["connection"] = Secret(connection(spec))
+    elif spec.become:
+        variables = ",".join(f"TOMO_DOCKER_{name}" for name in _ENGINE_VARIABLES)
+        inputs["interpreter"] = ["sudo", "-n", f"--preserve-env={variables}", "/bin/sh", "-c"]
+    return Declaration(
+        key=engine_key(name),
+        type=tokens.LOCAL_COMMAND if spec.is_local else tokens.REMOTE_COMMAND,
+        name=f"{name}-docker",
+        inputs=inputs,
+        version=tokens.COMMAND_VERSION,
+        replace_on_changes=("triggers[*]",),
+        additional_secret_outputs=() if spec.is_local else ("connection",),
+    )
+
+
+def docker_provider(name: str, spec: Server, *, installed_by_tomo: bool) -> Declaration:
+    """The road that all Docker resources of a server take."""
+    return Declaration(
+        key=provider_key(name),
+        type=tokens.DOCKER_PROVIDER,
+        name=name,
+        inputs={"host": docker_address(spec)},
+        version=tokens.DOCKER_VERSION,
+        depends_on=(engine_key(name) if installed_by_tomo else server_key(name),),
+    )
+
+
+def road(spec: Server) -> dict[str, Value]:
+    """How the server is reached, as `Server` and `File` take it; credentials are found by the address."""
+    given: dict[str, Value] = {
+        "host": spec.host,
+        "port": spec.port,
+        "user": spec.user,
+        "hostKey": spec.host_key[0] if len(spec.host_key) == 1 else None,
+        "become": spec.become == "sudo" or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def connection(spec: Server) -> Properties:
+    """The same as a command resource takes it."""
+    given = road(spec)
+    return {key: given[key] for key in ("host", "port", "user", "hostKey") if key in given}
+
+
+def docker_address(spec: Server) -> str:
+    """The `host` of a Docker provider."""
+    if spec.is_local:
+        return tokens.LOCAL_SOCKET
+    user = f"{quote(spec.user, safe='')}@" if spec.user else ""
+    host = f"[{spec.host}]" if ":" in spec.host else spec.host
+    return f"ssh://{user}{host}{f':{spec.port}' if spec.port else ''}"
+
+
+def _desired(options: DockerOptions | None) -> Value:
+    if options is None:
+        return False
+    version = {"version": options.version} if options.version else {}
+    return {**version, "daemon": _daemon(options)}
+
+
+def _daemon(options: DockerOptions) -> Mapping[str, Value]:
+    wanted: dict[str, object] = dict(options.daemon)
+    if options.registry_mirrors:
+        wanted["registry-mirrors"] = list(options.registry_mirrors)
+    if options.insecure_registries:
+        wanted["insecure-registries"] = list(options.insecure_registries)
+    # Through JSON and back: plain types only, whatever the YAML reader made.
+    plain: dict[str, Value] = json.loads(json.dumps(wanted))
+    return plain
+
+
+def _engine_environment(name: str, options: DockerOptions) -> Properties:
+    return {
+        "TOMO_DOCKER_CHANNEL": options.channel,
+        "TOMO_DOCKER_VERSION": options.version or "",
+        "TOMO_DOCKER_DAEMON": json.dumps(_daemon(options), sort_keys=True, separators=(",", ":")),
+        "TOMO_DOCKER_SITE": DOCKER_SITE,
+        tokens.DRIFT_VARIABLE: OutputRef(server_key(name), "dockerDrift"),
+    }
+
+
+def _served_by(pickle: str) -> Properties:
+    return {tokens.PROVIDER_KEY: pickle}
