@@ -73,12 +73,19 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
 
 def summary(plan: Plan, *, destroys: bool = False) -> str:
     """One line that counts what would be done."""
-    counts = plan.counts
+    counts: dict[Op, int] = {}
+    for step in plan.steps:
+        if step.op.is_logical and not is_hidden(step) and step.type != STACK_TYPE:
+            counts[step.op] = counts.get(step.op, 0) + 1
     parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
     same = counts.get(Op.SAME, 0)
     if not parts:
-        return "Nothing to delete." if destroys else f"No changes. {same} resources are as declared."
+        return "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
     return f"Plan: {', '.join(parts)}, {same} unchanged."
+
+
+def _resources(count: int) -> str:
+    return "1 resource is" if count == 1 else f"{count} resources are"
 
 
 def _is_shown(step: Step) -> bool:
@@ -115,13 +122,13 @@ def _branch(
         above = _branch(parents.get(parent), root, nodes, parents, known)
         step = known.get(parent)
         label = _title(step.entry if step else None, parent)
-        nodes[parent] = above.add(Text.assemble("   ", label))
+        nodes[parent] = above.add(Text.assemble("  ", label))
     return nodes[parent]
 
 
 def _node(step: Step) -> RenderableType:
     style = _STYLES.get(step.op, "")
-    line = Text.assemble((f"{step.op.glyph} ", style), _title(step.entry, step.urn), (_note(step), "dim"))
+    line = Text.assemble((f"{step.op.glyph.strip()} ", style), _title(step.entry, step.urn), (_note(step), "dim"))
     details = [_diff_line(diff) for diff in step.diffs[:_MOST_DIFFS] if step.op is not Op.DELETE]
     if len(step.diffs) > _MOST_DIFFS:
         details.append(Text(f"     … and {len(step.diffs) - _MOST_DIFFS} more differences", style="dim"))
@@ -235,6 +242,7 @@ def _show_notes(console: Console, result: PlanResult) -> None:
         )
         if host.hint:
             console.print(Text(f"  hint: {clean(host.hint)}", style="cyan"), soft_wrap=True)
-    for finding in result.findings:
-        word, style = ("error: ", "red") if finding.fatal else ("warning: ", "yellow")
-        say(Text.assemble((word, style), clean(str(finding.message))))
+    for shortfall in result.shortfalls:
+        word, style = ("error: ", "red") if shortfall.blocks else ("warning: ", "yellow")
+        say(Text.assemble((word, style), clean(shortfall.message)))
+        say(Text(f"  hint: {clean(shortfall.hint)}", style="cyan"))

@@ -48,7 +48,7 @@ def judge(
     before_create = (
         goal.delete_before_replace if goal.delete_before_replace is not None else diff.delete_before_replace
     )
-    diffs = (*_with_replacing(goal, diff.properties), *drift)
+    diffs = _with_drift(_with_replacing(goal, diff.properties), drift)
     keys = (*forced, *_trigger_keys(goal, old))
     changed = bool(diff.changed) or bool(drift)
     if changed:
@@ -62,6 +62,19 @@ def judge(
     if changed or old.init_errors:
         return Verdict(Op.UPDATE, diffs)
     return Verdict(Op.SAME)
+
+
+def _with_drift(
+    diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff]
+) -> tuple[PropertyDiff, ...]:
+    """Both, where a difference that a look also found is told once, with what was seen."""
+    seen = {found.path: found for found in drift if found.path}
+    told = {diff.path for diff in diffs}
+    merged = [
+        replace(diff, drift=True, why=diff.why or seen[diff.path].why) if diff.path in seen else diff
+        for diff in diffs
+    ]
+    return (*merged, *(found for found in drift if found.path not in told))
 
 
 def _with_replacing(goal: Goal, diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:

@@ -20,7 +20,8 @@ from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Value, same_value
-from tomo.service.fleets import FleetProgram, Finding, fleet_program
+from tomo.resources.requirements import Shortfall
+from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.wiring import Doors, LazyRedactor, new_id, now
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
@@ -106,7 +107,7 @@ class PlanResult:
 
     plan: Plan
     stack: str
-    findings: tuple[Finding, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
     failures: tuple[Failure, ...] = ()
     program_error: TomoError | None = None
     new_secrets: tuple[str, ...] = ()
@@ -120,7 +121,7 @@ class PlanResult:
     @property
     def exit_code(self) -> ExitCode:
         """OK, or why the plan can't be relied on."""
-        return _exit_code(self.failures, self.program_error, self.plan, self.findings)
+        return _exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,14 +247,15 @@ class _Session:
 
     def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
         """What a surface shows of a dry run."""
-        findings = self.fleet.findings(outcome.snapshot) if self.fleet and not destroys else ()
+        fleet = self.fleet if not destroys else None
+        shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
             outcome.plan,
             self.workspace.stack,
-            tuple(findings),
+            tuple(shortfalls),
             outcome.failures,
             outcome.program_error,
-            self.fleet.missing_secrets if self.fleet and not destroys else (),
+            fleet.missing_secrets if fleet else (),
             destroys,
         )
 
@@ -341,7 +343,7 @@ class _Session:
         return dict(found.outputs) if found else {}
 
     def _data_to_remove(self) -> frozenset[Urn]:
-        return self.fleet.data_removals(self.base) if self.fleet else frozenset()
+        return self.fleet.data_removals() if self.fleet else frozenset()
 
     def _settle_secrets(self, request: ApplyRequest) -> str:
         """Makes the stack's salt and missing generated secrets; gives the salt to seal with."""
@@ -392,15 +394,15 @@ def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
 
 
 def _may_go_on(shown: PlanResult) -> bool:
-    fatal = [finding for finding in shown.findings if finding.fatal]
-    return not shown.failures and shown.program_error is None and not fatal
+    blocked = any(shortfall.blocks for shortfall in shown.shortfalls)
+    return not shown.failures and shown.program_error is None and not blocked
 
 
 def _exit_code(
     failures: Sequence[Failure],
     program_error: TomoError | None,
     plan: Plan,
-    findings: Sequence[Finding],
+    shortfalls: Sequence[Shortfall],
 ) -> ExitCode:
     errors = [*(failure.error for failure in failures), *([program_error] if program_error else [])]
     silent = [u for u in plan.unlooked if u.code != "docker-unavailable"]
@@ -408,7 +410,7 @@ def _exit_code(
         return ExitCode.LOGIN
     if any(error.exit_code is ExitCode.PLAN_REFUSED for error in errors):
         return ExitCode.PLAN_REFUSED
-    if errors or silent or any(finding.fatal for finding in findings):
+    if errors or silent or any(shortfall.blocks for shortfall in shortfalls):
         return ExitCode.FAILED
     return ExitCode.OK
 

@@ -25,6 +25,11 @@ class OpenPort:
     container: str
 
     @property
+    def place(self) -> tuple[str, str, int, str]:
+        """What is open, whoever listens."""
+        return self.host, self.address, self.port, self.protocol
+
+    @property
     def reach(self) -> str:
         """From where it can be reached."""
         if self.address in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
@@ -38,8 +43,8 @@ def newly_open(plan: Plan, hosts: Mapping[Urn, str]) -> list[OpenPort]:
     for step in plan.steps:
         if step.type == CONTAINER and step.op in {Op.CREATE, Op.UPDATE, Op.REPLACE} and step.new is not None:
             host = hosts.get(step.urn, "")
-            before = set(_ports(step.old, host)) if step.old is not None else set()
-            found |= set(_ports(step.new, host)) - before
+            before = {port.place for port in _ports(step.old, host)} if step.old is not None else set()
+            found |= {port for port in _ports(step.new, host) if port.place not in before}
     return sorted(found)
 
 

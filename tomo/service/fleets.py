@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tomo.catalog.index import Catalog
-from tomo.errors import AppNotFound, ConfigMissing, SpecError, UsageError
+from tomo.errors import ConfigMissing, SpecError, UsageError
 from tomo.model.connection import LOCAL, HostSpec
 from tomo.model.declaration import Declarations
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
-from tomo.model.values import Secret
-from tomo.resources.compile import Compiled, FleetValues, compile_fleet
-from tomo.resources.requirements import Finding, check_requirements
+from tomo.model.values import UNKNOWN, Secret
+from tomo.resources.compile import CompiledFleet, compile_fleet
+from tomo.resources.requirements import Shortfall, check_requirements
+from tomo.resources.texts import FleetValues
+from tomo.resources.tokens import APP, SERVER
 from tomo.secrets.generate import generate
 from tomo.service.workspace import FLEET_PROJECT, Workspace
 from tomo.spec.app import AppDefinition, Generate
@@ -25,8 +27,6 @@ from tomo.spec.load import LoadedFleet
 from tomo.state.config import StackConfig
 from tomo.state.config_editor import StackConfigEditor
 
-__all__ = ["Finding", "FleetProgram", "fleet_program", "host_spec"]
-
 
 @dataclass(frozen=True, slots=True)
 class FleetProgram:
@@ -34,7 +34,7 @@ class FleetProgram:
 
     fleet: Fleet
     definitions: Mapping[str, AppDefinition]
-    compiled: Compiled
+    compiled: CompiledFleet
     hosts: tuple[HostSpec, ...]
     generated: Mapping[str, Generate]
     missing_secrets: tuple[str, ...]
@@ -44,22 +44,26 @@ class FleetProgram:
         """Its resources."""
         return self.compiled.declarations
 
-    def findings(self, snapshot: Snapshot) -> Sequence[Finding]:
-        """What the servers' facts say about the apps' requirements."""
-        return check_requirements(self.fleet, self.definitions, snapshot)
+    def shortfalls(self, before: Snapshot, after: Snapshot) -> Sequence[Shortfall]:
+        """What servers lack for their apps, by the facts in the planned state."""
+        facts = {entry.urn.name: entry.outputs for entry in after.resources if entry.type == SERVER}
+        installed = {_app_and_server(entry.urn) for entry in before.resources if entry.type == APP}
+        return check_requirements(self.fleet, self.definitions, facts, installed)
 
-    def data_removals(self, base: Snapshot) -> frozenset[Urn]:
-        """Recorded volumes that the fleet file says to remove for good."""
-        removed = self.compiled.removed_volumes
-        return frozenset(
-            entry.urn for entry in base.resources if (entry.type, entry.urn.name) in removed
-        )
+    def data_removals(self) -> frozenset[Urn]:
+        """Volumes that the fleet file says to remove for good."""
+        return frozenset(self.compiled.data_removals)
 
     def generate(self, editor: StackConfigEditor, names: Sequence[str]) -> None:
         """Puts new random values for the named secrets into the stack's config."""
         for name in names:
             how = self.generated[name]
             editor.set_secret(name, generate(how.kind, how.length))
+
+
+def _app_and_server(urn: Urn) -> tuple[str, str]:
+    app, _, server = urn.name.rpartition("@")
+    return app, server
 
 
 def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
@@ -73,21 +77,15 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
     secrets = fleet_secrets(config)
     _require_secrets(loaded, secrets)
     missing = tuple(name for name in generated if name not in secrets)
-    compiled = compile_fleet(fleet, definitions, FleetValues(secrets))
+    values = FleetValues({**secrets, **dict.fromkeys(missing, UNKNOWN)})
+    compiled = compile_fleet(fleet, definitions, values)
     hosts = tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
     return FleetProgram(fleet, definitions, compiled, hosts, generated, missing)
 
 
 def definitions_of(loaded: LoadedFleet, catalog: Catalog) -> Mapping[str, AppDefinition]:
     """Each app's definition by the app's name; raises SpecError where the fleet and catalog disagree."""
-
-    def lookup(app_id: str) -> AppDefinition | None:
-        try:
-            return catalog.get(app_id)
-        except AppNotFound:
-            return None
-
-    problems = check_fleet(loaded, lookup, catalog.ids())
+    problems = check_fleet(loaded, catalog.find, catalog.ids())
     if problems:
         raise SpecError(problems)
     return {name: app.definition or catalog.get(app.catalog_id) for name, app in loaded.fleet.apps.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import assert_never
 
 from tomo.model.events import (
@@ -51,10 +51,7 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
             {"host": u.host, "problem": u.problem, "hint": u.hint, "code": u.code, "resources": u.resources}
             for u in plan.unlooked
         ],
-        "findings": [
-            {"server": f.server, "app": f.app, "message": f.message, "hint": f.hint, "fatal": f.fatal}
-            for f in result.findings
-        ],
+        "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
         "newSecrets": list(result.new_secrets),
         "errors": [error_json(failure.error, failure.urn) for failure in result.failures]
         + ([error_json(result.program_error, "")] if result.program_error else []),

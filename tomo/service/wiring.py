@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
@@ -17,6 +17,7 @@ from tomo.secrets.redaction import Redactor
 from tomo.settings import Settings
 from tomo.state.clock import rfc3339
 
+_CREDENTIAL_KEYS = ("privateKey", "privateKeyPassword", "password")
 AskPassphrase = Callable[[str], str | None]
 MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
 
@@ -79,11 +80,19 @@ class LazyRedactor:
             waiting, self._waiting = self._waiting, []
         for secret in waiting:
             try:
-                self._redactor.learn(secret.reveal())
+                self._redactor.learn(_credentials(secret.reveal()))
             except SecretsError:
                 # One that can't be opened was not opened for anybody else in this process either.
                 continue
         return self._redactor.redact(text)
+
+
+def _credentials(value: Value) -> Value:
+    """Of a secret connection only what is secret in it: a host or a port may stand in any message."""
+    if not isinstance(value, Mapping) or "host" not in value:
+        return value
+    parts = {key: value[key] for key in _CREDENTIAL_KEYS if key in value}
+    return {**parts, "proxy": _credentials(value.get("proxy"))}
 
 
 def now() -> str:
