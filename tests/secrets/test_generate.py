@@ -14,7 +14,7 @@ from tomo.secrets.generate import KINDS, generate
     ("kind", "pattern"),
     [
         ("password", r"[A-Za-z0-9]{24}"),
-        ("hex", r"[0-9a-f]{24}"),
+        ("hex", r"[0-9a-f]{48}"),
         ("seed", r"[0-9a-f]{24}"),
         ("username", r"[a-z][a-z0-9]{23}"),
     ],

@@ -19,8 +19,8 @@ _LONGEST: Final = 4096
 def generate(kind: str, length: int | None = None) -> str:
     """A new random text of a kind that a catalog entry may name; `length` None means the kind's own.
 
-    `length` counts characters of the result; for `base64` it counts the bytes that are encoded, as
-    `openssl rand -base64 N` does. A `uuid` has no length.
+    `length` counts characters of the result; for `hex` and `base64` it counts the bytes that are encoded,
+    as `openssl rand -hex N` does. A `uuid` has no length.
     """
     if kind == "vapid":
         raise NotSupported(
@@ -44,6 +44,10 @@ def _password(length: int) -> str:
 
 
 def _hex(length: int) -> str:
+    return secrets.token_hex(length)
+
+
+def _seed(length: int) -> str:
     return secrets.token_hex((length + 1) // 2)[:length]
 
 
@@ -70,11 +74,11 @@ def _pick(alphabet: str, length: int) -> str:
 
 _KINDS: Final[Mapping[str, tuple[Callable[[int], str], int, int]]] = {
     "password": (_password, 32, 8),
-    "hex": (_hex, 64, 8),
+    "hex": (_hex, 32, 8),
     "base64": (_base64, 32, 8),
     "uuid": (_uuid, 36, 36),
     "username": (_username, 12, 3),
-    "seed": (_hex, 64, 16),
+    "seed": (_seed, 64, 16),
     "jwt": (_jwt_key, 64, 32),
 }
 """Kind → maker, usual length, shortest length allowed."""

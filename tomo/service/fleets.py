@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tomo.catalog.index import Catalog
 from tomo.errors import ConfigMissing, SpecError, UsageError
-from tomo.model.connection import LOCAL, HostSpec
+from tomo.model.connection import HostSpec
 from tomo.model.declaration import Declarations
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
@@ -57,8 +57,12 @@ class FleetProgram:
     def generate(self, editor: StackConfigEditor, names: Sequence[str]) -> None:
         """Puts new random values for the named secrets into the stack's config."""
         for name in names:
-            how = self.generated[name]
-            editor.set_secret(name, generate(how.kind, how.length))
+            editor.set_secret(name, new_value(self.generated[name]))
+
+
+def new_value(how: Generate) -> str:
+    """A new random value for an input that nobody sets."""
+    return generate(how.kind, None if how.kind == "uuid" else how.length)
 
 
 def _app_and_server(urn: Urn) -> tuple[str, str]:
@@ -141,13 +145,15 @@ def _app_secret_refs(app: App) -> Iterator[str]:
 def host_spec(name: str, server: Server, secrets: Mapping[str, Secret]) -> HostSpec:
     """How to reach a declared server."""
     if server.is_local:
-        return LOCAL
+        return HostSpec(host=server.host, become=server.become == "sudo", name=name)
     return HostSpec(
         host=server.host,
         user=server.user,
         port=server.port,
         identity=server.identity,
-        private_key_password=secrets.get(server.identity_password.secret) if server.identity_password else None,
+        private_key_password=secrets.get(server.identity_password.secret)
+        if server.identity_password
+        else None,
         password=secrets.get(server.password.secret) if server.password else None,
         host_keys=server.host_key,
         proxy_jump=server.proxy_jump,

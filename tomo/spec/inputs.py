@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import secrets
-import string
-import uuid
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from tomo.errors import NotSupported
 from tomo.spec.app import HIGHEST_PORT, AppDefinition, Generate, Input, When
 from tomo.spec.base import SecretRef, shown
 from tomo.spec.fleet import App, generated_secret
@@ -57,31 +52,6 @@ def generated_inputs(name: str, definition: AppDefinition, app: App) -> dict[str
 def holds(when: When | None, values: Mapping[str, InputValue]) -> bool:
     """Whether a service, mount or device stays in."""
     return when is None or values.get(when.input, "") == when.equals
-
-
-def generate(how: Generate) -> str:
-    """A new random value; letters and digits in passwords, so that it stands in a URL as it is."""
-    letters = string.ascii_letters + string.digits
-    match how.kind:
-        case "password":
-            return _random(letters, how.length)
-        case "username":
-            return _random(string.ascii_lowercase, 1) + _random(letters.lower(), how.length - 1)
-        case "hex":
-            return secrets.token_hex(how.length)
-        case "base64":
-            return b64encode(secrets.token_bytes(how.length)).decode()
-        case "uuid":
-            return str(uuid.uuid4())
-        case "jwt" | "vapid" | "seed":
-            raise NotSupported(
-                f"this version cannot generate values of the kind `{how.kind}`",
-                hint="set the input yourself with `tomo secret set`",
-            )
-
-
-def _random(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 # --- whether a value will do -------------------------------------------------------------------------
