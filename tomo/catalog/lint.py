@@ -102,10 +102,9 @@ def _pinned(app: AppDefinition) -> Iterator[Finding]:
             yield path, f"`{service.image}` names no version", "write a full version, such as `nginx:1.30.4`"
         elif not _FULL_VERSION.search(tag):
             yield path, f"the tag `{tag}` moves with every release", "write a full version, such as `1.30.4`"
-    main = app.services[app.main_service].image
-    if app.version not in tag_of(main):
-        message = f"version {app.version} is not the one of `{main}`"
-        yield ("version",), message, "write the version that the main service's image has"
+    if not any(app.version in tag_of(service.image) for service in app.services.values()):
+        message = f"version {app.version} is the one of none of the images"
+        yield ("version",), message, "write the version that the app's image has"
 
 
 # --- data and health ---------------------------------------------------------------------------------

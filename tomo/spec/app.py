@@ -28,6 +28,7 @@ from tomo.spec.base import (
     Text,
     Value,
     Word,
+    absolute_path,
     as_text,
     mistake,
 )
@@ -299,6 +300,12 @@ class Mount(Model):
     def source_kind(self) -> Literal["volume", "bind", "tmpfs", "file"]:
         """The kind, given or following from the source."""
         return self.kind or ("volume" if self.volume else "bind")
+
+    @model_validator(mode="after")
+    def _path_of_the_server(self) -> Self:
+        if isinstance(self.host, str) and "${" not in self.host:
+            absolute_path(self.host)
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -126,7 +126,8 @@ def _env_name(text: str) -> str:
     return text
 
 
-def _absolute_path(text: str) -> str:
+def absolute_path(text: str) -> str:
+    """The text, if it is an absolute path that needs no resolving; a mistake otherwise."""
     _line(text)
     if not text.startswith("/"):
         raise mistake(f"`{shown(text)}` is not an absolute path", f"write `/{shown(text).lstrip('./')}`")
@@ -230,7 +231,7 @@ SecretName = Annotated[
 """A name under which `tomo secret set` keeps a value."""
 EnvName = Annotated[str, _AS_TEXT, AfterValidator(_env_name)]
 """The name of an environment variable."""
-AbsolutePath = Annotated[str, AfterValidator(_absolute_path)]
+AbsolutePath = Annotated[str, AfterValidator(absolute_path)]
 """An absolute path without `..` and `:`."""
 Duration = Annotated[str, _AS_TEXT, AfterValidator(_duration)]
 """Such as `30s`; `seconds` reads it."""

@@ -114,9 +114,9 @@ def bindings(definition: AppDefinition, server: Server) -> list[Binding]:
 
 
 def app_url(definition: AppDefinition, app: App, server: Server) -> str:
-    """The address people open; `""` for an app without a page or with its page not published."""
+    """The address people open, without a `/` at its end; `""` where no page is published."""
     if app.url:
-        return app.url
+        return app.url.rstrip("/")
     web, port = definition.web, definition.web_port()
     if web is None or web.service not in definition.services:
         return ""
@@ -131,4 +131,4 @@ def app_url(definition: AppDefinition, app: App, server: Server) -> str:
 
 def _url(web: Web, address: str, port: int) -> str:
     bracketed = f"[{address}]" if ":" in address else address
-    return f"{web.scheme}://{bracketed}:{port}{web.path}"
+    return f"{web.scheme}://{bracketed}:{port}{web.path}".rstrip("/")

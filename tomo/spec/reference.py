@@ -82,8 +82,16 @@ def _value(field: dict[str, Any]) -> str:
         return f"`{_literal(field['const'])}`"
     for union in ("anyOf", "oneOf"):
         if union in field:
-            return " or ".join(dict.fromkeys(filter(None, map(_value, field[union]))))
+            return _joined(field[union])
     return _plain(field)
+
+
+def _joined(members: list[dict[str, Any]]) -> str:
+    """The members of a union; text that may be written without quotes is simply text."""
+    kinds = {str(member.get("type")) for member in members if set(member) == {"type"}}
+    if {"string", "number", "boolean"} <= kinds:
+        members = [member for member in members if set(member) != {"type"} or member["type"] == "string"]
+    return " or ".join(dict.fromkeys(filter(None, map(_value, members))))
 
 
 def _plain(field: dict[str, Any]) -> str:
