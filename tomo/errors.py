@@ -105,6 +105,11 @@ class HostError(TomoError):
         self.host = host
 
 
+def host_named(error: TomoError) -> str:
+    """The host that an error is about; `""` where it is about none."""
+    return error.host if isinstance(error, HostError) else ""
+
+
 class HostUnreachable(HostError):
     """No TCP connection or no answer in time."""
 

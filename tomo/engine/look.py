@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from tomo.engine.compare import conceal, reuse_all, revealed, with_secret_outputs
+from tomo.engine.registry import host_of
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
@@ -53,10 +54,10 @@ def look(entries: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, 
     if groups:
         with ThreadPoolExecutor(min(len(groups), _MOST_THREADS), "tomo-look") as pool:
             jobs = [pool.submit(_look_at, ref, group, provider_of, sink) for ref, group in groups.items()]
-        for group, job in zip(groups.values(), jobs, strict=True):
+        for (ref, group), job in zip(groups.items(), jobs, strict=True):
             found = job.result()
             results.update((id(entry), result) for entry, result in zip(group, found, strict=True))
-            unlooked.extend(_unlooked(group, found, provider_of))
+            unlooked.extend(_unlooked(ref, provider_of(ref), group, found))
     return _folded(entries, results, unlooked, now)
 
 
@@ -71,23 +72,22 @@ def _look_at(
     looked = sum(result.status is not ReadStatus.UNSUPPORTED for result in found)
     if looked:
         trouble = next((r for r in found if r.status is ReadStatus.UNREACHABLE), None)
-        host = provider.host or split_provider_ref(ref)[0].name
+        host = (trouble.host if trouble else "") or host_of(provider, ref) or split_provider_ref(ref)[0].name
         problem, hint = (trouble.problem, trouble.hint) if trouble else ("", "")
         sink(HostLooked(host, looked, monotonic() - begun, problem, hint))
     return found
 
 
 def _unlooked(
-    group: Sequence[ResourceState], found: Sequence[ReadResult], provider_of: ProviderOf
+    ref: str, provider: Provider | None, group: Sequence[ResourceState], found: Sequence[ReadResult]
 ) -> list[Unlooked]:
-    silent = [(e, r) for e, r in zip(group, found, strict=True) if r.status is ReadStatus.UNREACHABLE]
     counted: dict[tuple[str, str], Unlooked] = {}
-    for entry, result in silent:
-        provider = provider_of(entry.provider)
-        host = (provider.host if provider else "") or str(entry.inputs.get("host") or entry.urn.name)
-        before = counted.get((host, result.problem))
-        count = before.resources + 1 if before else 1
-        counted[host, result.problem] = Unlooked(host, result.problem, result.hint, result.code, count)
+    for entry, result in zip(group, found, strict=True):
+        if result.status is ReadStatus.UNREACHABLE:
+            host = host_of(provider, ref) or result.host or entry.urn.name
+            before = counted.get((host, result.problem))
+            count = before.resources + 1 if before else 1
+            counted[host, result.problem] = Unlooked(host, result.problem, result.hint, result.code, count)
     return list(counted.values())
 
 

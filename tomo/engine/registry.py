@@ -70,10 +70,13 @@ def visible(inputs: Properties) -> Properties:
 
 
 def host_of(provider: Provider | None, ref: str) -> str:
-    """The machine a provider acts on, for people; `""` where there is none."""
-    if provider is None:
+    """The machine a provider acts on, by the name people gave its resource; `""` where there is none.
+
+    A default provider has no name of its own, so it goes by its address.
+    """
+    if provider is None or not provider.host:
         return ""
-    return provider.host or ("" if is_default(ref) else split_provider_ref(ref)[0].name)
+    return provider.host if is_default(ref) else split_provider_ref(ref)[0].name
 
 
 def is_default(ref: str) -> bool:

@@ -64,9 +64,7 @@ def judge(
     return Verdict(Op.SAME)
 
 
-def _with_drift(
-    diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff]
-) -> tuple[PropertyDiff, ...]:
+def _with_drift(diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
     """Both, where a difference that a look also found is told once, with what was seen."""
     seen = {found.path: found for found in drift if found.path}
     told = {diff.path for diff in diffs}

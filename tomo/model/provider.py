@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from tomo.errors import NotSupported
+from tomo.errors import NotSupported, TomoError, host_named
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
@@ -169,7 +169,7 @@ class ReadResult:
     `inputs` are the recorded inputs with each value that means something else in reality replaced by the
     real one; a value that means the same keeps its recorded form, so that nothing false shows as a
     change. `drift` holds what inputs can't express (a moved image tag, a container made anew by hand);
-    its kinds say how the next plan repairs it. `problem` and `hint` explain UNREACHABLE.
+    its kinds say how the next plan repairs it. `problem`, `hint` and `host` explain UNREACHABLE.
     """
 
     status: ReadStatus
@@ -181,6 +181,18 @@ class ReadResult:
     problem: str = ""
     hint: str = ""
     code: str = ""
+    host: str = ""
+
+
+def unreachable(error: TomoError) -> ReadResult:
+    """The look that failed because of an error of the host."""
+    return ReadResult(
+        ReadStatus.UNREACHABLE,
+        problem=error.message,
+        hint=error.hint,
+        code=error.code,
+        host=host_named(error),
+    )
 
 
 @dataclass(frozen=True, slots=True)

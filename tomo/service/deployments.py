@@ -6,11 +6,12 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
-from tomo.errors import Cancelled, ExitCode, HostError, StackNotFound, TomoError
+from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections
 from tomo.model.diff import OutputChanges
 from tomo.model.events import Result, Sink, ignore
@@ -19,15 +20,15 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Value, same_value
+from tomo.model.values import Properties, Value, same_value
 from tomo.resources.requirements import Shortfall
 from tomo.service.fleets import FleetProgram, fleet_program
-from tomo.service.wiring import Doors, LazyRedactor, new_id, now
+from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
 from tomo.state.config import StackConfig, with_defaults
-from tomo.state.history import HistoryEntry
 from tomo.state.config_editor import StackConfigEditor
+from tomo.state.history import HistoryEntry
 
 
 class Stop:
@@ -164,7 +165,12 @@ class Deployments:
         """Plans, asks, and does what was shown."""
         with self._session(request.place) as session, session.workspace.lock():
             asked = PlanRequest(
-                request.place, request.look, request.destroy, request.parallel, request.plan_sink, request.stop
+                request.place,
+                request.look,
+                request.destroy,
+                request.parallel,
+                request.plan_sink,
+                request.stop,
             )
             outcome = session.plan(asked, request.plan_sink)
             shown = session.plan_result(outcome, destroys=request.destroy)
@@ -259,7 +265,9 @@ class _Session:
             destroys,
         )
 
-    def run(self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool) -> RunResult:
+    def run(
+        self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool
+    ) -> RunResult:
         """The real run of what was shown."""
         salt = self._settle_secrets(request)
         options = Options(
@@ -269,7 +277,9 @@ class _Session:
             self._data_to_remove(),
             _shown_ops(planned),
         )
-        deployment = Deployment(self._program_run(dry=False), self.base, self._world(request.sink, salt), options)
+        deployment = Deployment(
+            self._program_run(dry=False), self.base, self._world(request.sink, salt), options
+        )
         request.stop.bind(deployment)
         begun = int(time.time())
         if request.destroy:
@@ -323,8 +333,10 @@ class _Session:
         )
 
     def _world(self, sink: Sink, salt: str) -> World:
+        config = {} if self.fleet else self.config.opened()
+        facts = ProgramFacts(self.workspace.project, self._root, config, self._other_stack)
         return World(
-            self._doors.providers(self._connections, self._other_stack),
+            self._doors.providers(self._connections, facts),
             sink,
             now,
             new_id,
@@ -334,11 +346,20 @@ class _Session:
             (self.config.salt or self.workspace.stack).encode(),
         )
 
-    def _other_stack(self, name: str) -> Value:
-        """The outputs of another stack of the same backend, for stack references."""
+    @property
+    def _root(self) -> Path:
+        """Where relative paths of the program start."""
+        path = self.workspace.program_path
+        return path if path.is_dir() else path.parent
+
+    def _other_stack(self, name: str) -> Properties | None:
+        """The outputs of another stack of the same backend; None where there is no such stack."""
         parts = name.split("/")
         project, stack = parts[-2:] if len(parts) > 1 else (self.workspace.project, parts[0])
-        stored = self.workspace.backend.load(project, stack, self.workspace.secrets)
+        try:
+            stored = self.workspace.backend.load(project, stack, self.workspace.secrets)
+        except StackNotFound:
+            return None
         found = next((e for e in stored.snapshot.resources if e.type == STACK_TYPE), None)
         return dict(found.outputs) if found else {}
 

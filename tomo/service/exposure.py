@@ -54,7 +54,11 @@ def _ports(entry: ResourceState, host: str) -> Iterator[OpenPort]:
     for port in ports if isinstance(ports, list) else ():
         if isinstance(port, Mapping) and isinstance(port.get("external"), int | float):
             yield OpenPort(
-                host, _address(port.get("ip")), int(port["external"]), str(port.get("protocol") or "tcp"), name
+                host,
+                _address(port.get("ip")),
+                int(port["external"]),
+                str(port.get("protocol") or "tcp"),
+                name,
             )
 
 

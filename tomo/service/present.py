@@ -21,7 +21,7 @@ from tomo.model.events import (
 )
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
-from tomo.model.step import Op, Step
+from tomo.model.step import Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, masked
 from tomo.resources.tokens import SERVER
@@ -202,7 +202,8 @@ def _metadata(step: Step) -> dict[str, Json]:
         "type": step.type,
         "old": _event_state(step.old),
         "new": _event_state(step.new),
-        "detailedDiff": {d.path or "*": {"diffKind": d.kind.value, "inputDiff": True} for d in step.diffs} or None,
+        "detailedDiff": {d.path or "*": {"diffKind": d.kind.value, "inputDiff": True} for d in step.diffs}
+        or None,
         "logical": step.op.is_logical,
         "provider": step.entry.provider,
     }
@@ -222,5 +223,3 @@ def _event_state(entry: ResourceState | None) -> dict[str, Json] | None:
         return None
     whole = encode_resource(replace(entry, extra={}), _hide)
     return {key: whole[key] for key in _EVENT_KEYS if key in whole}
-
-

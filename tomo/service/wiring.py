@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 from tomo.errors import SecretsError
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.provider import ProviderSource
-from tomo.model.values import Secret, Value, leaves
+from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.secrets.redaction import Redactor
 from tomo.settings import Settings
 from tomo.state.clock import rfc3339
@@ -47,15 +48,33 @@ class Doors:
         finally:
             made.close()
 
-    def providers(self, connections: Connections, read_stack: Callable[[str], Value]) -> ProviderSource:
-        """The providers of one run. `read_stack` gives the outputs of another stack by its full name."""
+    def providers(self, connections: Connections, program: ProgramFacts) -> ProviderSource:
+        """The providers of one run."""
         from tomo.providers.registry import ProviderRegistry  # noqa: PLC0415  # as above
         from tomo.ssh.docker_host import spec_for_docker  # noqa: PLC0415
 
-        def host_spec(url: str, options: list[str]) -> HostSpec:
+        def docker_host(url: str, options: list[str]) -> HostSpec:
             return spec_for_docker(url, options, self.settings)
 
-        return ProviderRegistry(connections, self.settings, host_spec, read_stack)
+        return ProviderRegistry(
+            connections,
+            self.settings,
+            docker_host,
+            stack_outputs=program.stack_outputs,
+            project=program.project,
+            config=program.config,
+            root=program.root,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """What providers are told about the program. `stack_outputs` gives another stack's, None without it."""
+
+    project: str
+    root: Path
+    config: Mapping[str, str]
+    stack_outputs: Callable[[str], Properties | None]
 
 
 @dataclass(slots=True)

@@ -71,9 +71,7 @@ class Workspace:
         return cls._of_program(place, settings, read_project(project_file), ask)
 
     @classmethod
-    def _of_fleet(
-        cls, place: Place, settings: Settings, fleet: LoadedFleet, ask: Ask | None
-    ) -> Workspace:
+    def _of_fleet(cls, place: Place, settings: Settings, fleet: LoadedFleet, ask: Ask | None) -> Workspace:
         name = fleet.fleet.fleet
         if place.stack is not None and place.stack != name:
             raise UsageError(
@@ -81,9 +79,7 @@ class Workspace:
                 hint="a fleet is one stack: name another fleet's file with `-f FILE`",
             )
         folder = fleet.folder.absolute()
-        return cls(
-            place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, ask=ask
-        )
+        return cls(place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, ask=ask)
 
     @classmethod
     def _of_program(
@@ -110,7 +106,8 @@ class Workspace:
             return names.pop()
         shown = f"it has {', '.join(f'`{name}`' for name in sorted(names))}" if names else "it has none yet"
         raise UsageError(
-            f"which stack of `{self.project}`? {shown}", hint="name it with `--stack NAME`; apply makes a new one"
+            f"which stack of `{self.project}`? {shown}",
+            hint="name it with `--stack NAME`; apply makes a new one",
         )
 
     # --- files ------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from tomo.model.provider import (
 )
 from tomo.model.values import Properties, Value
 from tomo.providers.docker import container_life as life
+from tomo.providers.docker import images
 from tomo.providers.docker.container_body import text, truth, update_body
 from tomo.providers.docker.container_fields import BY_NAME, CONTAINER, DAEMON_UPDATE, problems
 from tomo.providers.docker.container_outputs import outputs, predicted
@@ -111,13 +112,15 @@ class Container(Resource):
         found = life.inspect(host, name)
         if found is None or name_of(found) != name:
             return
-        if not self._is_leftover(found, inputs):
+        if not self._is_leftover(host, found, inputs):
             raise name_taken("container", name, text_of(found, "Id"), host.name)
         life.remove(host, text_of(found, "Id"), volumes=True)
 
-    def _is_leftover(self, found: Inspected, inputs: Properties) -> bool:
-        never_ran = text_of(state(found), "Status") == "created"
-        return never_ran and not differences(CONTAINER, inputs, compared(inputs, found, {}))
+    def _is_leftover(self, host: Host, found: Inspected, inputs: Properties) -> bool:
+        if text_of(state(found), "Status") != "created":
+            return False
+        image = images.find(host, text_of(found, "Image")) or {}
+        return not differences(CONTAINER, inputs, compared(inputs, found, image))
 
     def update(self, host: Host, request: UpdateRequest) -> UpdateResult:
         """Sends changed limits and the restart policy, and makes it run again if it must."""

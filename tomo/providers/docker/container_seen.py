@@ -15,6 +15,7 @@ Inspected = Mapping[str, Value]
 
 _NANO: Final = 1_000_000_000
 _DAEMON_SHM: Final = 64
+_NOTHING: Final = (None, "", "0s", 0)
 _ID_CHARS: Final = 12
 
 
@@ -190,7 +191,7 @@ def networks(found: Inspected) -> Mapping[str, Value]:
 
 
 def _network(name: str, endpoint: Mapping[str, Value], found: Inspected) -> Values:
-    own = {text_of(found, "Id")[:_ID_CHARS], name_of(found)}
+    own = {text_of(found, "Id")[:_ID_CHARS], name_of(found), text_of(config(found), "Hostname")}
     addresses = part(endpoint, "IPAMConfig")
     made: Values = {
         "name": name,
@@ -432,7 +433,9 @@ def _compared(name: str, recorded: Properties, found: Inspected, image: Inspecte
     if given is not None and same_meaning(field, given, real):
         return given
     if name == "healthcheck" and isinstance(given, Mapping) and isinstance(real, Mapping):
-        filled = {**real, **{key: value for key, value in given.items() if not real.get(key)}}
+        # Daemons before 25 don't know a start interval and say nothing of it.
+        unsaid = {key: value for key, value in given.items() if real.get(key) in _NOTHING}
+        filled = {**real, **unsaid}
         return given if same_meaning(field, given, filled) else real
     if name in _ADDED_TO:
         return _own_entries(name, given, real, image)

@@ -96,11 +96,24 @@ class HttpStream:
         self._stream.close()
 
     def call(self, request: Request, timeout: float | None) -> Response:
-        """Sends one request and reads its answer."""
-        return next(iter(self.pipeline([request], timeout)))
+        """Sends one request and reads its answer, also one that came before all was sent."""
+        self.broken = True
+        self._stream.settimeout(timeout)
+        try:
+            self._send(request.encode(), answered=False)
+        except StreamBroken:
+            # A daemon that refuses a long body answers and hangs up while it is still being sent.
+            return self._answer(request.method, first=True)
+        answer = self._answer(request.method, first=True)
+        self.broken = answer.headers.get("connection", "").lower() == "close"
+        self.used = True
+        return answer
 
     def pipeline(self, requests: Sequence[Request], timeout: float | None) -> Iterator[Response]:
         """Sends the requests ahead of their answers and yields the answers in order."""
+        if len(requests) == 1:
+            yield self.call(requests[0], timeout)
+            return
         self.broken = True
         self._stream.settimeout(timeout)
         sent = 0

@@ -25,6 +25,7 @@ from tomo.model.provider import (
     SwapRequest,
     UpdateRequest,
     UpdateResult,
+    unreachable,
 )
 from tomo.model.values import SECRET_SHOWN, Properties, Unknown, has_unknown, leaves, same_value
 from tomo.providers.docker import config as configuration
@@ -150,6 +151,11 @@ class DockerProvider(ProviderBase):
         """Ends waits; an unfinished replacement brings its old container back first."""
         self._stopped.set()
 
+    def close(self) -> None:
+        """Ends the streams to the daemon; the next call opens new ones."""
+        if self._host is not None:
+            self._host.daemon.close()
+
     def _ready(self, inputs: Properties) -> Host:
         if self._host is None:
             raise DockerError(
@@ -193,9 +199,7 @@ class DockerProvider(ProviderBase):
         try:
             return _looked(self._host, requests)
         except HostError as error:
-            failed = ReadResult(
-                ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code
-            )
+            failed = unreachable(error)
             return [failed for _ in requests]
 
 

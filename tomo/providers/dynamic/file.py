@@ -23,6 +23,7 @@ from tomo.model.provider import (
     ReadStatus,
     UpdateRequest,
     UpdateResult,
+    unreachable,
 )
 from tomo.model.values import UNKNOWN, Properties, Secret, Value, has_unknown
 from tomo.providers.differences import changed_keys, differences
@@ -116,9 +117,7 @@ class File:
                 [text_of(each.inputs, "path") for each in requests]
             )
         except TomoError as error:
-            failed = ReadResult(
-                ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code
-            )
+            failed = unreachable(error)
             return [failed for _ in requests]
         return [_found(request, stat) for request, stat in zip(requests, stats, strict=True)]
 

@@ -22,6 +22,7 @@ from tomo.model.provider import (
     ReadStatus,
     UpdateRequest,
     UpdateResult,
+    unreachable,
 )
 from tomo.model.values import Properties, Value
 from tomo.providers.dynamic.file import File
@@ -130,7 +131,7 @@ class DynamicProvider(ProviderBase):
                 result = provider.read(request.id, to_user(request.outputs or request.inputs))
                 return _found(request, result)
         except TomoError as error:
-            return ReadResult(ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code)
+            return unreachable(error)
 
 
 def _found(request: ReadRequest, result: Any) -> ReadResult:

@@ -24,6 +24,7 @@ from tomo.model.provider import (
     Report,
     UpdateRequest,
     UpdateResult,
+    unreachable,
 )
 from tomo.model.values import UNKNOWN, Properties, has_unknown
 from tomo.providers.differences import differences
@@ -94,7 +95,7 @@ class Server:
         try:
             facts = look(self._connections.get(spec))
         except TomoError as error:
-            return ReadResult(ReadStatus.UNREACHABLE, problem=error.message, hint=error.hint, code=error.code)
+            return unreachable(error)
         said = _said(docker_complaint(facts, request.inputs.get("docker")), request.outputs)
         outputs = {**request.outputs, **request.inputs, **facts.outputs(), "dockerDrift": said}
         return ReadResult(ReadStatus.FOUND, request.id, request.inputs, outputs)
