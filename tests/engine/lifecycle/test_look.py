@@ -10,7 +10,7 @@ def one(p: Program) -> None:
 
 
 def on_host(p: Program) -> None:
-    ref = p.provider("prov", {"host": "web1"})
+    ref = p.provider("web1", {"host": "web1"})
     p.res("a", {"v": 1}, provider=ref)
 
 
@@ -88,12 +88,12 @@ def test_a_changed_provider_is_looked_through_anew(lifecycle: Lifecycle) -> None
     lifecycle.world.things.clear()
 
     def moved(p: Program) -> None:
-        ref = p.provider("prov", {"host": "web2"})
+        ref = p.provider("web1", {"host": "web2"})
         p.res("a", {"v": 1}, provider=ref)
 
     outcome = lifecycle.plan(moved)
 
-    assert [(s.urn.name, s.op) for s in outcome.plan.changes] == [("prov", Op.UPDATE), ("a", Op.CREATE)]
+    assert [(s.urn.name, s.op) for s in outcome.plan.changes] == [("web1", Op.UPDATE), ("a", Op.CREATE)]
 
 
 def test_refresh_takes_reality_into_the_state_and_changes_nothing_outside(lifecycle: Lifecycle) -> None:
