@@ -28,10 +28,11 @@ _VARYING = {
     "Mountpoint",
     "AppArmorProfile",
     "PublicPort",
+    "IPPrefixLen",
 }
 _HEX = re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
-_ADDRESS = re.compile(r"\b172\.\d+\.\d+\.\d+|02:42(:[0-9a-f]{2}){4}")
+_ADDRESS = re.compile(r"\b(172|192\.168)\.\d+\.\d+(\.\d+)?(/\d\d)?|02:42(:[0-9a-f]{2}){4}")
 
 
 def normal(value: Any, key: str = "") -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _DEFAULT_DOMAIN: Final = "docker.io"
-_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REFERENCE: Final = re.compile(
     r"^(?P<repository>[\w.-]+(?::\d+(?=/))?(?:/[\w.-]+)*)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
@@ -104,7 +104,7 @@ class ImageDefinition:
     @property
     def full_config(self) -> dict[str, Any]:
         """The config with what every image has."""
-        defaults = {"Env": [_PATH], "Cmd": ["/usr/local/bin/serve"]}
+        defaults = {"Env": [DEFAULT_PATH], "Cmd": ["/usr/local/bin/serve"]}
         if self.config.get("Entrypoint"):
             del defaults["Cmd"]
         return {**defaults, **self.config}

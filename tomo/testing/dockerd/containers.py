@@ -403,9 +403,10 @@ class Containers:
         for status in filters.get("status", []):
             if status not in _STATES:
                 raise ApiError(400, f"Invalid filter 'status={status}'")
-        everything = request.flag("all") or "status" in filters or int(request.query.get("limit") or 0) > 0
+        # Clients send -1 for no limit.
+        limit = max(0, int(request.query.get("limit") or 0))
+        everything = request.flag("all") or "status" in filters or limit > 0
         found = [one for one in self.all() if (everything or one.running) and self._matches(one, filters)]
-        limit = int(request.query.get("limit") or 0)
         now = self._core.now()
         return Response.of_json([one.listed(now, self._image_name(one)) for one in found[: limit or None]])
 

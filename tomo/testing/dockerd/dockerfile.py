@@ -13,7 +13,7 @@ from typing import Final
 
 from tomo.testing.dockerd.http import Json
 from tomo.testing.dockerd.refused import ApiError
-from tomo.testing.registry import Behaviour, ImageDefinition
+from tomo.testing.registry import DEFAULT_PATH, Behaviour, ImageDefinition
 
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _NO_CONFIG: Final = frozenset({"RUN", "COPY", "ADD", "ARG", "SHELL", "ONBUILD", "MAINTAINER"})
@@ -65,7 +65,7 @@ class Builder:
         self._history.append(f"{instruction} {rest}")
         if instruction == "FROM":
             base = self._base_image(rest.split()[0])
-            self._config, self._files = dict(base.full_config), dict(base.files)
+            self._config, self._files = _with_path(base.full_config), dict(base.files)
             self._behaviour = base.behaviour
         elif instruction == "ARG":
             name, _, default = rest.partition("=")
@@ -163,6 +163,13 @@ def _merged_env(old: list[str] | None, text: str) -> list[str]:
     new = _pairs(text) if "=" in text.partition(" ")[0] else dict([text.partition(" ")[::2]])
     kept = [entry for entry in old or [] if entry.partition("=")[0] not in new]
     return [*kept, *(f"{name}={value}" for name, value in new.items())]
+
+
+def _with_path(config: Json) -> Json:
+    """The base's config with the PATH that the builder gives where there is none."""
+    env = config.get("Env") or []
+    has_path = any(entry.startswith("PATH=") for entry in env)
+    return dict(config) if has_path else {**config, "Env": [*env, DEFAULT_PATH]}
 
 
 def _healthcheck(text: str) -> Json:

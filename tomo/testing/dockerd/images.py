@@ -227,7 +227,7 @@ class Images:
             raise ApiError(400, "invalid reference format") from error
         definition = self._from_registry(reference, request)
         self._core.need_space(f"{ROOT}/image")
-        return Response(content_type="application/json", body=_lines(self._pull(reference, definition)))
+        return Response(content_type="application/json", chunks=_lines(self._pull(reference, definition)))
 
     def _from_registry(self, reference: Reference, request: Request) -> ImageDefinition:
         if self.registry.unreachable:
@@ -279,8 +279,8 @@ class Images:
         if image is None:
             message = f"An image does not exist locally with the tag: {where}"
             failed = {"errorDetail": {"message": message}, "error": message}
-            return Response(content_type="application/json", body=_lines(iter([start, failed])))
-        return Response(content_type="application/json", body=_lines(self._pushed(reference, image, start)))
+            return Response(content_type="application/json", chunks=_lines(iter([start, failed])))
+        return Response(content_type="application/json", chunks=_lines(self._pushed(reference, image, start)))
 
     def _pushed(self, reference: Reference, image: Image, start: Json) -> Iterator[Json]:
         yield start
@@ -298,7 +298,7 @@ class Images:
         if request.query.get("version", "1") == "2":
             raise ApiError(500, "BuildKit is not enabled on this daemon")
         builder = Builder(self._base_image, request.query, request.body)
-        return Response(content_type="application/json", body=_lines(self._built(builder, request)))
+        return Response(content_type="application/json", chunks=_lines(self._built(builder, request)))
 
     def _built(self, builder: Builder, request: Request) -> Iterator[Json]:
         names = [str(Reference.parse(name)) for name in request.queries.get("t", [])]
@@ -381,8 +381,9 @@ def _credentials(request: Request) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _lines(messages: Iterator[Json]) -> bytes:
-    return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\r\n" for message in messages)
+def _lines(messages: Iterator[Json]) -> Iterator[bytes]:
+    """The messages as a stream of lines. They are made now, while the daemon's lock is held."""
+    return iter([json.dumps(one, separators=(",", ":")).encode() + b"\r\n" for one in messages])
 
 
 def _layer_progress(layer: str, size: int, *, present: bool) -> Iterator[Json]:

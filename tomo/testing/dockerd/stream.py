@@ -118,7 +118,8 @@ class MemoryStream:
             response = self._serve(request)
             self._out += head_of(response, request, self._version)
             self._answer = self._body(response, request)
-            if response.chunks is None:
+            # A hijacked answer's body comes apart from its head, as on a wire: clients read it another way.
+            if response.chunks is None and not response.raw:
                 for part in self._answer:
                     self._out += part
                 self._answer = None

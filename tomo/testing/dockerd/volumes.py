@@ -81,6 +81,9 @@ class Volumes:
         """The volume of that name, made where there is none; `""` makes an anonymous one."""
         if name in self._volumes:
             return self._volumes[name]
+        if len(name) == 1:
+            message = "volume name is too short, names should be at least two alphanumeric characters"
+            raise ApiError(400, f"create {name}: {message}")
         if name and not _NAME.match(name):
             raise ApiError(
                 400,
