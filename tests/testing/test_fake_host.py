@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tomo.errors import (
 from tomo.model.connection import HostSpec
 from tomo.model.values import Secret
 from tomo.providers.dynamic.facts import docker_complaint, look
-from tomo.resources.scripts import docker_install_script
+from tomo.resources.scripts import docker_install_script, facts_script
 from tomo.testing.fake_docker import FakeRegistry
 from tomo.testing.fake_host import FakeConnections, FakeHost, Hardware
 from tomo.testing.shell import Outcome
@@ -59,6 +60,25 @@ def test_docker_is_there_after_its_installation_and_a_second_one_changes_nothing
     assert second.text == "Docker 20.10.24+dfsg1 is running"
     assert docker_complaint(look(host), {"daemon": {"registry-mirrors": ["http://mirror.example"]}}) == ""
     host.open_docker().close()
+
+
+def test_another_version_of_docker_is_installed_where_one_is_asked_for(host: FakeHost) -> None:
+    install(host)
+
+    host.run_text(docker_install_script(), env={"TOMO_DOCKER_VERSION": "5:24.0.7-1~debian.12"})
+
+    facts = look(host)
+    assert facts.docker_version == "24.0.7"
+    assert docker_complaint(facts, {"version": "5:24.0.7-1~debian.12"}) == ""
+
+
+def test_the_fake_says_what_the_real_script_says(host: FakeHost) -> None:
+    install(host, debug=True)
+    real = set(re.findall(r"\bsay (\w+) ", facts_script()))
+
+    said = host.run(["sh", "-s"], stdin=facts_script().encode()).text
+
+    assert {line.partition("=")[0] for line in said.splitlines()} == real
 
 
 def test_daemon_json_is_merged_and_keys_no_longer_asked_for_go(host: FakeHost) -> None:

@@ -118,7 +118,7 @@ class FakeDocker:
                 before(request)
             return self.answer(request)
 
-        return MemoryStream(serve, lambda: self._running, VERSION)
+        return MemoryStream(serve, lambda: self._running, self.version)
 
     def answer(self, request: Request) -> Response:
         """Answers one request."""
@@ -172,6 +172,15 @@ class FakeDocker:
     def settings(self) -> Mapping[str, Any]:
         """Its daemon.json."""
         return self._core.settings
+
+    @property
+    def version(self) -> str:
+        """The version it says it is; the API stays that of 20.10."""
+        return self._core.version
+
+    def set_version(self, version: str) -> None:
+        """Lets it say that it is another version."""
+        self._core.version = version
 
     def stop_daemon(self) -> None:
         """Ends the daemon, its containers and every connection; what is on disk stays."""

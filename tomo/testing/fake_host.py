@@ -26,7 +26,7 @@ from tomo.model.connection import Argv, CommandResult, FileStat, HostSpec
 from tomo.testing.clock import Clock
 from tomo.testing.dockerd.http import Request
 from tomo.testing.dockerd.stream import MemoryStream
-from tomo.testing.fake_docker import VERSION, FakeDocker
+from tomo.testing.fake_docker import FakeDocker
 from tomo.testing.files import FileTree
 from tomo.testing.registry import FakeRegistry
 from tomo.testing.shell import Command, Outcome, Shell
@@ -391,11 +391,11 @@ class FakeHost:
             return Outcome(127, "", "sh: 1: docker: not found\n")
         match list(arguments):
             case ["--version"]:
-                return Outcome(0, f"Docker version {VERSION}, build 297e128\n")
+                return Outcome(0, f"Docker version {self.docker.version}, build 297e128\n")
             case _ if not self.docker.running:
                 return Outcome(1, "", "Cannot connect to the Docker daemon. Is the docker daemon running?\n")
             case ["version", *_rest]:
-                return Outcome(0, f"{VERSION}\n")
+                return Outcome(0, f"{self.docker.version}\n")
             case ["rm", "-f", *names]:
                 return self._for_each(names, self.docker.remove_by_hand)
             case ["stop", *names]:
@@ -469,8 +469,8 @@ class FakeHost:
     def _docker_facts(self) -> dict[str, str]:
         facts = {}
         if self.docker_installed:
-            facts["docker_client"] = f"Docker version {VERSION}, build 297e128"
-            facts["docker_version"] = VERSION if self.docker.running else ""
+            facts["docker_client"] = f"Docker version {self.docker.version}, build 297e128"
+            facts["docker_version"] = self.docker.version if self.docker.running else ""
         settings = self.files.read(DAEMON_JSON)
         if settings is not None:
             facts["daemon_json"] = base64.b64encode(settings).decode()
@@ -480,7 +480,8 @@ class FakeHost:
         refusal = self._install_refusal(env)
         if refusal is not None:
             return refusal
-        said = "" if self.docker_installed else "installing Docker\n"
+        upstream = _upstream(env)
+        installs = not (self.docker_installed and self.docker.version.startswith(upstream))
         was_running = self.docker_installed and self.docker.running
         try:
             written = self._merge_settings(env.get("TOMO_DOCKER_DAEMON") or "{}")
@@ -488,21 +489,20 @@ class FakeHost:
             hint = "correct or delete it on the host, then apply again"
             return _script_error("daemon-json", f"`{DAEMON_JSON}` is not valid JSON", hint)
         self._machine.docker_installed = True
-        if written and was_running:
+        if installs or written or not was_running:
             self.docker.stop_daemon()
-        if written or not was_running:
+            self.docker.set_version(upstream or self.docker.version)
             self._start_docker()
+        said = "installing Docker\n" if installs else ""
         said += "daemon.json written\n" if written else ""
-        return Outcome(0, f"{said}Docker {VERSION} is running\n")
+        return Outcome(0, f"{said}Docker {self.docker.version} is running\n")
 
     def _install_refusal(self, env: Mapping[str, str]) -> Outcome | None:
         """What stops an installation; Docker that is there already needs none."""
         if not (self.spec.become or (self.spec.user or "root") == "root"):
             hint = "write `become: sudo` for this server, or log in as root"
             return _script_error("become-refused", "installing Docker needs root", hint)
-        version = env.get("TOMO_DOCKER_VERSION", "")
-        wanted = not self.docker_installed or not VERSION.startswith(version.split("-")[0].split(":")[-1])
-        if not wanted:
+        if self.docker_installed and self.docker.version.startswith(_upstream(env)):
             return None
         if self.faults.package_lock:
             text = f"the package manager is in use by {self.faults.package_lock} for more than 300 s"
@@ -514,8 +514,6 @@ class FakeHost:
         if self.faults.no_network:
             hint = "check the host's name resolution, route and proxy"
             return _script_error("no-network", "the host cannot reach its package mirror", hint)
-        if version and self.docker_installed:
-            return _script_error("package-manager", f"`apt-get install docker.io={version}` failed", "")
         return None
 
     def _merge_settings(self, wanted_text: str) -> bool:
@@ -569,6 +567,11 @@ def _absent(spec: HostSpec) -> FakeHost:
     host = FakeHost(spec.host, registry=FakeRegistry())
     host.faults.unreachable = True
     return host
+
+
+def _upstream(env: Mapping[str, str]) -> str:
+    """The version asked for without a package's epoch and revision: `5:24.0.7-1~debian` is `24.0.7`."""
+    return env.get("TOMO_DOCKER_VERSION", "").rpartition(":")[2].partition("-")[0]
 
 
 def _is_script(text: str) -> bool:
