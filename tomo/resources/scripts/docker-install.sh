@@ -126,10 +126,11 @@ install_debian() {
   [ -n "$code" ] || code=$(release VERSION_CODENAME)
   fetch "https://$site/linux/$distro/gpg" "$work/key"
   check_key "$work/key" "$deb_key"
-  mkdir -p /etc/apt/keyrings
+  mkdir -p /etc/apt/keyrings /etc/apt/sources.list.d
   cp "$work/key" /etc/apt/keyrings/tomo-docker.asc
   chmod 644 /etc/apt/keyrings/tomo-docker.asc
-  echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/tomo-docker.asc] https://$site/linux/$distro $code stable" >/etc/apt/sources.list.d/tomo-docker.list
+  echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/tomo-docker.asc] https://$site/linux/$distro $code stable" >/etc/apt/sources.list.d/tomo-docker.list ||
+    fail disk-full "cannot write /etc/apt/sources.list.d/tomo-docker.list" "free space on the host"
   apt update
   apt install "docker-ce${version:+=$version}" "docker-ce-cli${version:+=$version}" containerd.io docker-buildx-plugin
 }
@@ -148,9 +149,9 @@ install_rpm() {
   case $(release ID) in fedora) distro=fedora ;; rhel) distro=rhel ;; *) distro=centos ;; esac
   fetch "https://$site/linux/$distro/gpg" "$work/key"
   check_key "$work/key" "$rpm_key"
-  mkdir -p /etc/pki/rpm-gpg
+  mkdir -p /etc/pki/rpm-gpg /etc/yum.repos.d
   cp "$work/key" /etc/pki/rpm-gpg/tomo-docker.asc
-  cat >/etc/yum.repos.d/tomo-docker.repo <<END
+  cat >/etc/yum.repos.d/tomo-docker.repo <<END || fail disk-full "cannot write /etc/yum.repos.d/tomo-docker.repo" "free space on the host"
 [tomo-docker]
 name=Docker, set up by Tomo
 baseurl=https://$site/linux/$distro/\$releasever/\$basearch/stable

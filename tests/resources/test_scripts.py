@@ -1,0 +1,471 @@
+"""The scripts for hosts, really run by dash and busybox in front of recorded systems and stub package managers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tomo.resources.scripts import docker_install_script, facts_script
+
+SYSTEMS = {
+    "debian": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n',
+    "ubuntu": 'PRETTY_NAME="Ubuntu 24.04.2 LTS"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nID=ubuntu\nID_LIKE=debian\nUBUNTU_CODENAME=noble\n',
+    "raspbian": 'PRETTY_NAME="Raspbian GNU/Linux 12 (bookworm)"\nID=raspbian\nID_LIKE=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n',
+    "rocky": 'NAME="Rocky Linux"\nVERSION="9.5 (Blue Onyx)"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.5"\nPRETTY_NAME="Rocky Linux 9.5 (Blue Onyx)"\n',
+    "rhel": 'NAME="Red Hat Enterprise Linux"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\nPRETTY_NAME="Red Hat Enterprise Linux 9.4 (Plow)"\n',
+    "centos": 'NAME="CentOS Stream"\nID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="9"\nPRETTY_NAME="CentOS Stream 9"\n',
+    "fedora": 'NAME="Fedora Linux"\nID=fedora\nVERSION_ID=42\nPRETTY_NAME="Fedora Linux 42 (Server Edition)"\n',
+    "alpine": 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.0\nPRETTY_NAME="Alpine Linux v3.22"\n',
+    "arch": 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n',
+}
+MOVED = (
+    "/etc/os-release",
+    "/etc/docker",
+    "/etc/apt",
+    "/etc/yum.repos.d",
+    "/etc/pki",
+    "/var/lib/tomo",
+    "/run/systemd/system",
+    "/proc/locks",
+)
+TOOLS = [
+    "awk",
+    "base64",
+    "cat",
+    "chmod",
+    "cmp",
+    "cp",
+    "cut",
+    "date",
+    "df",
+    "env",
+    "getconf",
+    "grep",
+    "head",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "printf",
+    "readlink",
+    "rm",
+    "sed",
+    "sh",
+    "sort",
+    "tail",
+    "tr",
+    "uname",
+    "wc",
+]
+MANAGERS = {"debian": "apt-get", "rpm": "dnf", "alpine": "apk", "arch": "pacman"}
+SHELLS = ["sh", "busybox"]
+
+DOCKER = """#!/bin/sh
+[ "$1" = --version ] && { echo "Docker version 27.3.1"; exit 0; }
+[ -e "$ROOT/running" ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
+grep -qs refuse-me "$ROOT/etc/docker/daemon.json" && exit 1
+echo 27.3.1
+"""
+STUBS = {
+    "id": "echo ${FAKE_UID:-0}",
+    "apt-get": 'manager apt-get "$@"',
+    "dnf": 'manager dnf "$@"',
+    "apk": 'case "$1" in search) [ ! -e "$ROOT/no-community" ] && echo docker-27.3.1-r0; exit 0;; info) [ -e "$ROOT/bin/dockerd" ] && echo docker-27.3.1-r0; exit 0;; esac; manager apk "$@"',
+    "pacman": 'case "$1" in -Q) [ -e "$ROOT/bin/dockerd" ] && echo docker 27.3.1-1; exit 0;; esac; manager pacman "$@"',
+    "dpkg-query": '[ -e "$ROOT/bin/dockerd" ] && [ "$4" = docker.io ] && echo 27.3.1-0ubuntu1',
+    "dpkg": "echo amd64",
+    "rpm": '[ -e "$ROOT/bin/dockerd" ] && [ "$4" = docker-ce ] && echo 27.3.1-1.el9',
+    "systemctl": 'log systemctl "$@"; case "$1" in start|restart) : >"$ROOT/running";; is-enabled) [ -e "$ROOT/enabled" ];; enable) : >"$ROOT/enabled";; esac',
+    "rc-service": 'log rc-service "$@"; : >"$ROOT/running"',
+    "rc-update": 'log rc-update "$@"',
+    "curl": 'log curl "$@"; while [ "$1" != -o ]; do shift; done; echo key >"$2"',
+    "gpg": 'echo "fpr:::::::::${FAKE_KEY:-9DC858229FC7DD38854AE2D88D81803C0EBFCD88}:"',
+}
+COMMON = """#!/bin/sh
+log() { echo "$@" >>"$ROOT/calls"; }
+manager() {
+  log "$@"
+  case "$FAKE_FAILURE" in
+    '') ;;
+    *) [ "$2" = update ] || [ "$2" = -Sy ] || { echo "$FAKE_FAILURE" >&2; exit 100; } ;;
+  esac
+  case " $* " in
+    *" docker.io"*|*" docker-ce"*|*" moby-engine"*|*" docker "*|*" docker="*)
+      cp "$ROOT/docker" "$ROOT/bin/docker"; echo '#!/bin/sh' >"$ROOT/bin/dockerd"; chmod +x "$ROOT/bin/dockerd" "$ROOT/bin/docker" ;;
+  esac
+}
+"""
+
+
+@dataclass
+class Host:
+    """A system in a folder."""
+
+    root: Path
+    shell: str
+
+    def install(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.run(docker_install_script(), **{"TOMO_DOCKER_SITE": "packages.example", **variables})
+
+    def run(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        for path in MOVED:
+            script = script.replace(path, f"{self.root}{path}")
+        script = script.replace('PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"\n', "")
+        # busybox has a `sleep` of its own, before any stub.
+        script = (
+            script.replace("sleep 5", "sleep 0")
+            .replace("sleep 1", "sleep 0")
+            .replace("start_seconds=60", "start_seconds=2")
+        )
+        argv = ["/bin/sh"] if self.shell == "sh" else ["/bin/busybox", "sh"]
+        environment = {
+            "PATH": str(self.root / "bin"),
+            "ROOT": str(self.root),
+            "TMPDIR": str(self.root),
+            **variables,
+        }
+        return subprocess.run(
+            [*argv, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=30
+        )
+
+    @property
+    def calls(self) -> str:
+        path = self.root / "calls"
+        return path.read_text() if path.exists() else ""
+
+    def forget_calls(self) -> None:
+        (self.root / "calls").unlink(missing_ok=True)
+
+    @property
+    def daemon_json(self) -> Path:
+        return self.root / "etc/docker/daemon.json"
+
+    def stub(self, name: str, body: str) -> None:
+        path = self.root / "bin" / name
+        path.unlink(missing_ok=True)
+        path.write_text(COMMON + body + "\n")
+        path.chmod(0o755)
+
+
+def host_of(tmp_path: Path, system: str, shell: str = "sh", *, tools: tuple[str, ...] = ("python3",)) -> Host:
+    if shell == "busybox" and not Path("/bin/busybox").exists():
+        pytest.fail("busybox-static is not installed: the scripts must be tested with it")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(SYSTEMS[system])
+    host = Host(tmp_path, shell)
+    for tool in (*TOOLS, *tools):
+        if found := shutil.which(tool, path="/usr/local/bin:/usr/bin:/bin"):
+            (tmp_path / "bin" / tool).symlink_to(found)
+    wanted = {
+        "debian": "apt-get dpkg dpkg-query",
+        "rpm": "dnf rpm",
+        "alpine": "apk rc-service rc-update",
+        "arch": "pacman",
+    }[family(system)]
+    others = set(STUBS) - {
+        "apt-get",
+        "dpkg",
+        "dpkg-query",
+        "dnf",
+        "rpm",
+        "apk",
+        "pacman",
+        "rc-service",
+        "rc-update",
+        "systemctl",
+    }
+    for name in [*wanted.split(), *others]:
+        host.stub(name, STUBS[name])
+    if system != "alpine":
+        host.stub("systemctl", STUBS["systemctl"])
+        (tmp_path / "run/systemd/system").mkdir(parents=True)
+    (tmp_path / "docker").write_text(DOCKER)
+    return host
+
+
+def family(system: str) -> str:
+    return {
+        "debian": "debian",
+        "ubuntu": "debian",
+        "raspbian": "debian",
+        "alpine": "alpine",
+        "arch": "arch",
+    }.get(system, "rpm")
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_docker_is_installed_enabled_and_started_on(system: str, shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, system, shell)
+
+    done = host.install(FAKE_KEY="060A61C51B558A7F742B77AAC52FEB6B621E9F35")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("Docker 27.3.1 is running\n")
+    package = {"debian": "install docker.io", "alpine": "apk add docker", "arch": "--noconfirm docker"}.get(
+        family(system)
+    )
+    assert (
+        package or {"fedora": "install moby-engine"}.get(system, "install docker-ce docker-ce-cli")
+    ) in host.calls
+    assert ("rc-update -q add docker" if system == "alpine" else "systemctl enable -q docker") in host.calls
+
+
+@pytest.mark.parametrize("system", ["debian", "rocky", "alpine"])
+def test_a_second_run_changes_nothing_on(system: str, shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, system, shell)
+    daemon = '{"registry-mirrors":["http://m"]}'
+    variables = {"FAKE_KEY": "060A61C51B558A7F742B77AAC52FEB6B621E9F35", "TOMO_DOCKER_DAEMON": daemon}
+    host.install(**variables)
+    host.forget_calls()
+    written = host.daemon_json.read_text()
+
+    done = host.install(**variables)
+
+    assert done.returncode == 0
+    assert "restart" not in host.calls
+    assert MANAGERS[family(system)] not in host.calls
+    assert host.daemon_json.read_text() == written
+
+
+def test_daemon_json_is_merged_and_what_the_fleet_no_longer_says_goes(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.daemon_json.parent.mkdir()
+    host.daemon_json.write_text('{"data-root": "/srv/docker", "debug": true}')
+
+    host.install(TOMO_DOCKER_DAEMON='{"registry-mirrors":["http://m"],"debug":false}')
+    first = json.loads(host.daemon_json.read_text())
+    host.install(TOMO_DOCKER_DAEMON='{"insecure-registries":["r:5000"]}')
+    second = json.loads(host.daemon_json.read_text())
+    host.install(TOMO_DOCKER_DAEMON="{}")
+
+    assert first == {"data-root": "/srv/docker", "debug": False, "registry-mirrors": ["http://m"]}
+    assert second == {"data-root": "/srv/docker", "insecure-registries": ["r:5000"]}
+    assert json.loads(host.daemon_json.read_text()) == {"data-root": "/srv/docker"}
+
+
+def test_without_a_json_tool_tomos_own_file_is_replaced_and_a_persons_is_not(
+    shell: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, "alpine", shell, tools=())
+
+    host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+    own = host.install(TOMO_DOCKER_DAEMON='{"debug":false}')
+    host.daemon_json.write_text('{"mine": 1}')
+    theirs = host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    assert own.returncode == 0
+    assert json.loads(host.daemon_json.read_text()) == {"mine": 1}
+    assert theirs.returncode == 1
+    assert "tomo-error: daemon-json:" in theirs.stderr
+    assert "tomo-hint: install jq" in theirs.stderr
+
+
+def test_a_broken_daemon_json_is_left_alone_and_named(tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian")
+    host.daemon_json.parent.mkdir()
+    host.daemon_json.write_text("{broken")
+
+    done = host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    assert "is not valid JSON" in done.stderr
+    assert host.daemon_json.read_text() == "{broken"
+
+
+def test_settings_with_which_docker_does_not_start_are_taken_back(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    done = host.install(TOMO_DOCKER_DAEMON='{"debug":"refuse-me"}')
+
+    assert done.returncode == 1
+    assert "the old one is back" in done.stderr
+    assert json.loads(host.daemon_json.read_text()) == {"debug": True}
+
+
+@pytest.mark.parametrize(
+    "text", ["$(touch pwned)", "'; touch pwned; '", '"; touch pwned; "', "`touch pwned`", "\\n\\t"]
+)
+def test_hostile_parameters_never_reach_the_shell(
+    text: str, shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    host = host_of(tmp_path, "debian", shell)
+
+    host.install(
+        TOMO_DOCKER_DAEMON=json.dumps({"log-level": text}),
+        TOMO_DOCKER_VERSION=text,
+        TOMO_DOCKER_CHANNEL="distro",
+        TOMO_DOCKER_DRIFT=text,
+    )
+    host.install(TOMO_DOCKER_DAEMON=json.dumps({"log-level": text}))
+
+    assert not list(tmp_path.rglob("pwned"))
+    assert json.loads(host.daemon_json.read_text()) == {"log-level": text}
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "command"),
+    [
+        ("debian", "27.3.1-1", "install docker.io=27.3.1-1"),
+        ("fedora", "27.3.1", "install moby-engine-27.3.1"),
+        ("alpine", "27.3.1-r9", "apk add docker=27.3.1-r9"),
+        ("rocky", "3:27.3.1-1.el9", "install docker-ce-3:27.3.1-1.el9"),
+    ],
+)
+def test_a_pinned_version_is_asked_for_by_name(
+    system: str, version: str, command: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, system)
+
+    host.install(TOMO_DOCKER_VERSION=version, FAKE_KEY="060A61C51B558A7F742B77AAC52FEB6B621E9F35")
+
+    assert command in host.calls
+
+
+def test_a_docker_that_is_there_is_not_upgraded(tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian")
+    host.install()
+    host.forget_calls()
+
+    unpinned, pinned = host.install(), host.install(TOMO_DOCKER_VERSION="27.3.1")
+
+    assert (unpinned.returncode, pinned.returncode) == (0, 0)
+    assert "apt-get" not in host.calls
+
+
+def test_dockers_own_repository_is_set_up_with_a_checked_key(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "ubuntu", shell)
+    (tmp_path / "etc/apt/sources.list.d").mkdir(parents=True)
+
+    done = host.install(TOMO_DOCKER_CHANNEL="docker")
+
+    assert done.returncode == 0, done.stderr
+    source = (tmp_path / "etc/apt/sources.list.d/tomo-docker.list").read_text()
+    assert "https://packages.example/linux/ubuntu noble stable" in source
+    assert "signed-by=" in source
+    assert "install docker-ce docker-ce-cli containerd.io" in host.calls
+
+
+@pytest.mark.parametrize("system", ["debian", "rocky"])
+def test_another_key_stops_everything(system: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, system)
+
+    done = host.install(TOMO_DOCKER_CHANNEL="docker", FAKE_KEY="0000000000000000000000000000000000000000")
+
+    assert done.returncode == 1
+    assert "tomo-error: wrong-key:" in done.stderr
+    assert "docker-ce" not in host.calls
+
+
+@pytest.mark.parametrize("system", ["alpine", "arch"])
+def test_where_docker_has_no_repository_the_channel_is_refused(system: str, tmp_path: Path) -> None:
+    done = host_of(tmp_path, system).install(TOMO_DOCKER_CHANNEL="docker")
+
+    assert "tomo-error: not-supported:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        ("E: You don't have enough free space: No space left on device", "disk-full"),
+        ("E: Could not get lock /var/lib/dpkg/lock-frontend", "package-lock-held"),
+        ("Temporary failure resolving 'mirror'", "no-network"),
+        ("E: Unable to locate package docker.io", "package-manager"),
+    ],
+)
+def test_what_goes_wrong_is_explained(failure: str, code: str, shell: str, tmp_path: Path) -> None:
+    done = host_of(tmp_path, "debian", shell).install(FAKE_FAILURE=failure)
+
+    assert done.returncode == 1
+    assert f"tomo-error: {code}:" in done.stderr
+    assert "tomo-hint: " in done.stderr
+    assert failure in done.stdout
+
+
+def test_too_little_disk_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian")
+    host.stub("df", "echo h; echo /dev/vda1 1000000 990000 10240 99% /var")
+
+    done = host.install()
+
+    assert "only 10 MiB are free below /var, and Docker needs 600" in done.stderr
+    assert host.calls == ""
+
+
+def test_a_login_that_is_not_root_is_told_what_to_write(tmp_path: Path) -> None:
+    done = host_of(tmp_path, "debian").install(FAKE_UID="1000")
+
+    assert "write `become: sudo`" in done.stderr
+
+
+def test_an_unknown_system_is_named(tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian")
+    (tmp_path / "etc/os-release").write_text("ID=plan9\n")
+
+    assert "the distribution `plan9` is not known" in host.install().stderr
+
+
+def test_alpines_missing_repository_is_named(tmp_path: Path) -> None:
+    host = host_of(tmp_path, "alpine")
+    (tmp_path / "no-community").touch()
+
+    assert "community repository" in host.install().stderr
+
+
+def test_a_held_lock_is_waited_for_and_its_holder_named(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    script = docker_install_script().replace("lock_seconds=300", "lock_seconds=10")
+    lock = tmp_path / "lock-frontend"
+    lock.touch()
+    (tmp_path / "proc").mkdir()
+    line = f"1: POSIX  ADVISORY  WRITE {os.getpid()} 08:01:{lock.stat().st_ino} 0 EOF\n"
+    (tmp_path / "proc/locks").write_text(line)
+
+    done = host.run(script.replace("/var/lib/dpkg/lock-frontend", str(lock)))
+
+    assert "which uses the package manager" in done.stdout
+    assert f"(process {os.getpid()}) for more than 10 s" in done.stderr
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_facts_are_told_on(system: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, system, "busybox" if system == "alpine" else "sh")
+
+    done = host.run(facts_script())
+
+    said = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert done.stderr == ""
+    assert said["os"] in SYSTEMS[system]
+    assert said["os_name"] in SYSTEMS[system]
+    assert said["end"] == "yes"
+    assert int(said["cpus"]) > 0
+    assert int(said["disk_kib"]) > 0
+    assert said["root"] == "yes"
+
+
+def test_facts_tell_docker_and_its_settings(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    said = dict(line.split("=", 1) for line in host.run(facts_script()).stdout.splitlines())
+
+    assert said["docker_version"] == "27.3.1"
+    assert said["docker_client"] == "Docker version 27.3.1"
+    assert said["daemon_json"]
+
+
+@pytest.mark.parametrize("script", [docker_install_script(), facts_script()])
+def test_scripts_say_which_they_are_in_the_first_line(script: str) -> None:
+    assert script.startswith("# tomo-script: ")
