@@ -182,6 +182,9 @@ class Daemon:
                 self._idle.append(stream)
             self._free.notify()
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Ends the idle streams."""
         with self._free:

@@ -110,9 +110,9 @@ class Sdk:
 
     def __init__(self, connection: Connection, host: str, version: str) -> None:
         self._host = host
-        self._client = APIClient(base_url="http://docker", version=version, timeout=_TIMEOUT)
+        self._client = APIClient(base_url="http://docker:2375", version=version, timeout=_TIMEOUT)
         self._client.trust_env = False
-        self._client.mount("http://docker", _StreamAdapter(connection))
+        self._client.mount("http://docker:2375", _StreamAdapter(connection))
 
     def close(self) -> None:
         """Ends its streams."""
