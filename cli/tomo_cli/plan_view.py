@@ -31,16 +31,17 @@ _STYLES = {
 }
 _WORDS = {
     tokens.SERVER: "server",
-    tokens.FILE: "file",
-    tokens.APP: "app",
     tokens.LOCAL_COMMAND: "command",
     tokens.REMOTE_COMMAND: "command",
     tokens.DOCKER_PROVIDER: "docker provider",
-    tokens.REMOTE_IMAGE: "image",
+    tokens.APP: "app",
     tokens.NETWORK: "network",
     tokens.VOLUME: "volume",
+    tokens.FILE: "file",
+    tokens.REMOTE_IMAGE: "image",
     tokens.CONTAINER: "container",
 }
+"""What people call each type; in the order in which a plan shows them."""
 _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
 _TENSES = (
@@ -99,13 +100,20 @@ def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[
     nodes: dict[Urn, Tree] = {}
     parents = {step.urn: step.entry.parent for step in plan.steps}
     known = {step.urn: step for step in plan.steps}
-    for step in shown:
+    for step in sorted(shown, key=_rank):
         host = hosts.get(step.urn) or plan.stack
         root = trees.get(host)
         if root is None:
             root = trees[host] = Tree(Text(clean(host), style="bold"), guide_style="dim")
         nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(_node(step))
     return list(trees.values())
+
+
+def _rank(step: Step) -> tuple[int, int]:
+    """Parents before children; within one parent what comes first in a server's life."""
+    depth = step.urn.qualified_type.count("$")
+    order = list(_WORDS)
+    return depth, order.index(step.type) if step.type in _WORDS else len(order)
 
 
 def _branch(

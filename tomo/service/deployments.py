@@ -12,7 +12,7 @@ from pathlib import Path
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
-from tomo.model.connection import Connections
+from tomo.model.connection import Connections, HostBook
 from tomo.model.diff import OutputChanges
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan
@@ -235,8 +235,7 @@ class _Session:
         fleet = fleet_program(workspace, config) if workspace.is_fleet else None
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)
-        specs = fleet.hosts if fleet else ()
-        with doors.open_connections(specs) as connections:
+        with doors.open_connections(HostBook(fleet.hosts if fleet else ())) as connections:
             yield cls(workspace, doors, stored, config, fleet, connections)
 
     @property
@@ -334,7 +333,8 @@ class _Session:
 
     def _world(self, sink: Sink, salt: str) -> World:
         config = {} if self.fleet else self.config.opened()
-        facts = ProgramFacts(self.workspace.project, self._root, config, self._other_stack)
+        book = HostBook(self.fleet.hosts if self.fleet else ())
+        facts = ProgramFacts(self.workspace.project, self._root, book, config, self._other_stack)
         return World(
             self._doors.providers(self._connections, facts),
             sink,

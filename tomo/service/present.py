@@ -24,7 +24,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, masked
-from tomo.resources.tokens import SERVER
+from tomo.resources.tokens import DOCKER_PROVIDER, SERVER
 from tomo.service.deployments import PlanResult
 from tomo.state.codec import encode_resource
 
@@ -117,7 +117,7 @@ def hosts_of(plan: Plan) -> Mapping[Urn, str]:
     for step in plan.steps:
         if step.host:
             hosts[step.urn] = step.host
-        elif step.urn.type == SERVER:
+        elif step.urn.type in {SERVER, DOCKER_PROVIDER}:
             hosts[step.urn] = step.urn.name
         else:
             needed = (urn.name for urn in step.entry.dependencies if urn.type == SERVER)

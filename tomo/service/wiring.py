@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,9 +40,9 @@ class Doors:
     ask_passphrase: AskPassphrase | None = None
 
     @contextmanager
-    def open_connections(self, specs: Iterable[HostSpec]) -> Iterator[Connections]:
+    def open_connections(self, book: HostBook) -> Iterator[Connections]:
         """The connections of one run; closed at its end."""
-        made = self.connections(self.settings, HostBook(specs), self.ask_passphrase)
+        made = self.connections(self.settings, book, self.ask_passphrase)
         try:
             yield made
         finally:
@@ -54,7 +54,7 @@ class Doors:
         from tomo.ssh.docker_host import spec_for_docker  # noqa: PLC0415
 
         def docker_host(url: str, options: list[str]) -> HostSpec:
-            return spec_for_docker(url, options, self.settings)
+            return program.book.complete(spec_for_docker(url, options, self.settings))
 
         return ProviderRegistry(
             connections,
@@ -73,6 +73,7 @@ class ProgramFacts:
 
     project: str
     root: Path
+    book: HostBook
     config: Mapping[str, str]
     stack_outputs: Callable[[str], Properties | None]
 

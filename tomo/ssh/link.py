@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from tomo.errors import CommandTimeout, ConnectionLost, HostError, HostUnreachable
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 _REFUSAL_PAUSES = (0.005, 0.01, 0.02, 0.04)
 """sshd frees a session a moment after its channel closed; a refusal that lasts longer is its limit."""
-_KILL_PATIENCE = 2.0
 
 
 class Links(Protocol):
@@ -99,25 +97,16 @@ class Link:
         try:
             out, err = channel.exchange(stdin, deadline=deadline, limit=limit)
         except TimeoutError as error:
-            self._kill(channel)
+            channel.send_signal("TERM")
             raise timed_out(self.spec.label, shown, time.monotonic() - started) from error
         except TooMuchOutput as error:
-            self._kill(channel)
+            channel.send_signal("TERM")
             raise too_much(self.spec.label, shown, limit) from error
         if channel.exec_refused:
             raise HostError(f"`{self.spec.label}` refuses to run commands", host=self.spec.label)
         if channel.exit_status < 0:
             raise self._lost(f"while `{shown}` ran")
         return CommandResult(channel.exit_status, out, err)
-
-    def _kill(self, channel: SshChannel) -> None:
-        """Ends a command as far as sshd lets us: TERM, then KILL, to its whole process group."""
-        for name in ("TERM", "KILL"):
-            channel.send_signal(name)
-            with suppress(Exception):
-                channel.exchange(b"", deadline=time.monotonic() + _KILL_PATIENCE / 2, limit=1 << 30)
-            if channel.closed:
-                return
 
     def _session(self, deadline: float | None, *, stream: bool) -> SshChannel:
         """A channel for a command, when the server's limit on sessions leaves room for one."""
@@ -133,7 +122,7 @@ class Link:
                     except ChannelRefused:
                         time.sleep(pause)
                     else:
-                        self._slots.opened(stream=stream)
+                        self._slots.opened()
                         return channel
             except BaseException:
                 self._slots.give_back(stream=stream)

@@ -27,10 +27,15 @@ for file in /proc/[0-9]*/cmdline; do
   tr '\\0' '\\n' <"$file" 2>/dev/null | grep -qx -e "$mark" || continue
   facts=$(cat "${file%cmdline}stat" 2>/dev/null) || continue
   set -- ${facts##*) }
-  kill -TERM -- "-$3"; sleep 1; kill -KILL -- "-$3" 2>/dev/null
+  kill -TERM "-$3" 2>/dev/null
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "-$3" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "-$3" 2>/dev/null
 done
 """
-"""Finds the command by the mark in sudo's arguments; the mark comes on stdin, so it does not find itself."""
+"""Finds the command by the mark in its shell's arguments; the mark comes on stdin, so it does not find itself."""
 _NO_SPACE: Final = (b"No space left on device", b"Disk quota exceeded")
 
 
@@ -159,22 +164,22 @@ class ShellConnection(ABC):
             if sum(map(len, argv)) > _LONG:  # more than one argument of the kernel's may hold
                 argv, stdin = ["sh", "-c", quote.LOADER], quote.packed(f"exec {quote.join(argv)}") + stdin
             quote.join(argv)
-        if not self.sudo:
-            return self.execute(argv, stdin=stdin, timeout=timeout, limit=limit, shown=what)
-        mark = f"tomo-{secrets.token_hex(8)}"
-        wrapped = [*SUDO, "sh", "-c", 'exec "$@"', mark, *argv] if timeout is not None else [*SUDO, *argv]
+        command = [*self.sudo, *argv]
+        if timeout is not None:
+            mark = f"tomo-{secrets.token_hex(8)}"
+            command = [*self.sudo, "sh", "-c", '"$@"; exit', mark, *argv]
         try:
-            result = self.execute(wrapped, stdin=stdin, timeout=timeout, limit=limit, shown=what)
+            result = self.execute(command, stdin=stdin, timeout=timeout, limit=limit, shown=what)
         except CommandTimeout:
             self._kill_marked(mark)
             raise
-        if result.exit_code:
+        if self.sudo and result.exit_code:
             self._check_sudo(result)
         return result
 
     def _kill_marked(self, mark: str) -> None:
-        """Ends root's command, which the login user's signals do not reach."""
-        argv = [*SUDO, "sh", "-c", _KILL_MARKED]
+        """Ends a command that took too long: sshd signals none for root, and nobody but root ends root's."""
+        argv = [*self.sudo, "sh", "-c", _KILL_MARKED]
         with suppress(HostError):
             self.execute(argv, stdin=f"{mark}\n".encode(), timeout=10, limit=1 << 20, shown="kill")
 

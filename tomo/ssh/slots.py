@@ -8,6 +8,7 @@ import time
 _AT_FIRST = 8
 """Below sshd's default MaxSessions of 10, since it counts a session for a moment after its end."""
 _STREAM_PATIENCE = 20.0
+_ALONE_REFUSALS = 3
 
 
 class Slots:
@@ -17,6 +18,8 @@ class Slots:
         self._limit = limit
         self._taken = 0
         self._open = 0
+        self._most_open = 0
+        self._alone_refused = 0
         self._streams = 0
         self._changed = threading.Condition()
 
@@ -35,11 +38,12 @@ class Slots:
             self._streams += stream
         return True
 
-    def opened(self, *, stream: bool) -> None:
+    def opened(self) -> None:
         """The slot's channel was opened."""
-        del stream
         with self._changed:
             self._open += 1
+            self._most_open = max(self._most_open, self._open)
+            self._alone_refused = 0
 
     def release(self, *, stream: bool) -> None:
         """The slot's channel was closed."""
@@ -53,13 +57,15 @@ class Slots:
             self._give_back(stream=stream)
 
     def shrink(self, *, stream: bool) -> bool:
-        """Takes a refusal as the server's limit; False where not even a single session is let in."""
+        """Takes a lasting refusal as the server's limit: what was open at once before is let in again.
+
+        False where not even a single session is let in.
+        """
         with self._changed:
             self._give_back(stream=stream)
-            if self._limit == 1 and self._open == 0:
-                return False
-            self._limit = max(1, min(self._limit - 1, self._open))
-        return True
+            self._limit = max(1, min(self._limit, self._most_open))
+            self._alone_refused += not self._taken
+            return self._alone_refused < _ALONE_REFUSALS
 
     def _has_room(self, *, stream: bool) -> bool:
         if stream and self._streams >= max(1, self._limit - 1):

@@ -15,7 +15,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from paramiko import Channel, Message, SSHException, Transport
-from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
+from paramiko.common import (
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EXTENDED_DATA,
+    MSG_CHANNEL_FAILURE,
+    MSG_CHANNEL_REQUEST,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_CHANNEL_OPEN,
+    cMSG_CHANNEL_REQUEST,
+)
 
 from tomo.ssh.hostkeys import ALGORITHMS
 
@@ -137,6 +145,16 @@ class SshChannel(Channel):
 
 class SshTransport(Transport):
     """One SSH connection's protocol; opens channels and keeps each refusal's reason."""
+
+    # paramiko's table names the methods of its own Channel, past those that a subclass overrides.
+    _channel_handler_table: Final = {
+        **Transport._channel_handler_table,
+        MSG_CHANNEL_FAILURE: SshChannel._request_failed,
+        MSG_CHANNEL_DATA: SshChannel._feed,
+        MSG_CHANNEL_EXTENDED_DATA: SshChannel._feed_extended,
+        MSG_CHANNEL_WINDOW_ADJUST: SshChannel._window_adjust,
+        MSG_CHANNEL_REQUEST: SshChannel._handle_request,
+    }
 
     def __init__(self, sock: Any, algorithms: Sequence[str] = ()) -> None:
         super().__init__(sock, disabled_algorithms=DISABLED)

@@ -312,12 +312,16 @@ class FakeDocker:
             old = self._find(name)
             config = {key: value for key, value in old.config.items() if key != "Hostname"}
             body = {**config, "HostConfig": old.host_config, **changes}
-            networks = [key for key in old.endpoints if key != "bridge"]
+            automatic = {old.short, old.config["Hostname"]}
+            joined = {
+                key: [alias for alias in endpoint.aliases or [] if alias not in automatic]
+                for key, endpoint in old.endpoints.items()
+            }
             self.remove_by_hand(name)
             container = self._containers.create(name, body)
-            for network in networks:
-                if network not in container.endpoints:
-                    self._containers.connect(self._networks.need(network), container, {})
+            container.endpoints.clear()
+            for network, aliases in joined.items():
+                self._containers.connect(self._networks.need(network), container, {"Aliases": aliases})
             self._containers.start(container)
             return container.id
 

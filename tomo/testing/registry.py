@@ -209,13 +209,13 @@ class FakeRegistry:
         return None
 
 
-def catalog_image_names() -> Iterator[str]:
-    """Every image that an app of the shipped catalog names.
+def catalog_image_names(folders: Iterable[Path] = ()) -> Iterator[str]:
+    """Every image that an app of the shipped catalog, or of other folders, names.
 
     Only this one field is read, so the double stays as quick as the catalog is long.
     """
     package = Path(__file__).resolve().parents[1]
-    for folder in (package / "_data" / "catalog", package.parent / "catalog"):
+    for folder in tuple(folders) or (package / "_data" / "catalog", package.parent / "catalog"):
         for file in sorted(folder.rglob("*.yaml")):
             names = _IMAGE_FIELD.findall(file.read_text("utf-8"))
             yield from (name for name in names if _REFERENCE.match(name))

@@ -30,7 +30,7 @@ from tomo.testing.dockerd.core import (
 from tomo.testing.dockerd.execs import Execs
 from tomo.testing.dockerd.http import Json, Request, Response
 from tomo.testing.dockerd.images import Image, Images
-from tomo.testing.dockerd.networks import Network, Networks
+from tomo.testing.dockerd.networks import PREDEFINED, Network, Networks
 from tomo.testing.dockerd.ports import Ports
 from tomo.testing.dockerd.refused import ApiError, name_in_use, no_such_container, not_running, not_served
 from tomo.testing.dockerd.volumes import Volumes
@@ -334,7 +334,7 @@ class Containers:
         wanted = (endpoint.ipam or {}).get("IPv4Address") or ""
         endpoint.lease = self._networks.lease(network, container.id, container.name, wanted)
         endpoint.network_id = network.id
-        if network.driver != "null" and network.name not in {"bridge", "host"}:
+        if network.name not in PREDEFINED:
             endpoint.aliases = _aliases(endpoint, container, hostname=True)
 
     def _publish(self, container: Container) -> None:
@@ -375,7 +375,7 @@ class Containers:
         container.endpoints[network.name] = endpoint
         if container.running:
             self._join(container, network.name, endpoint)
-        elif network.name != "bridge":
+        elif network.name not in PREDEFINED:
             endpoint.aliases = _aliases(endpoint, container, hostname=False)
 
     def disconnect(self, network: Network, container: Container) -> None:
