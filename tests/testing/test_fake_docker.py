@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import docker.errors
@@ -13,6 +14,7 @@ import pytest
 
 from tomo.testing.clock import ManualClock
 from tomo.testing.fake_docker import FakeDocker, FakeRegistry, ImageDefinition, exits, unhealthy
+from tomo.testing.registry import catalog_image_names
 
 
 def run(sdk: Any, name: str, image: str = "nginx:1.27", **host: Any) -> str:
@@ -83,6 +85,26 @@ def test_an_image_can_say_that_its_containers_end_or_ail(docker: FakeDocker) -> 
 
     assert docker.inspect("bad")["State"]["ExitCode"] == 2
     assert docker.inspect("ill")["State"]["Health"]["Log"][-1]["Output"] == "refused"
+
+
+def test_the_catalogs_images_are_known(tmp_path: Path) -> None:
+    text = 'services:\n  web:\n    image: nginx:1.27  # pinned\n  db:\n    image: "postgres:17"\n    images: {arm64: x}\n'
+    (tmp_path / "app.yaml").write_text(text)
+
+    assert list(catalog_image_names([tmp_path])) == ["nginx:1.27", "postgres:17"]
+
+
+def test_a_container_replaced_by_hand_keeps_networks_aliases_and_mounts(docker: FakeDocker, sdk: Any) -> None:
+    sdk.create_network("net")
+    run(sdk, "app", network_mode="net", binds=["data:/data"])
+    docker.disconnect_by_hand("net", "app")
+    sdk.connect_container_to_network("app", "net", aliases=["web"])
+
+    docker.replace_by_hand("app", Env=["X=other"])
+
+    new = docker.inspect("app")
+    assert new["NetworkSettings"]["Networks"]["net"]["Aliases"] == ["web", new["Id"][:12]]
+    assert [mount["Name"] for mount in new["Mounts"]] == ["data"]
 
 
 def test_health_follows_the_clock_that_is_given() -> None:

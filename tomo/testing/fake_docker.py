@@ -319,9 +319,10 @@ class FakeDocker:
             }
             self.remove_by_hand(name)
             container = self._containers.create(name, body)
-            container.endpoints.clear()
             for network, aliases in joined.items():
-                self._containers.connect(self._networks.need(network), container, {"Aliases": aliases})
+                if network != "host":
+                    container.endpoints.pop(network, None)
+                    self._containers.connect(self._networks.need(network), container, {"Aliases": aliases})
             self._containers.start(container)
             return container.id
 

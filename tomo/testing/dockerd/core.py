@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from tomo.testing.clock import Clock, rfc3339
 from tomo.testing.dockerd.http import Json, Request, Response
@@ -35,12 +35,6 @@ def route(method: str, pattern: str, handler: Handler) -> Route:
     """An endpoint; `{name}` stands for a path part that may hold slashes."""
     expression = re.sub(r"\{(\w+)\}", r"(?P<\1>.+)", pattern)
     return Route(method, re.compile(f"^{expression}$"), handler)
-
-
-class HostDisk(Protocol):
-    """The machine the daemon runs on, as far as bind mounts look at it."""
-
-    files: FileTree
 
 
 @dataclass
