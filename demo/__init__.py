@@ -1,0 +1,1 @@
+"""Tomo's main job on two throwaway servers, from nothing to repaired drift."""
