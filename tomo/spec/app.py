@@ -136,8 +136,8 @@ class Generate(Model):
 
     kind: Literal["password", "hex", "base64", "uuid", "jwt", "vapid", "seed", "username"] = Field(
         "password",
-        description="`password` (letters and digits), `hex`, `base64`, `uuid` or `username`; "
-        "`jwt`, `vapid` and `seed` are not supported yet.",
+        description="`password` and `username` (letters and digits), `hex`, `base64`, `uuid`, `seed`, `jwt`; "
+        "`vapid` is not supported yet.",
     )
     length: Integer = Field(32, ge=8, le=1024, description="Characters, or bytes for `hex` and `base64`.")
 
@@ -429,7 +429,7 @@ class Security(Model):
     )
     ipc: Literal["host", "private", "shareable"] | None = Field(None, description="`host` needs a grant.")
     device_cgroup_rules: tuple[Line, ...] = Field(
-        (), description="Rules such as `c 188:* rwm`. Each needs a grant."
+        (), description="Rules such as `c 188:* rwm`. Not supported yet."
     )
 
 

@@ -118,7 +118,7 @@ def _secret_name(text: str) -> str:
 
 
 def _env_name(text: str) -> str:
-    if not _ENV_NAME.fullmatch(text):
+    if _CONTROL.search(text) or not _ENV_NAME.fullmatch(text):
         raise mistake(
             f"`{shown(text)}` is not a variable's name",
             "no spaces, no `=`, no control characters, such as `LOG_LEVEL`",

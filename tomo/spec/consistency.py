@@ -11,7 +11,7 @@ from typing import Any, Final
 from tomo.spec import template
 from tomo.spec.app import AppDefinition, Input, Service, When
 from tomo.spec.base import InputRef, shown
-from tomo.spec.inputs import GENERATED_KINDS, complaint
+from tomo.spec.inputs import NOT_GENERATED, complaint
 from tomo.spec.problems import Finding, did_you_mean
 
 
@@ -248,7 +248,7 @@ def _unsupported_uses(app: AppDefinition) -> Iterator[tuple[tuple[str | int, ...
     yield ("web", "host"), "web.host", app.web and app.web.host
     for index, entry in enumerate(app.inputs):
         kind = entry.generate.kind if entry.generate else ""
-        yield ("inputs", index, "generate"), f"generate: {kind}", kind and kind not in GENERATED_KINDS
+        yield ("inputs", index, "generate"), f"generate: {kind}", kind in NOT_GENERATED
     for key, service in app.services.items():
         yield from (
             (("services", key, *path), name, used) for path, name, used in _unsupported_service(service)
@@ -262,5 +262,7 @@ def _unsupported_service(service: Service) -> Iterator[tuple[tuple[str | int, ..
     yield ("pull",), f"pull: {service.pull}", service.pull != "missing"
     yield ("replicas",), "replicas", service.replicas > 1
     yield ("resources", "pids"), "pids", service.resources and service.resources.pids
+    rules = service.security.device_cgroup_rules
+    yield ("security", "device_cgroup_rules"), "device_cgroup_rules", rules
     for index, device in enumerate(service.devices):
         yield ("devices", index), "devices.optional", device.optional

@@ -255,9 +255,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = (
-        "|" if "\n" in text and text.replace("\n", "").isprintable() else None if is_plain_text(text) else '"'
-    )
+    style = None if text.isprintable() and is_plain_text(text) else '"'
+    if "\n" in text and text.replace("\n", "").isprintable():
+        style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

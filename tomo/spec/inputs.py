@@ -13,14 +13,13 @@ from tomo.spec.base import SecretRef, shown
 from tomo.spec.fleet import App, generated_secret
 
 InputValue: TypeAlias = str | SecretRef
-_HOSTNAME: Final = re.compile(
-    r"(?=.{1,253}$)([a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?\.)*[a-zA-Z0-9_-]{1,63}\.?"
-)
+_HOSTNAME: Final = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9_])?\.?")
 _TIMEZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
-GENERATED_KINDS: Final = ("password", "hex", "base64", "uuid", "username")
+NOT_GENERATED: Final = ("vapid",)
+"""Kinds of generated values that importers meet and this version cannot make."""
 
 
 def input_values(name: str, definition: AppDefinition, app: App) -> dict[str, InputValue]:

@@ -59,10 +59,11 @@ def _table(model: type[BaseModel], schema: dict[str, Any]) -> str:
     definitions = schema.get("$defs", {})
     own = definitions.get(model.__name__, schema)
     rows = ["| field | value | default | meaning |", "|---|---|---|---|"]
+    descriptions = {field.alias or name: field.description for name, field in model.model_fields.items()}
     for name, field in own.get("properties", {}).items():
         required = name in own.get("required", ())
         default = "**required**" if required else _default(field.get("default"))
-        rows.append(f"| `{name}` | {_value(field)} | {default} | {_cell(field.get('description', ''))} |")
+        rows.append(f"| `{name}` | {_value(field)} | {default} | {_cell(descriptions[name] or '')} |")
     return "\n".join(rows)
 
 
