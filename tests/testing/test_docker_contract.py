@@ -66,7 +66,7 @@ def test_a_renamed_container_frees_its_name_and_can_take_it_back(engine: Any) ->
     engine.call("POST", f"/containers/{old}/rename?name={engine.name('parked')}")
 
     new = engine.run("app")
-    engine.sdk.remove_container(new, force=True)
+    engine.sdk.remove_container(new, v=True, force=True)
     status, _ = engine.call("POST", f"/containers/{old}/rename?name={engine.name('app')}")
 
     assert status == 204
@@ -166,7 +166,7 @@ def test_a_network_with_someone_in_it_cannot_be_removed(engine: Any) -> None:
     key = engine.run("member", HostConfig={"NetworkMode": name})
 
     refused = engine.call("DELETE", f"/networks/{name}")
-    engine.sdk.remove_container(key, force=True)
+    engine.sdk.remove_container(key, v=True, force=True)
     removed = engine.call("DELETE", f"/networks/{name}")
 
     assert refused[0] == 403
