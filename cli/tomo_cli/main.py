@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import click
@@ -81,4 +82,19 @@ def run(arguments: list[str]) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001  # no traceback reaches a user
+        return _defect(error)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _defect(error: Exception) -> int:
+    """Says that Tomo itself is at fault, and where."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    sys.stderr.write(
+        f"error: a defect in Tomo: {type(error).__name__} at {where}\n"
+        "  hint: what was done is in the state; please report this line and the command you ran\n"
+    )
+    return int(ExitCode.FAILED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -44,6 +45,7 @@ _WORDS = {
 """What people call each type; in the order in which a plan shows them."""
 _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
+_HEX_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _TENSES = (
     (Op.CREATE, "create"),
     (Op.UPDATE, "update"),
@@ -100,11 +102,12 @@ def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[
     nodes: dict[Urn, Tree] = {}
     parents = {step.urn: step.entry.parent for step in plan.steps}
     known = {step.urn: step for step in plan.steps}
+    for step in shown:
+        host = hosts.get(step.urn) or plan.stack
+        trees.setdefault(host, Tree(Text(clean(host), style="bold"), guide_style="dim"))
     for step in sorted(shown, key=_rank):
         host = hosts.get(step.urn) or plan.stack
-        root = trees.get(host)
-        if root is None:
-            root = trees[host] = Tree(Text(clean(host), style="bold"), guide_style="dim")
+        root = trees[host]
         nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(_node(step))
     return list(trees.values())
 
@@ -136,7 +139,9 @@ def _branch(
 
 def _node(step: Step) -> RenderableType:
     style = _STYLES.get(step.op, "")
-    line = Text.assemble((f"{step.op.glyph.strip()} ", style), _title(step.entry, step.urn), (_note(step), "dim"))
+    line = Text.assemble(
+        (f"{step.op.glyph.strip()} ", style), _title(step.entry, step.urn), (_note(step), "dim")
+    )
     details = [_diff_line(diff) for diff in step.diffs[:_MOST_DIFFS] if step.op is not Op.DELETE]
     if len(step.diffs) > _MOST_DIFFS:
         details.append(Text(f"     … and {len(step.diffs) - _MOST_DIFFS} more differences", style="dim"))
@@ -187,7 +192,14 @@ def _change(diff: PropertyDiff) -> str:
         return new
     if diff.kind in {DiffKind.DELETE, DiffKind.DELETE_REPLACE}:
         return old
-    return f"{old} → {new}"
+    # What one side leaves over of the line, the other may use.
+    half = _LONGEST_VALUE // 2
+    shown_old = _cut(old, max(half, _LONGEST_VALUE - len(new)))
+    return f"{shown_old} → {_cut(new, max(half, _LONGEST_VALUE - len(old)))}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def show_value(value: Value) -> str:
@@ -197,14 +209,14 @@ def show_value(value: Value) -> str:
     if isinstance(value, Unknown):
         return f"(known after apply, from {value.source})" if value.source else "(known after apply)"
     if isinstance(value, str):
-        text = '"' + clean(value).replace("\n", "\\n") + '"'
+        text = '"' + _HEX_ID.sub(r"\1…", clean(value)).replace("\n", "\\n") + '"'
     elif isinstance(value, Mapping):
         text = "{" + ", ".join(f"{clean(str(k))}: {show_value(v)}" for k, v in value.items()) + "}"
     elif isinstance(value, list):
         text = "[" + ", ".join(map(show_value, value)) + "]"
     else:
         text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return _cut(text, _LONGEST_VALUE)
 
 
 def _show_ports(console: Console, plan: Plan, hosts: Mapping[Urn, str]) -> None:
@@ -244,7 +256,8 @@ def _show_notes(console: Console, result: PlanResult) -> None:
         count = f"{host.resources} resource{'s' if host.resources != 1 else ''}"
         console.print(
             Text.assemble(
-                ("not looked at: ", "yellow"), f"{clean(host.host)} ({count} stand as recorded): {clean(host.problem)}"
+                ("not looked at: ", "yellow"),
+                f"{clean(host.host)} ({count} stand as recorded): {clean(host.problem)}",
             ),
             soft_wrap=True,
         )

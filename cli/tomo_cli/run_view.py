@@ -38,7 +38,9 @@ class RunView:
     def __init__(self) -> None:
         self._lock = Lock()
         self._running: dict[str, tuple[Step, str]] = {}
-        self._live = Live(console=err(), transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
+        self._live = (
+            Live(console=err(), transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
+        )
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -68,28 +70,36 @@ class RunView:
                 self._running.pop(step.urn, None)
                 if _worth_a_line(step):
                     self._print(_done_line(step, event.seconds))
-            case StepFailed(step):
-                self._running.pop(step.urn, None)
-                self._print(Text.assemble(("failed    ", "bold red"), _label(step)))
-                for line in (event.message, *event.detail.rstrip().splitlines()):
-                    self._print(Text(f"    {clean(line)}", style="red" if line == event.message else "dim"))
-                if event.hint:
-                    self._print(Text(f"    hint: {clean(event.hint)}", style="cyan"))
+            case StepFailed():
+                self._tell_failure(event)
             case StepSkipped(urn, because):
                 self._print(Text(f"skipped   {Urn(urn).name}: {clean(because)}", style="yellow"))
             case HostLooked(host, _, _, problem) if problem:
                 self._print(Text(f"not looked at: {clean(host)}: {clean(problem)}", style="yellow"))
             case Diagnostic(severity, message) if severity is not Severity.DEBUG:
-                self._print(Text(clean(message.rstrip()), style="" if severity is Severity.INFO else "yellow"))
+                self._print(
+                    Text(clean(message.rstrip()), style="" if severity is Severity.INFO else "yellow")
+                )
             case _:
                 return
+
+    def _tell_failure(self, event: StepFailed) -> None:
+        self._running.pop(event.step.urn, None)
+        self._print(Text.assemble(("failed    ", "bold red"), _label(event.step)))
+        self._print(Text(f"    {clean(event.message)}", style="red"))
+        for line in event.detail.rstrip().splitlines():
+            self._print(Text(f"    {clean(line)}", style="dim"))
+        if event.hint:
+            self._print(Text(f"    hint: {clean(event.hint)}", style="cyan"))
 
     def _print(self, line: Text) -> None:
         err().print(line, soft_wrap=True)
 
     def _picture(self) -> Text:
         lines = [
-            Text.assemble(("…         ", "dim"), _label(step), (f"  {clean(message)}" if message else "", "dim"))
+            Text.assemble(
+                ("…         ", "dim"), _label(step), (f"  {clean(message)}" if message else "", "dim")
+            )
             for step, message in list(self._running.values())[:_MOST_RUNNING]
         ]
         return Text("\n").join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tomo.engine import paths
@@ -31,14 +31,25 @@ def resolve(diff: DiffResult, old_inputs: Properties, new_inputs: Properties) ->
         return replace(diff, changed=bool(found), properties=found)
     if not diff.changed:
         return DiffResult(changed=False)
-    return diff if diff.properties else replace(diff, properties=differences(old_inputs, new_inputs))
+    found = diff.properties or differences(old_inputs, new_inputs)
+    return replace(diff, properties=tuple(deeper for each in found for deeper in _deeper(each)))
+
+
+def _deeper(diff: PropertyDiff) -> Iterator[PropertyDiff]:
+    """A difference of two maps as those of their members, so that people see what really changed."""
+    if not isinstance(diff.old, Mapping) or not isinstance(diff.new, Mapping) or diff.why:
+        yield diff
+        return
+    for inner in differences(diff.old, diff.new):
+        kind = inner.kind.replacing() if diff.kind.replaces else inner.kind
+        yield replace(inner, path=f"{diff.path}.{inner.path}", kind=kind)
 
 
 def judge(
     goal: Goal,
     old: ResourceState,
     diff: DiffResult,
-    drift: Sequence[PropertyDiff],
+    noted: Sequence[PropertyDiff],
     forced: Sequence[str] = (),
 ) -> Verdict:
     """What to do about a resource, given its provider's definite answer and what a look found.
@@ -48,7 +59,8 @@ def judge(
     before_create = (
         goal.delete_before_replace if goal.delete_before_replace is not None else diff.delete_before_replace
     )
-    diffs = _with_drift(_with_replacing(goal, diff.properties), drift)
+    drift = [found for found in noted if not _is_input(found, old)]
+    diffs = _with_drift(_with_replacing(goal, diff.properties), drift, noted)
     keys = (*forced, *_trigger_keys(goal, old))
     changed = bool(diff.changed) or bool(drift)
     if changed:
@@ -64,9 +76,16 @@ def judge(
     return Verdict(Op.SAME)
 
 
-def _with_drift(diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
-    """Both, where a difference that a look also found is told once, with what was seen."""
-    seen = {found.path: found for found in drift if found.path}
+def _is_input(found: PropertyDiff, old: ResourceState) -> bool:
+    """Whether drift is about an input: then the comparison of inputs decides, and it only explains."""
+    return bool(found.path) and str(paths.parse(found.path)[0]) in old.inputs
+
+
+def _with_drift(
+    diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff], noted: Sequence[PropertyDiff]
+) -> tuple[PropertyDiff, ...]:
+    """Both, where a difference that a look also noted is told once, with what was seen."""
+    seen = {found.path: found for found in noted if found.path}
     told = {diff.path for diff in diffs}
     merged = [
         replace(diff, drift=True, why=diff.why or seen[diff.path].why) if diff.path in seen else diff

@@ -213,6 +213,7 @@ class _Session:
 
     def __init__(
         self,
+        *,
         workspace: Workspace,
         doors: Doors,
         stored: StoredStack | None,
@@ -236,7 +237,14 @@ class _Session:
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)
         with doors.open_connections(HostBook(fleet.hosts if fleet else ())) as connections:
-            yield cls(workspace, doors, stored, config, fleet, connections)
+            yield cls(
+                workspace=workspace,
+                doors=doors,
+                stored=stored,
+                config=config,
+                fleet=fleet,
+                connections=connections,
+            )
 
     @property
     def base(self) -> Snapshot:

@@ -12,6 +12,7 @@ from tomo.model.events import (
     Diagnostic,
     Event,
     HostLooked,
+    Severity,
     StepDone,
     StepFailed,
     StepProgress,
@@ -147,16 +148,12 @@ class EventLines:
 
 def _bodies(event: Event) -> Iterator[dict[str, Json]]:
     match event:
-        case StepStarted(step, planning):
+        case StepStarted(step, planning) | StepDone(step, planning):
+            kind = "resourcePreEvent" if isinstance(event, StepStarted) else "resOutputsEvent"
             if not is_hidden(step):
-                yield {"resourcePreEvent": _metadata_event(step, planning=planning)}
-        case StepDone(step, planning):
-            if not is_hidden(step):
-                yield {"resOutputsEvent": _metadata_event(step, planning=planning)}
-        case StepFailed(step):
-            yield {"resOpFailedEvent": {"metadata": _metadata(step), "status": 0, "steps": 0}}
-            text = "\n".join(part for part in (event.message, event.detail, event.hint) if part)
-            yield _diagnostic(f"{text}\n", "error", step.urn)
+                yield {kind: _metadata_event(step, planning=planning)}
+        case StepFailed():
+            yield from _failure(event)
         case StepSkipped(urn, because):
             yield _diagnostic(f"skipped: {because}\n", "warning", urn)
         case StepProgress(urn, message):
@@ -165,20 +162,28 @@ def _bodies(event: Event) -> Iterator[dict[str, Json]]:
             done = problem or f"{resources} resources looked at"
             yield {"progressEvent": {"type": "look", "id": host, "message": done, "done": True}}
         case Diagnostic(severity, message, urn):
-            yield _diagnostic(message, "info#err" if severity.value == "info" else severity.value, urn)
-        case Summary(result, changes, seconds, planning):
-            yield {
-                "summaryEvent": {
-                    "maybeCorrupt": False,
-                    "durationSeconds": int(seconds),
-                    "resourceChanges": {op.pulumi_name: count for op, count in changes.items()},
-                    "PolicyPacks": {},
-                    "isPreview": planning,
-                    "result": result.value,
-                }
-            }
+            yield _diagnostic(message, "info#err" if severity is Severity.INFO else severity.value, urn)
+        case Summary():
+            yield {"summaryEvent": _summary(event)}
         case _:
             assert_never(event)
+
+
+def _failure(event: StepFailed) -> Iterator[dict[str, Json]]:
+    yield {"resOpFailedEvent": {"metadata": _metadata(event.step), "status": 0, "steps": 0}}
+    text = "\n".join(part for part in (event.message, event.detail, event.hint) if part)
+    yield _diagnostic(f"{text}\n", "error", event.step.urn)
+
+
+def _summary(event: Summary) -> dict[str, Json]:
+    return {
+        "maybeCorrupt": False,
+        "durationSeconds": int(event.seconds),
+        "resourceChanges": {op.pulumi_name: count for op, count in event.changes.items()},
+        "PolicyPacks": {},
+        "isPreview": event.planning,
+        "result": event.result.value,
+    }
 
 
 def _diagnostic(message: str, severity: str, urn: str) -> dict[str, Json]:

@@ -184,7 +184,6 @@ def status(
 ) -> None:
     """Show servers, apps and their containers."""
     from tomo.service.status import Statuses, StatusRequest
-
     from tomo_cli.doors import doors, place
     from tomo_cli.status_view import show_status, status_json
 
@@ -209,7 +208,6 @@ def outputs(
 ) -> None:
     """Show the stack's outputs."""
     from tomo.service.status import OutputsRequest, Statuses
-
     from tomo_cli.console import fields, print_json, say
     from tomo_cli.doors import doors, place
 
@@ -338,4 +336,3 @@ def _stoppable() -> Iterator[Stop]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-

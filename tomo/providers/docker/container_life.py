@@ -211,10 +211,13 @@ def until_healthy(host: Host, id_: str, inputs: Properties, limit: float, report
         found = inspect(host, id_)
         if found is None or _has_ended(found):
             raise exited(host, id_, name, found)
-        status = text_of(part(state(found), "Health"), "Status")
+        health = part(state(found), "Health")
+        status = text_of(health, "Status")
         if status == "healthy":
             return found
-        if status == "unhealthy" or host.pace.now() > deadline:
+        # A pause alone sets `unhealthy`; after it only a failed probe means it.
+        failed = status == "unhealthy" and whole(health.get("FailingStreak")) > 0
+        if failed or host.pace.now() > deadline:
             raise unhealthy(host, id_, name, found, limit)
         host.wait(host.pace.poll * 2)
 
