@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pulumi
@@ -17,10 +17,11 @@ from tomo.model.values import Archive, Asset, Properties, Secret, Unknown, Value
 class Registration:
     """Declarations become raw resources, whose goals are the very ones that the engine is given directly."""
 
-    def __init__(self, declarations: Declarations, parent: pulumi.Resource | None = None) -> None:
-        self._parent = parent
+    def __init__(
+        self, declarations: Declarations, known: Mapping[Key, pulumi.Resource] | None = None
+    ) -> None:
         self._components: dict[Key, Properties] = {}
-        self.resources: dict[Key, pulumi.Resource] = {}
+        self.resources: dict[Key, pulumi.Resource] = dict(known or {})
         wanted = _wanted_outputs(declarations)
         for declaration in declarations.resources:
             self.resources[declaration.key] = self._register(declaration, wanted.get(declaration.key, set()))
@@ -75,7 +76,7 @@ class Registration:
     def _options(self, declaration: Declaration) -> pulumi.ResourceOptions:
         provider = self.resources[declaration.provider] if declaration.provider else None
         return pulumi.ResourceOptions(
-            parent=self.resources[declaration.parent] if declaration.parent else self._parent,
+            parent=self.resources[declaration.parent] if declaration.parent else None,
             provider=provider if isinstance(provider, pulumi.ProviderResource) else None,
             version=declaration.version or None,
             depends_on=[self.resources[key] for key in declaration.depends_on],
@@ -127,3 +128,22 @@ def _asset(value: Asset | Archive) -> pulumi.Asset | pulumi.Archive:
     if value.assets is not None:
         return pulumi.AssetArchive({name: _asset(item) for name, item in value.assets.items()})
     return pulumi.FileArchive(value.path) if value.path else pulumi.RemoteArchive(value.uri or "")
+
+
+class ConfigSecrets(Mapping[str, Any]):
+    """The secrets of the running stack's config, each asked for when a fleet refers to it."""
+
+    def __init__(self, config: pulumi.Config) -> None:
+        self._config = config
+
+    def __getitem__(self, name: str) -> pulumi.Output[str]:
+        value = self._config.get_secret(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
