@@ -1,0 +1,515 @@
+"""The apps of a fleet file: add, list, look at, change, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+from typing import ClassVar
+
+from tomo.errors import SpecError, UsageError
+from tomo.model.snapshot import Snapshot
+from tomo.model.values import SECRET_SHOWN
+from tomo.resources.tokens import APP
+from tomo.service.effect import Effect
+from tomo.service.fleets import definitions_of, fleet_secrets, new_value
+from tomo.service.sealing import sealing_editor
+from tomo.service.servers import fleet_of
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place, Workspace
+from tomo.spec import edit, template
+from tomo.spec.app import AppDefinition, Expose, Generate, Input, Service, in_language
+from tomo.spec.base import InputRef, SecretRef, shown
+from tomo.spec.check import check_fleet
+from tomo.spec.fleet import App, generated_secret
+from tomo.spec.inputs import complaint, generated_inputs, input_values
+from tomo.spec.load import LoadedFleet, fleet_from_text
+from tomo.spec.overlay import Binding, app_url, bindings, overlaid
+from tomo.spec.problems import did_you_mean
+from tomo.state.config import StackConfig
+
+Edit = Callable[[str], str]
+
+
+# --- requests and results ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """What a person sets of an app: inputs, inputs taken from secrets, ports by name, reach."""
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
+    exposure: Expose | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.secrets or self.ports or self.exposure)
+
+
+@dataclass(frozen=True, slots=True)
+class AddAppRequest:
+    """Put an app of the catalog into the fleet file, and make the secrets it needs."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    app: str
+    servers: tuple[str, ...]
+    name: str = ""
+    settings: AppSettings = field(default_factory=AppSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAppRequest:
+    """Set or unset inputs, ports and reach of an app in the fleet file."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    name: str
+    settings: AppSettings
+    unset: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAppRequest:
+    """Mark an app as absent in the fleet file; with `remove_data` its volumes go too."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    name: str
+    remove_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppsRequest:
+    """The apps of the fleet file. Dials nothing, opens no secret."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class AddedApp:
+    """An app as it was added."""
+
+    file: Path
+    view: AppView
+    generated: tuple[str, ...]
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedApp:
+    """What remains of a removed app. `forgotten`: nothing of it was on a server, so its entry is gone."""
+
+    file: Path
+    name: str
+    data: tuple[str, ...]
+    remove_data: bool
+    forgotten: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputView:
+    """One input; a secret's value is never in it. `source`: set, default, generated, secret or none."""
+
+    name: str
+    value: str
+    source: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """An app as the fleet file and its definition together have it."""
+
+    name: str
+    app: str
+    version: str
+    state: str
+    servers: tuple[str, ...]
+    urls: Mapping[str, str]
+    inputs: tuple[InputView, ...]
+    ports: Mapping[str, tuple[Binding, ...]]
+    images: Mapping[str, str]
+    volumes: tuple[str, ...]
+    env: Mapping[str, Mapping[str, str]]
+
+
+# --- use cases ---------------------------------------------------------------------------------------
+
+
+class Apps:
+    """The use cases over a fleet's apps."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def definition(self, place: Place, app: str) -> AppDefinition:
+        """The catalog's app, as this fleet's folders have it; raises AppNotFound."""
+        workspace, _ = self._fleet(place)
+        return workspace.catalog.get(app)
+
+    def add(self, request: AddAppRequest) -> AddedApp:
+        """Makes missing secrets first, then writes the app; a mistake leaves both files as they were."""
+        workspace, loaded = self._fleet(request.place)
+        definition = workspace.catalog.get(request.app)
+        definitions_of(loaded, workspace.catalog)
+        name = request.name or definition.id
+        config = workspace.config()
+        known = fleet_secrets(config)
+        _check_settings(definition, request.settings)
+        _require_servers(loaded, request.servers)
+        settings = _with_known_secrets(name, definition, request.settings, known)
+        _require_secrets(name, settings, known)
+        entry = _entry(definition, request.servers, settings)
+        after = self._changed(workspace, loaded, lambda text: edit.add_app(text, name, entry))
+        wanted = generated_inputs(name, definition, after.fleet.apps[name])
+        made = self._generate(workspace, wanted, known)
+        edit.edit_fleet(loaded.file, lambda text: edit.add_app(text, name, entry))
+        view = _view(after, name, definition)
+        return AddedApp(loaded.file, view, made, in_language(definition.notes.after_install))
+
+    def list(self, request: AppsRequest) -> tuple[AppView, ...]:
+        """Every app, in the file's order."""
+        workspace, loaded = self._fleet(request.place)
+        definitions = definitions_of(loaded, workspace.catalog)
+        return tuple(_view(loaded, name, definition) for name, definition in definitions.items())
+
+    def show(self, request: AppsRequest, name: str) -> AppView:
+        """One app."""
+        workspace, loaded = self._fleet(request.place)
+        _app(loaded, name)
+        return _view(loaded, name, definitions_of(loaded, workspace.catalog)[name])
+
+    def change(self, request: ChangeAppRequest) -> AppView:
+        """Writes the changes; apply then brings them to the servers."""
+        workspace, loaded = self._fleet(request.place)
+        app = _app(loaded, request.name)
+        definition = definitions_of(loaded, workspace.catalog)[request.name]
+        _check_settings(definition, request.settings)
+        known = fleet_secrets(workspace.config())
+        _require_secrets(request.name, request.settings, known)
+        _require_set(request, app)
+        changes = [*_settings_edits(request, app), *_unset_edits(request)]
+
+        def change(text: str) -> str:
+            return reduce(lambda done, each: each(done), changes, text)
+
+        after = self._changed(workspace, loaded, change)
+        if app.present:
+            self._generate(
+                workspace,
+                generated_inputs(request.name, definition, after.fleet.apps[request.name]),
+                known,
+            )
+        edit.edit_fleet(loaded.file, change)
+        return _view(after, request.name, definition)
+
+    def data_of(self, request: AppsRequest, name: str) -> tuple[str, ...]:
+        """The volumes of an app as the servers know them, with the server: what removing data removes."""
+        workspace, loaded = self._fleet(request.place)
+        _app(loaded, name)
+        definition = definitions_of(loaded, workspace.catalog)[name]
+        return _data(loaded, name, definition)
+
+    def remove(self, request: RemoveAppRequest) -> RemovedApp:
+        """Leaves a tombstone, so that apply knows what to remove; data and secrets stay."""
+        workspace, loaded = self._fleet(request.place)
+        _app(loaded, request.name)
+        definition = definitions_of(loaded, workspace.catalog)[request.name]
+        data = _data(loaded, request.name, definition)
+        forgotten = not _is_applied(workspace.snapshot(), request.name)
+
+        def change(text: str) -> str:
+            if forgotten:
+                return edit.remove_app(text, request.name)
+            return edit.mark_app_absent(text, request.name, remove_data=request.remove_data)
+
+        self._changed(workspace, loaded, change)
+        edit.edit_fleet(loaded.file, change)
+        return RemovedApp(loaded.file, request.name, data, request.remove_data, forgotten)
+
+    # --- parts ----------------------------------------------------------------------------------------
+
+    def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
+        workspace = Workspace.open(place, self._doors.settings, self._doors.ask)
+        return workspace, fleet_of(workspace)
+
+    def _changed(self, workspace: Workspace, loaded: LoadedFleet, change: Edit) -> LoadedFleet:
+        """The fleet as it would be; raises SpecError where that would be a mistake."""
+        text = change(loaded.file.read_text("utf-8-sig"))
+        after = fleet_from_text(text, loaded.file)
+        if problems := check_fleet(after, workspace.catalog.find, workspace.catalog.ids()):
+            # Their lines are those of a file that is not written.
+            raise SpecError([replace(problem, line=0) for problem in problems])
+        return after
+
+    def _generate(
+        self, workspace: Workspace, wanted: Mapping[str, Generate], known: Mapping[str, object]
+    ) -> tuple[str, ...]:
+        missing = tuple(name for name in wanted if name not in known)
+        if missing:
+            editor = sealing_editor(workspace)
+            for name in missing:
+                editor.set_secret(name, new_value(wanted[name]))
+            editor.save()
+        return missing
+
+
+# --- what a person gave ------------------------------------------------------------------------------
+
+
+def _app(loaded: LoadedFleet, name: str) -> App:
+    apps = loaded.fleet.apps
+    if name not in apps:
+        raise UsageError(
+            f"the fleet has no app `{shown(name)}`",
+            hint=did_you_mean(name, apps, "`tomo app list` shows all"),
+        )
+    return apps[name]
+
+
+def _require_servers(loaded: LoadedFleet, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in loaded.fleet.servers:
+            hint = did_you_mean(
+                name, loaded.fleet.servers, f"add it: `tomo server add {shown(name)} USER@HOST`"
+            )
+            raise UsageError(f"the fleet has no server `{shown(name)}`", hint=hint)
+
+
+def _check_settings(definition: AppDefinition, settings: AppSettings) -> None:
+    for name, value in settings.inputs.items():
+        _check_value(definition, _input(definition, name), value)
+    for name in settings.secrets:
+        _input(definition, name)
+    ports = [port.name for _, port in definition.ports()]
+    for name in settings.ports:
+        if name not in ports:
+            hint = did_you_mean(name, ports, f"`{definition.id}` publishes no ports")
+            raise UsageError(f"`{definition.id}` has no port `{shown(name)}`", hint=hint)
+
+
+def _input(definition: AppDefinition, name: str) -> Input:
+    entry = definition.input(name)
+    if entry is None:
+        known = [each.name for each in definition.inputs if not each.hidden]
+        hint = did_you_mean(name, known, f"`{definition.id}` takes no inputs")
+        raise UsageError(f"`{definition.id}` has no input `{shown(name)}`", hint=hint)
+    return entry
+
+
+def _check_value(definition: AppDefinition, entry: Input, value: str) -> None:
+    if entry.secret:
+        raise UsageError(
+            f"`{entry.name}` is a secret and does not belong on the command line",
+            hint=f"`tomo secret set NAME` asks for it, then `--secret {entry.name}=NAME` uses it",
+        )
+    if (value or entry.required) and (problem := complaint(entry, value)):
+        hint = (
+            f"such as `{entry.placeholder}`"
+            if entry.placeholder
+            else f"see `tomo catalog show {definition.id}`"
+        )
+        raise UsageError(f"`{entry.name}` {problem}, not `{shown(value)}`", hint=hint)
+
+
+def _with_known_secrets(
+    name: str, definition: AppDefinition, settings: AppSettings, known: Mapping[str, object]
+) -> AppSettings:
+    """Takes a secret that was set under the app's and the input's name, where nothing else is said."""
+    found = {
+        entry.name: generated_secret(name, entry.name)
+        for entry in definition.inputs
+        if entry.secret and entry.generate is None and generated_secret(name, entry.name) in known
+    }
+    return replace(settings, secrets={**found, **settings.secrets})
+
+
+def _require_secrets(name: str, settings: AppSettings, known: Mapping[str, object]) -> None:
+    for entry, secret in settings.secrets.items():
+        if secret not in known:
+            hint = did_you_mean(secret, known) if known else ""
+            wanted = (
+                hint
+                if hint.startswith("did you mean")
+                else f"set it first: `tomo secret set {shown(secret)}`"
+            )
+            raise UsageError(
+                f"`{entry}` of `{name}` needs the secret `{shown(secret)}`, which is not set", hint=wanted
+            )
+
+
+def _require_set(request: ChangeAppRequest, app: App) -> None:
+    given = {*app.inputs, *app.ports}
+    for name in request.unset:
+        if name not in given:
+            hint = did_you_mean(name, given, "nothing of it is set in the fleet file")
+            raise UsageError(f"`{shown(name)}` of `{request.name}` is not set in the fleet file", hint=hint)
+
+
+def _entry(definition: AppDefinition, servers: Sequence[str], settings: AppSettings) -> dict[str, object]:
+    inputs: dict[str, object] = {
+        **settings.inputs,
+        **{name: {"secret": secret} for name, secret in settings.secrets.items()},
+    }
+    given: dict[str, object] = {"app": definition.id}
+    given.update({"server": servers[0]} if len(servers) == 1 else {"servers": list(servers)})
+    if settings.exposure:
+        given["exposure"] = settings.exposure
+    if settings.ports:
+        given["ports"] = {name: _port_value(port) for name, port in settings.ports.items()}
+    if inputs:
+        given["inputs"] = inputs
+    return given
+
+
+def _port_value(text: str) -> object:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else text  # noqa: PLR2004
+
+
+def _settings_edits(request: ChangeAppRequest, app: App) -> Iterator[Edit]:
+    at, settings = ("apps", request.name), request.settings
+    for name, value in settings.inputs.items():
+        yield _setting((*at, "inputs", name), value)
+    for name, secret in settings.secrets.items():
+        yield _setting((*at, "inputs", name), {"secret": secret})
+    for name, port in settings.ports.items():
+        written = app.ports.get(name)
+        # Only the number changes where a person wrote its reach too.
+        where = (*at, "ports", name, *(("host",) if written is not None and written.expose else ()))
+        yield _setting(where, _port_value(port))
+    if settings.exposure:
+        yield _setting((*at, "exposure"), settings.exposure)
+
+
+def _setting(path: tuple[str, ...], value: object) -> Edit:
+    return lambda text: edit.set_value(text, path, value)
+
+
+def _unset_edits(request: ChangeAppRequest) -> Iterator[Edit]:
+    for name in request.unset:
+        for section in ("inputs", "ports"):
+            yield _unsetting(("apps", request.name, section, name))
+
+
+def _unsetting(path: tuple[str, ...]) -> Edit:
+    return lambda text: edit.remove_value(text, path)
+
+
+# --- what there is -----------------------------------------------------------------------------------
+
+
+def _is_applied(snapshot: Snapshot, name: str) -> bool:
+    return any(
+        entry.type == APP and entry.urn.name.rpartition("@")[0] == name for entry in snapshot.resources
+    )
+
+
+def _data(loaded: LoadedFleet, name: str, definition: AppDefinition) -> tuple[str, ...]:
+    servers = loaded.fleet.servers_of(loaded.fleet.apps[name])
+    return tuple(f"{name}-{volume} on {server}" for server in servers for volume in definition.volumes)
+
+
+def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
+    app, fleet = loaded.fleet.apps[name], loaded.fleet
+    laid = overlaid(name, definition, app)
+    servers = {server: fleet.servers[server] for server in fleet.servers_of(app)}
+    urls = {server: app_url(laid, app, spec) for server, spec in servers.items()}
+    return AppView(
+        name=name,
+        app=definition.id,
+        version=definition.version,
+        state=app.state,
+        servers=tuple(servers),
+        urls={server: url for server, url in urls.items() if url and app.present},
+        inputs=tuple(_input_view(name, definition, app)),
+        ports={server: tuple(bindings(laid, spec)) for server, spec in servers.items()},
+        images={key: service.image for key, service in laid.services.items()},
+        volumes=tuple(f"{name}-{volume}" for volume in definition.volumes),
+        env={key: _env(definition, service) for key, service in laid.services.items()},
+    )
+
+
+def _input_view(name: str, definition: AppDefinition, app: App) -> Iterator[InputView]:
+    values = input_values(name, definition, app)
+    for entry in definition.inputs:
+        if entry.hidden and entry.name not in app.inputs:
+            continue
+        value = values.get(entry.name)
+        yield InputView(
+            entry.name,
+            "" if value is None else SECRET_SHOWN if entry.secret or isinstance(value, SecretRef) else value,
+            _source(entry, app),
+            entry.required,
+            in_language(entry.description or entry.label or ""),
+        )
+
+
+def _source(entry: Input, app: App) -> str:
+    given = app.inputs.get(entry.name)
+    if isinstance(given, SecretRef):
+        return f"secret {given.secret}"
+    if given is not None:
+        return "set"
+    if entry.generate is not None:
+        return "generated"
+    return "default" if entry.default is not None else "none"
+
+
+def _env(definition: AppDefinition, service: Service) -> Mapping[str, str]:
+    """Each variable as it is written; one that holds a secret only says so."""
+    return {
+        key: SECRET_SHOWN if _is_secret(definition, value) else _written(value)
+        for key, value in service.env.items()
+    }
+
+
+def _is_secret(definition: AppDefinition, value: str | InputRef | SecretRef) -> bool:
+    if isinstance(value, SecretRef):
+        return True
+    names = (
+        [value.input] if isinstance(value, InputRef) else [ref.input for ref in template.references(value)]
+    )
+    entries = [definition.input(name) for name in names if name]
+    return any(entry is not None and entry.secret for entry in entries)
+
+
+def _written(value: str | InputRef | SecretRef) -> str:
+    return f"${{input.{value.input}}}" if isinstance(value, InputRef) else str(value)
+
+
+def used_secrets(loaded: LoadedFleet, workspace: Workspace, config: StackConfig) -> Mapping[str, list[str]]:
+    """Where each set secret is used, by its name; an absent app whose data is kept still needs its own."""
+    uses: dict[str, list[str]] = {name: [] for name in fleet_secrets(config)}
+    for name, where in _uses(loaded, workspace):
+        if name in uses and where not in uses[name]:
+            uses[name].append(where)
+    return uses
+
+
+def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]]:
+    for name, server in loaded.fleet.servers.items():
+        for ref in (server.password, server.identity_password):
+            if ref is not None:
+                yield ref.secret, f"server {name}"
+    definitions = definitions_of(loaded, workspace.catalog)
+    for name, app in loaded.fleet.apps.items():
+        if app.remove_data:
+            continue
+        where = f"app {name}" if app.present else f"data of app {name}"
+        yield from ((secret, where) for secret in generated_inputs(name, definitions[name], app))
+        yield from ((secret, where) for secret in _referred(app))
+
+
+def _referred(app: App) -> Iterator[str]:
+    values = [*app.inputs.values(), *app.env.values()]
+    files = [*app.secrets]
+    for settings in app.services.values():
+        values.extend(settings.env.values())
+        files.extend(settings.secrets)
+    yield from (value.secret for value in values if isinstance(value, SecretRef))
+    yield from (file.secret for file in files if file.secret)

@@ -1,0 +1,67 @@
+"""The catalog as people look at it: list, search, show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tomo.catalog.index import AppSummary, Catalog
+from tomo.errors import UsageError
+from tomo.service.effect import Effect
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place, Workspace
+from tomo.spec.base import shown
+from tomo.spec.load import FLEET_FILE
+from tomo.spec.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from tomo.spec.app import AppDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRequest:
+    """What is in the catalog? `query` and `category` narrow it. Reads files only."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    place: Place
+    query: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogListing:
+    """Apps of the catalog, and what is wrong with files that can't be read."""
+
+    apps: tuple[AppSummary, ...]
+    problems: tuple[str, ...] = ()
+
+
+class Catalogs:
+    """The use cases over the catalog; they need no fleet, and use its folders where there is one."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def list(self, request: CatalogRequest) -> CatalogListing:
+        """The apps that fit, by id, or the best first where words are given."""
+        from tomo.catalog.search import SearchIndex  # noqa: PLC0415  # not needed to show one app
+
+        catalog = self._catalog(request.place)
+        apps = catalog.summaries()
+        categories = {category for app in apps for category in app.categories}
+        if request.category and request.category not in categories:
+            raise UsageError(
+                f"no app has the category `{shown(request.category)}`",
+                hint=did_you_mean(request.category, categories),
+            )
+        hits = SearchIndex(apps).search(request.query, category=request.category)
+        return CatalogListing(tuple(hit.app for hit in hits), tuple(map(str, catalog.problems())))
+
+    def show(self, request: CatalogRequest, app: str) -> AppDefinition:
+        """One app; raises AppNotFound with the nearest name."""
+        return self._catalog(request.place).get(app)
+
+    def _catalog(self, place: Place) -> Catalog:
+        if place.file is None and not (place.directory / FLEET_FILE).is_file():
+            return Catalog.bundled()
+        return Workspace.open(place, self._doors.settings).catalog

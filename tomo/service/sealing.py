@@ -1,0 +1,17 @@
+"""The stack's config, ready to take secrets."""
+
+from __future__ import annotations
+
+from tomo.service.workspace import Workspace
+from tomo.state.config_editor import StackConfigEditor
+
+
+def sealing_editor(workspace: Workspace) -> StackConfigEditor:
+    """The editor of the stack's config with a salt in it: its own, the state's, or a new one."""
+    editor = workspace.config_editor()
+    if not editor.salt:
+        stored = workspace.stored()
+        if stored is not None and stored.salt:
+            editor.adopt_salt(stored.salt)
+    editor.ensure_salt()
+    return editor
