@@ -14,6 +14,8 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _NAME, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5
 _WHOLE, _START, _WITHIN = 1.0, 0.7, 0.4
 _SHORTEST_PART: Final = 3
+_REPEATED: Final = 0.1
+"""What a word counts in each field besides the best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,6 @@ class Hit:
 class _Entry:
     app: AppSummary
     fields: tuple[tuple[int, frozenset[str]], ...]
-    names: frozenset[str]
     everything: str
 
 
@@ -60,7 +61,7 @@ def _entry(app: AppSummary) -> _Entry:
         (_TAGLINE, frozenset(_words(app.tagline))),
         (_DESCRIPTION, frozenset(_words(app.description))),
     )
-    return _Entry(app, fields, names, " ".join(word for _, words in fields for word in words))
+    return _Entry(app, fields, " ".join(word for _, words in fields for word in words))
 
 
 def _score(entry: _Entry, words: list[str]) -> float | None:
@@ -69,10 +70,10 @@ def _score(entry: _Entry, words: list[str]) -> float | None:
     for word in words:
         if word not in entry.everything:
             return None
-        best = max(weight * _fit(word, field) for weight, field in entry.fields)
-        if not best:
+        fits = [weight * _fit(word, field) for weight, field in entry.fields]
+        if not any(fits):
             return None
-        total += best
+        total += max(fits) + _REPEATED * sum(fits)
     return total + (_NAME if words and "-".join(words) == entry.app.id else 0)
 
 

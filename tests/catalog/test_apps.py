@@ -1,0 +1,79 @@
+"""Every app that ships keeps every rule, and holds together with a fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tomo.catalog.index import Catalog, bundled_folder
+from tomo.catalog.lint import lint_file, repository_of, tag_of
+from tomo.spec.app import CATEGORIES, in_language
+from tomo.spec.check import check_fleet, warn_fleet
+from tomo.spec.load import fleet_from_text
+from tomo.spec.overlay import app_url, bindings, overlaid
+
+FILES = sorted((bundled_folder() / "apps").glob("*.yaml"))
+BUNDLED = Catalog.bundled()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_app_keeps_every_rule(file: Path) -> None:
+    assert [f"{problem} ({problem.hint})" for problem in lint_file(file)] == []
+
+
+@pytest.mark.parametrize("app_id", BUNDLED.ids())
+def test_a_fleet_with_only_the_required_inputs_has_no_mistake(app_id: str) -> None:
+    app = BUNDLED.get(app_id)
+    inputs = "".join(
+        f"      {entry.name}: {entry.placeholder}\n"
+        for entry in app.inputs
+        if entry.required and entry.generate is None
+    )
+    text = f"fleet: home\nservers:\n  nas: {{host: 192.168.1.10}}\napps:\n  it:\n    app: {app_id}\n    server: nas\n"
+    loaded = fleet_from_text(text + (f"    inputs:\n{inputs}" if inputs else ""), Path("fleet.yaml"))
+
+    assert check_fleet(loaded, BUNDLED.find, BUNDLED.ids()) == []
+    assert warn_fleet(loaded, BUNDLED.find) == []
+    fleet = loaded.fleet
+    placed = overlaid("it", app, fleet.apps["it"])
+    assert all(binding.address != "0.0.0.0" for binding in bindings(placed, fleet.servers["nas"]))
+    assert bool(app_url(placed, fleet.apps["it"], fleet.servers["nas"])) == (app.web is not None)
+
+
+def test_all_apps_fit_on_one_server_together() -> None:
+    ids = [app_id for app_id in BUNDLED.ids() if app_id != "caddy"]
+    apps = "".join(f"  {app_id}: {{app: {app_id}, server: nas}}\n" for app_id in ids)
+    text = f"fleet: home\nservers:\n  nas: {{host: 192.168.1.10}}\napps:\n{apps}"
+
+    assert check_fleet(fleet_from_text(text, Path("fleet.yaml")), BUNDLED.find, BUNDLED.ids()) == []
+
+
+def test_the_catalog_covers_every_category_and_apps_of_several_containers() -> None:
+    apps = [BUNDLED.get(app_id) for app_id in BUNDLED.ids()]
+
+    assert len(apps) >= 24
+    assert {app.categories[0] for app in apps} == set(CATEGORIES)
+    assert sum(len(app.services) > 1 for app in apps) >= 4
+    assert any(len(app.services) >= 3 for app in apps)
+
+
+def test_no_two_apps_share_a_title() -> None:
+    titles = [in_language(BUNDLED.get(app_id).title) for app_id in BUNDLED.ids()]
+
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(
+    ("image", "tag", "repository"),
+    [
+        ("nginx", "", "nginx"),
+        ("nginx:1.30.4", "1.30.4", "nginx"),
+        ("registry.lan:5000/web/app", "", "app"),
+        ("registry.lan:5000/web/app:2.0", "2.0", "app"),
+        ("postgres:17.2@sha256:abc", "17.2", "postgres"),
+        ("docker.io/library/redis@sha256:abc", "", "redis"),
+    ],
+)
+def test_an_images_name_is_taken_apart(image: str, tag: str, repository: str) -> None:
+    assert (tag_of(image), repository_of(image)) == (tag, repository)
