@@ -12,10 +12,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from tomo.model.connection import LOCAL, Connection, HostSpec
+from tomo.model.diff import DiffResult
 from tomo.model.provider import (
     CheckRequest,
     CreateRequest,
@@ -28,7 +30,6 @@ from tomo.model.provider import (
     UpdateRequest,
     UpdateResult,
 )
-from tomo.model.diff import DiffResult
 from tomo.model.urn import Urn
 from tomo.providers.docker.daemon import Daemon, container_path
 from tomo.providers.docker.provider import DockerProvider
@@ -133,7 +134,9 @@ class Bench:
         return Urn.make("dev", "bench", None, TYPES[kind], name)
 
     def checked(self, kind: str, inputs: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> Json:
-        result = self.provider.check(CheckRequest(self.urn(kind), olds or {}, inputs, seed=b"\x3a\xfc\xae\xf0"))
+        result = self.provider.check(
+            CheckRequest(self.urn(kind), olds or {}, inputs, seed=b"\x3a\xfc\xae\xf0")
+        )
         assert not result.failures, result.failures
         return dict(result.inputs)
 
@@ -145,7 +148,9 @@ class Bench:
         return checked, result
 
     def container(self, suffix: str, **inputs: Any) -> tuple[Json, CreateResult]:
-        return self.create("Container", {"image": self.image, "name": self.name(suffix), "stopSignal": "SIGKILL", **inputs})
+        return self.create(
+            "Container", {"image": self.image, "name": self.name(suffix), "stopSignal": "SIGKILL", **inputs}
+        )
 
     def read(self, kind: str, id_: str, inputs: Any = None, outputs: Any = None) -> ReadResult:
         return self.provider.read([ReadRequest(self.urn(kind), id_, inputs or {}, outputs or {})])[0]
@@ -187,12 +192,12 @@ class Bench:
 
     def add_image(self, name: str, marker: str) -> None:
         if self.fake is not None:
-            self.fake.docker.add_image(ImageDefinition(name, {**CONFIG, "Entrypoint": None}, revision=int(marker)))
+            self.fake.docker.add_image(
+                ImageDefinition(name, {**CONFIG, "Entrypoint": None}, revision=int(marker))
+            )
             return
         repository, _, tag = name.rpartition(":")
-        query = {"fromSrc": "-", "repo": repository, "tag": tag}
-        raw = busybox_tar(marker)
-        self.hand.send("POST", "/images/create", "importing", query=query, raw=raw)
+        import_image(self.hand, repository, tag, marker)
 
     def hurry(self) -> None:
         """Lets time pass by itself, so that nobody waits for what won't change."""
@@ -222,18 +227,15 @@ class Bench:
 def real_image() -> Iterator[str]:
     name = f"tomo-test-{uuid.uuid4().hex[:8]}"
     hand = Daemon(LocalConnection(), "local")
-    query = {"fromSrc": "-", "repo": name, "tag": "1"}
-    path = "/images/create?" + "&".join(f"changes={_quoted(change)}" for change in CHANGES)
-    hand.send("POST", path + f"&fromSrc=-&repo={name}&tag=1", "importing", raw=busybox_tar())
+    import_image(hand, name, "1", "1")
     yield f"{name}:1"
-    hand.send("DELETE", f"/images/{query['repo']}:1", "removing", query={"force": "1"})
+    hand.send("DELETE", f"/images/{name}:1", "removing", query={"force": "1"})
     hand.close()
 
 
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
+def import_image(hand: Daemon, repository: str, tag: str, marker: str) -> None:
+    query = [("fromSrc", "-"), ("repo", repository), ("tag", tag), *(("changes", line) for line in CHANGES)]
+    hand.send("POST", f"/images/create?{urlencode(query)}", "importing", raw=busybox_tar(marker))
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.docker)])

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tomo.errors import ContainerExited, ContainerUnhealthy, DockerError, ImageNotFound, NameTaken, PortTaken
-from tomo.model.provider import ReadStatus
-
 from tomo.model.diff import DiffKind
+from tomo.model.provider import ReadStatus
 from tomo.providers.docker.resource import top_level
 
 
@@ -204,7 +203,10 @@ def test_a_name_taken_by_a_foreign_container_stops_with_a_hint(bench: Any) -> No
 
 def test_what_an_interrupted_create_left_is_put_out_of_the_way(bench: Any) -> None:
     left = bench.by_hand(
-        "POST", "/containers/create", {"Image": bench.image, "Env": ["A=1"], "StopSignal": "SIGKILL"}, name=bench.name("c")
+        "POST",
+        "/containers/create",
+        {"Image": bench.image, "Env": ["A=1"], "StopSignal": "SIGKILL"},
+        name=bench.name("c"),
     )
 
     _, made = bench.container("c", envs=["A=1"])

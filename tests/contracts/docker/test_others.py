@@ -10,7 +10,6 @@ from tomo.errors import DockerError, ImageNotFound, NameTaken
 from tomo.model.diff import DiffKind
 from tomo.model.provider import ReadStatus
 
-
 # --- images ------------------------------------------------------------------------------------------
 
 
@@ -73,7 +72,9 @@ def test_a_tag_names_an_image_anew(bench: Any) -> None:
     inputs, made = bench.create("Tag", {"sourceImage": bench.image, "targetImage": target})
 
     assert bench.read("Tag", made.id, inputs, made.outputs).status is ReadStatus.FOUND
-    found = bench.provider.invoke("docker:index/getRemoteImage:getRemoteImage", {"name": target}, preview=False)
+    found = bench.provider.invoke(
+        "docker:index/getRemoteImage:getRemoteImage", {"name": target}, preview=False
+    )
     assert found.outputs["id"] == made.outputs["sourceImageId"]
 
 
