@@ -102,8 +102,8 @@ def test_a_thousand_apps_are_read_well_within_half_a_second() -> None:
     app = "  app-{0}:\n    app: notes\n    server: nas\n    ports: {{web: {1}}}\n    inputs: {{A: b, C: 1}}\n"
     text = "apps:\n" + "".join(app.format(number, 8000 + number) for number in range(1000))
 
-    start = time.perf_counter()
+    start = time.process_time()
     parse(text, "f")
 
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert gc.isenabled()
