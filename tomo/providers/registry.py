@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tomo.errors import NotSupported
 from tomo.model.connection import Connections, HostSpec
@@ -12,6 +12,9 @@ from tomo.model.provider import Provider
 from tomo.model.values import Properties
 from tomo.providers.builtin import BuiltinProvider, StackOutputs
 from tomo.settings import Settings
+
+if TYPE_CHECKING:
+    from tomo.providers.docker.resource import Pace
 
 DockerHosts: TypeAlias = Callable[[str, list[str]], HostSpec]
 """The host that a Docker address and ssh options mean."""
@@ -28,7 +31,7 @@ class ProviderRegistry:
     """Makes an unconfigured provider for each provider resource of a run.
 
     `project` and `config` (by whole key) are what dynamic providers are configured with; `root` is where
-    relative paths of a program start.
+    relative paths of a program start; `pace` is how long Docker's answers are waited for.
     """
 
     def __init__(
@@ -41,10 +44,11 @@ class ProviderRegistry:
         project: str = "",
         config: Mapping[str, object] | None = None,
         root: Path | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._connections, self._settings, self._docker_hosts = connections, settings, docker_hosts
         self._stack_outputs = stack_outputs
-        self._project, self._config, self._root = project, config, root
+        self._project, self._config, self._root, self._pace = project, config, root, pace
 
     def load(self, package: str, version: str) -> Provider:
         """Raises NotSupported, naming the package, where no provider serves it or its version."""
@@ -69,7 +73,7 @@ class ProviderRegistry:
     def _docker(self) -> Provider:
         from tomo.providers.docker.provider import DockerProvider  # noqa: PLC0415  # only where it's used
 
-        return DockerProvider(self._connections, self._docker_hosts, self._settings)
+        return DockerProvider(self._connections, self._docker_hosts, self._settings, pace=self._pace)
 
     def _command(self) -> Provider:
         from tomo.providers.command import CommandProvider  # noqa: PLC0415  # only where it's used
