@@ -31,12 +31,17 @@ class Chains:
         self,
         request: Request,
         acts: Sequence[tuple[Step, Act]],
-        marks: Sequence[Step] = (),
+        order: Sequence[Step] = (),
     ) -> Future[Registered]:
-        """Runs a chain of acts one after the other on the host's lane; the last gives the answer."""
-        self._refuse_unshown([step for step, _ in acts])
-        for step in (*marks, *(step for step, _ in acts)):
+        """Runs a chain of acts one after the other on the host's lane; the last gives the answer.
+
+        `order` holds all steps as they are told of, marks without an act among them.
+        """
+        acting = [step for step, _ in acts]
+        self._refuse_unshown(acting)
+        for step in order or acting:
             self._run.decided(step)
+        marks = [step for step in order if not any(step is other for other in acting)]
 
         def chain() -> Registered:
             return self._run_chain(request, acts, marks)

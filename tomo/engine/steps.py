@@ -153,7 +153,7 @@ class Steps:
         if run.dry:
             return answered(self._predicted_replacement(request, steps, old, keep_old=False))
         act = lambda: run.acts.swap(request.acting, wanted, old)  # noqa: E731
-        return self._chains.carry_out(request, [(steps[2], act)], marks=steps[:2])
+        return self._chains.carry_out(request, [(steps[2], act)], steps)
 
     def _replaced(
         self,
@@ -173,8 +173,8 @@ class Steps:
         for item in condemned:
             run.recreate[item.entry.urn] = (item.keys, settled)
             run.replaced.add(item.entry.urn)
+        order = [make, mark] if make_first else [*deletes, mark, make]
         if run.dry:
-            order = [make, mark] if make_first else [*deletes, mark, make]
             answer = self._predicted_replacement(request, order, old, keep_old=make_first)
             settled.set_result(None)
             return answered(answer)
@@ -187,7 +187,7 @@ class Steps:
             return run.acts.create(request.acting, wanted, now)
 
         acts.append((make, create))
-        future = self._chains.carry_out(request, acts, marks=[mark])
+        future = self._chains.carry_out(request, acts, order)
         future.add_done_callback(lambda _: settled.set_result(None))
         return future
 

@@ -25,8 +25,8 @@ def test_a_replace_key_makes_the_new_one_before_the_old_goes(lifecycle: Lifecycl
 
     assert mutating(lifecycle) == ["create a", "delete a"]
     assert [step.op for step in lifecycle.outcome.plan.steps if step.urn.name == "a"] == [
-        Op.REPLACE,
         Op.CREATE_REPLACEMENT,
+        Op.REPLACE,
         Op.DELETE_REPLACED,
     ]
     assert lifecycle.outcome.plan.counts[Op.REPLACE] == 1
