@@ -16,6 +16,7 @@ from tomo.spec.base import (
     Duration,
     EnvName,
     Flag,
+    Image,
     InputRef,
     Integer,
     Line,
@@ -456,8 +457,8 @@ class Logging(Model):
 class Service(Model):
     """One container of the app."""
 
-    image: Word = Field(description="Image with a full version tag; a digest is better still.")
-    images: dict[Architecture, Word] = Field({}, description="Images by architecture. Not supported yet.")
+    image: Image = Field(description="Image with a full version tag; a digest is better still.")
+    images: dict[Architecture, Image] = Field({}, description="Images by architecture. Not supported yet.")
     overrides: dict[Architecture, dict[str, Any]] = Field(
         {}, description="Fields by architecture. Not supported yet."
     )

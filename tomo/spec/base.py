@@ -26,6 +26,9 @@ NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x20\x7f-\x9f]+")
+_IMAGE: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._/-]*(?::[0-9]+/[A-Za-z0-9._/-]+)?(?::[\w.-]+)?(?:@[a-z0-9]+:[0-9a-f]+)?"
+)
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT]?)i?B?", re.IGNORECASE)
@@ -95,6 +98,12 @@ def _word(text: str) -> str:
     _line(text)
     if not text or text != text.strip() or " " in text:
         raise mistake(f"`{shown(text)}` holds spaces or is empty", "write one word")
+    return text
+
+
+def _image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise mistake(f"`{shown(text)}` is not an image", "such as `nginx:1.30.4` or `ghcr.io/me/app:2.0`")
     return text
 
 
@@ -223,6 +232,8 @@ Line = Annotated[str, _AS_TEXT, AfterValidator(_line)]
 """One line of text."""
 Word = Annotated[str, _AS_TEXT, AfterValidator(_word)]
 """One line without spaces: a host, a user, an image."""
+Image = Annotated[str, AfterValidator(_image)]
+"""An image's name, with its registry, tag and digest."""
 Name = Annotated[str, _AS_TEXT, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
 """A name of a fleet, server, app, service, volume or network."""
 SecretName = Annotated[

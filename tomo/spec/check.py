@@ -33,12 +33,8 @@ class Subject:
     name: str
     app: App
     definition: AppDefinition
-    fleet: Fleet
-
-    @property
-    def servers(self) -> list[tuple[str, Server]]:
-        """The servers it runs on, with their names."""
-        return [(name, self.fleet.servers[name]) for name in self.fleet.servers_of(self.app)]
+    servers: tuple[tuple[str, Server], ...]
+    """The servers it runs on, with their names."""
 
 
 def check_fleet(loaded: LoadedFleet, lookup: Lookup, known_ids: Sequence[str] = ()) -> list[Problem]:
@@ -79,7 +75,8 @@ def _subjects(fleet: Fleet, lookup: Lookup, known_ids: Sequence[str]) -> tuple[l
                 (("apps", name, "app"), f"the catalog has no app `{shown(app.catalog_id)}`", hint)
             )
         else:
-            subjects.append(Subject(name, app, definition, fleet))
+            servers = tuple((server, fleet.servers[server]) for server in fleet.servers_of(app))
+            subjects.append(Subject(name, app, definition, servers))
     return subjects, findings
 
 
@@ -262,10 +259,10 @@ def _clash(subject: Subject, binding: Binding, other: tuple[Subject, Binding], s
 
 
 def _dependencies(subjects: Sequence[Subject]) -> Iterator[Finding]:
-    placed: Mapping[str, set[str]] = {
-        server: {each.definition.id for each in subjects if server in dict(each.servers)}
-        for server in {name for each in subjects if each.definition.dependencies for name, _ in each.servers}
-    }
+    placed: dict[str, set[str]] = {}
+    for subject in subjects:
+        for server, _ in subject.servers:
+            placed.setdefault(server, set()).add(subject.definition.id)
     for subject in subjects:
         needed = [each.app for each in subject.definition.dependencies if not each.optional]
         for server, _ in subject.servers if needed else ():

@@ -13,6 +13,7 @@ from tomo.spec.base import (
     EnvName,
     Flag,
     HostKey,
+    Image,
     Integer,
     Line,
     MayBeEmpty,
@@ -27,6 +28,7 @@ from tomo.spec.base import (
     mistake,
     shown,
 )
+from tomo.spec.yaml import plain
 
 LOCAL: Final = "local"
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # what `public` means
@@ -36,6 +38,21 @@ _CONNECTION_FIELDS: Final = (
 
 
 # --- servers -----------------------------------------------------------------------------------------
+
+
+# Docker does not start with a wrong daemon.json, and takes every container down with it.
+
+
+def _mirror(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise mistake(f"`{shown(text)}` is not a mirror's address", f"write `https://{shown(text)}`")
+    return text
+
+
+def _registry(text: str) -> str:
+    if "://" in text:
+        raise mistake(f"`{shown(text)}` is not a registry", f"write `{shown(text).split('://', 1)[1]}`")
+    return text
 
 
 class DockerOptions(Model):
@@ -48,11 +65,13 @@ class DockerOptions(Model):
         None,
         description="The version to install, as the package manager names it; the newest by default.",
     )
-    daemon: dict[Line, Any] = Field({}, description="Settings merged into `/etc/docker/daemon.json`.")
-    registry_mirrors: tuple[Word, ...] = Field(
+    daemon: Annotated[dict[Line, Any], BeforeValidator(plain)] = Field(
+        {}, description="Settings merged into `/etc/docker/daemon.json`."
+    )
+    registry_mirrors: tuple[Annotated[Word, AfterValidator(_mirror)], ...] = Field(
         (), description="Mirrors of Docker Hub, such as `https://mirror.lan`."
     )
-    insecure_registries: tuple[Word, ...] = Field(
+    insecure_registries: tuple[Annotated[Word, AfterValidator(_registry)], ...] = Field(
         (), description="Registries without TLS, such as `registry.lan:5000`."
     )
 
@@ -74,8 +93,13 @@ Docker = Annotated[
 """Whether Docker is installed, or how."""
 
 
+_SHELL: Final = frozenset("\\'\"`$;&|<>(){}")
+
+
 def _host(text: str) -> str:
-    if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}"):
+    if text.count(":") == 1:
+        raise mistake(f"`{shown(text)}` is not a host", "write the port under `port`")
+    if text.startswith("-") or _SHELL & set(text) or {"@", "/"} & set(text):
         hint = (
             "write the address only; the user goes under `user`"
             if "@" in text
@@ -93,8 +117,14 @@ def _address(text: str) -> str:
 
 
 def _user(text: str) -> str:
-    if text.startswith("-") or any(char in text for char in "@/\\'\"`$;&|<>(){}:"):
+    if text.startswith("-") or _SHELL & set(text) or {"@", "/", ":"} & set(text):
         raise mistake(f"`{shown(text)}` is not a user name", "such as `root`")
+    return text
+
+
+def _jump(text: str) -> str:
+    if text.startswith("-") or _SHELL & set(text) or " " in text or not text:
+        raise mistake(f"`{shown(text)}` is not a host to go through", "such as `root@gate.example.org:22`")
     return text
 
 
@@ -113,7 +143,9 @@ class ServerDefaults(Model):
     )
     password: SecretRef | None = Field(None, description="The login's password, `{secret: NAME}`.")
     become: Literal["sudo", False] = Field(default=False, description="`sudo` where the login is not root.")
-    proxy_jump: Line | None = Field(None, description="`[USER@]HOST[:PORT]` to go through.")
+    proxy_jump: Annotated[Line, AfterValidator(_jump)] | None = Field(
+        None, description="`[USER@]HOST[:PORT]` to go through."
+    )
     docker: Docker = Field(
         default=True,
         description="`true` installs Docker, `false` leaves the server alone, or how to install it.",
@@ -212,7 +244,7 @@ def _port_setting(value: object) -> object:
 class ServiceSettings(Model):
     """Changes to one of the app's services."""
 
-    image: Word | None = Field(
+    image: Image | None = Field(
         None, description="Another image; the app's own version is then yours to know."
     )
     env: dict[EnvName, Value] = Field({}, description="Variables added or replaced.")

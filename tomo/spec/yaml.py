@@ -59,9 +59,20 @@ class WrittenInt(int):
 
 
 class WrittenFloat(float):
-    """A number with a fraction; `text` is what stands in the file (`1.10` is not `1.1` to a version)."""
+    """A number written unusually; `text` is what stands in the file (`1.10` is not `1.1` to a version)."""
 
     text: str
+
+
+def plain(value: Any) -> Any:
+    """The value with numbers as Python's own, for what is passed on as JSON."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, WrittenInt):
+        return int(value)
+    return float(value) if isinstance(value, WrittenFloat) else value
 
 
 class _Refused(Exception):  # ends at `parse`
@@ -116,7 +127,8 @@ def _number(node: Any) -> int | float | str:
     if node.tag == _INT:
         value = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         return value if str(value) == text else _written(WrittenInt(value), text)
-    return _written(WrittenFloat(_SPECIAL_FLOATS[text] if text in _SPECIAL_FLOATS else float(text)), text)
+    number = _SPECIAL_FLOATS[text] if text in _SPECIAL_FLOATS else float(text)
+    return number if str(number) == text else _written(WrittenFloat(number), text)
 
 
 def _written(number: WrittenInt | WrittenFloat, text: str) -> int | float:
