@@ -154,6 +154,46 @@ def test_a_block_of_text_is_replaced_whole() -> None:
     assert after == text.replace("one", "three").replace("two", "four")
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "after"),
+    [
+        ("a: {b: 1, c: 2}\n", ("a", "b"), "a: {c: 2}\n"),
+        ("a: {b: 1, c: 2}\n", ("a", "c"), "a: {b: 1}\n"),
+        ("a: {b: 1} # x\n", ("a", "b"), "a: {} # x\n"),
+        ("a: # x\n  b: 1\nc: 2\n", ("a", "b"), "a: {} # x\nc: 2\n"),
+        ("a: 1\nb:\n  - c\n\n# d\ne: 2", ("b",), "a: 1\n\n# d\ne: 2"),
+        ("a: 1\nb: 2", ("b",), "a: 1\n"),
+    ],
+)
+def test_removing_leaves_what_is_around(text: str, path: tuple[str, ...], after: str) -> None:
+    assert remove_value(text, path) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value"),
+    [
+        ("{fleet: a, apps: {}}\n", ("apps", "x"), {"app": "y"}),
+        ("a: {b: {}}\n", ("a", "b", "c"), [1, 2]),
+        ("a: {b: 1}\n", ("a", "b"), {"c": True}),
+        ("a: 'x'\n", ("a",), {"c": None}),
+        ("a:\n- 1\n", ("a",), 2),
+        ("a: >\n  folded\n  text\nb: 1\n", ("a",), "x"),
+        ("? a\n: 1\n", ("a",), 2),
+        ("---\na: 1\n...\n", ("b",), 2),
+        ('"a": 1\n', ("a",), "b: c"),
+    ],
+)
+def test_unusual_layouts_are_edited_rightly_too(text: str, path: tuple[str, ...], value: object) -> None:
+    before = parse(text, "f").value
+
+    after = parse(set_value(text, path, value), "f").value
+
+    for part in path:
+        after = after[part]
+    assert after == value
+    assert set(parse(set_value(text, path, value), "f").value) == {*before, path[0]}
+
+
 def test_an_alias_is_never_edited_through() -> None:
     after = set_value(LIVED_IN, ("apps", "more", "server"), "pi")
 

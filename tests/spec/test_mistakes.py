@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tomo.errors import Problem, SpecError
-from tomo.spec.app import AppDefinition
-from tomo.spec.check import looks_secret, warn_fleet
-from tomo.spec.load import LoadedFleet, load_fleet
+from tomo.spec.app import AppDefinition, RunAs
+from tomo.spec.check import check_fleet, looks_secret, warn_fleet
+from tomo.spec.load import LoadedFleet, fleet_from_text, load_fleet
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIIRhHbBiPvE5aQ0G0TtVg0Z3nXQkz5lAQWxmVhU3oW8z"
 Find = Callable[[str], list[Problem]]
@@ -78,6 +80,38 @@ CASES = {
     "a tab": ("  nas:\n", "\tnas:\n", 3, "cannot start any token", "spaces"),
     "a key twice": ("    server: nas", "    server: nas\n    app: x", 9, "`app` stands here twice", "one of them"),
     "a text with a colon": ("ADMIN: me", "ADMIN: a: b", 10, "mapping values", "in quotes"),
+    "a port in the host": ("192.168.1.10", "nas:2222", 4, "not a host", "under `port`"),
+    "a shell in the jump": (
+        "host: 192.168.1.10", "host: a\n    proxy_jump: -oProxyCommand=x", 5, "go through", "such as",
+    ),
+    "an option for a user": ("host: 192.168.1.10", "host: a\n    user: -x", 5, "not a user name", "`root`"),
+    "a mirror without scheme": (
+        "host: 192.168.1.10", "host: a\n    docker: {registry_mirrors: [m.lan]}", 5, "not a mirror", "`https://m.lan`",
+    ),
+    "a registry with a scheme": (
+        "host: 192.168.1.10", "host: a\n    docker: {insecure_registries: ['http://m:5']}", 5, "not a registry", "`m:5`",
+    ),
+    "a mirror in the daemon's own words": (
+        "host: 192.168.1.10", "host: a\n    docker: {daemon: {registry-mirrors: [x]}}", 5, "holds `registry-mirrors`",
+        "`registry_mirrors`",
+    ),
+    "an unknown channel": (
+        "host: 192.168.1.10", "host: a\n    docker: {channel: dokcer}", 5, "`dokcer` is not one of", "`docker`?",
+    ),
+    "an image that is none": (
+        "server: nas", "server: nas\n    services: {server: {image: '-x'}}", 9, "not an image", "nginx:1.30.4",
+    ),
+    "a lan address that is none": ("host: 192.168.1.10", "host: a\n    lan: nas", 5, "not an IP address", "192.168"),
+    "a secret's name with a space": (
+        "server: nas", "server: nas\n    env: {A: {secret: a b}}", 9, "not a secret's name", "letters",
+    ),
+    "a server named twice": ("server: nas", "servers: [nas, nas]", 8, "named twice", "one of them"),
+    "an unknown volume": (
+        "server: nas", "server: nas\n    mounts: [{volume: dta, path: /x}]", 9, "no volume `dta`", "`data`",
+    ),
+    "a secret file of no input": (
+        "server: nas", "server: nas\n    secrets: [{input: PASSWRD, path: /x}]", 9, "no input `PASSWRD`", "`PASSWORD`",
+    ),
     "a list of apps": ("apps:\n", "apps: []\nx:\n", 5, "where a mapping belongs", ""),
 }  # fmt: skip
 
@@ -188,6 +222,62 @@ def test_a_secrets_value_never_stands_in_a_message(fleet_text: str, mistakes: Fi
 
     assert found
     assert not any("hunter2" in f"{problem}{problem.hint}" for problem in found)
+
+
+def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_fleet(tmp_path)
+
+    assert "cannot be read: Is a directory" in caught.value.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "is empty"), ("# only words\n", "is empty"), ("- a", "no mapping")]
+)
+def test_a_file_without_a_fleet_is_told(text: str, words: str, mistakes: Find) -> None:
+    (found,) = mistakes(text)
+
+    assert words in found.message
+    assert found.line == 1
+
+
+def test_a_fleet_and_its_folder_are_remembered(tmp_path: Path, fleet_text: str) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(fleet_text + "catalogs: [mine]\n")
+
+    loaded = load_fleet(file)
+
+    assert (loaded.folder, loaded.catalogs) == (tmp_path, (tmp_path / "mine",))
+    assert loaded.line(("apps", "notes", "server")) == 8
+
+
+def test_a_deprecated_app_is_a_warning_and_a_disabled_one_a_mistake(
+    fleet_text: str, load: Callable[[str], LoadedFleet], catalog: dict[str, AppDefinition]
+) -> None:
+    loaded = load(fleet_text)
+    old = catalog["notes"].model_copy(update={"status": "deprecated"})
+    gone = catalog["notes"].model_copy(update={"status": "disabled", "run_as": RunAs(uid=1, gid=1)})
+
+    assert "is deprecated" in warn_fleet(loaded, {"notes": old}.get)[0].message
+    found = check_fleet(loaded, {"notes": gone}.get)
+    assert "is disabled" in found[0].message
+    assert "needs `run_as`: this version does not support" in found[1].message
+
+
+def test_a_thousand_apps_are_checked_in_a_moment(catalog: dict[str, AppDefinition]) -> None:
+    servers = "".join(f"  s{number}: {{host: 10.0.0.{number}}}\n" for number in range(1, 11))
+    apps = "".join(
+        f"  a{number}:\n    app: notes\n    server: s{number % 10 + 1}\n    inputs: {{ADMIN: me}}\n"
+        f"    ports: {{web: {8000 + number}, sync: {20000 + 3 * number}-{20002 + 3 * number}}}\n"
+        for number in range(1000)
+    )
+
+    start = time.process_time()
+    loaded = fleet_from_text(f"fleet: home\nservers:\n{servers}apps:\n{apps}", Path("fleet.yaml"))
+    found = check_fleet(loaded, catalog.get, sorted(catalog))
+
+    assert found == []
+    assert time.process_time() - start < 2
 
 
 def test_a_missing_file_says_what_to_do() -> None:
