@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -179,6 +180,19 @@ def test_a_daemon_that_does_not_answer_in_time_is_told() -> None:
 
     with pytest.raises(DockerError, match="did not answer within 120 s"):
         host.find("/x", "looking")
+
+
+def test_a_stream_that_died_while_idle_is_found_out_before_a_write() -> None:
+    dead, alive = Scripted(answer({}) + answer({"a": 1})), Scripted(answer({"b": 2}))
+    ticks = itertools.count(step=5)
+    roads = Roads(dead, alive)
+    host = Daemon(roads, "web1", now=lambda: float(next(ticks)))  # type: ignore[arg-type]
+    host.find("/a", "looking")
+
+    host.send("POST", "/b", "writing")
+
+    assert b"GET /_ping" in dead.sent
+    assert (b"POST" in dead.sent, b"POST" in alive.sent) == (False, True)
 
 
 def test_closing_ends_idle_streams() -> None:

@@ -103,7 +103,7 @@ class Container(Resource):
         try:
             found, log = bring_up(host, id_, inputs, request.report, timeout=request.timeout)
         except BaseException:
-            life.remove(host, id_, volumes=True)
+            life.discard(host, id_)
             raise
         return CreateResult(id_, outputs(inputs, found, log))
 

@@ -266,6 +266,8 @@ def problems(values: Values, hidden: frozenset[str] = frozenset()) -> Iterator[C
     if isinstance(name, str) and not _NAME.fullmatch(name):
         allowed = "letters, digits, `_`, `.`, `-`, two or more, the first a letter or digit"
         yield CheckFailure("name", f"`{name}` is no container name: {allowed}")
+    if values.get("image") == "":
+        yield CheckFailure("image", "`image` is empty")
     yield from _port_problems(values)
     yield from _env_problems(values, "envs" in hidden)
     yield from _storage_problems(values)

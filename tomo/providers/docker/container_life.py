@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from tomo.errors import (
@@ -28,6 +29,7 @@ from tomo.providers.docker.container_seen import (
     config,
     listed,
     name_of,
+    networks,
     part,
     state,
     text_of,
@@ -44,6 +46,7 @@ _ALREADY: Final = frozenset({304, 404, 409})
 _NANO: Final = 1_000_000_000
 _DEFAULT_STOP: Final = 10
 _SLACK: Final = 60.0
+_SEVERAL_NETWORKS: Final = (1, 44)
 
 
 def inspect(host: Host, id_: str) -> dict[str, Value] | None:
@@ -74,13 +77,28 @@ def make(host: Host, inputs: Properties) -> str:
     )
     id_ = text_of(document(made), "Id")
     try:
+        _leave_other_networks(host, id_, inputs)
         _connect_rest(host, id_, inputs)
         if archive:
             _upload(host, id_, name, archive)
     except BaseException:
-        remove(host, id_, volumes=True)
+        discard(host, id_)
         raise
     return id_
+
+
+def _leave_other_networks(host: Host, id_: str, inputs: Properties) -> None:
+    """Takes a container not yet started from networks it was not given.
+
+    Daemons from API 1.44 on take several networks at once and may add the default one to those asked for.
+    """
+    wanted = {text(network, "name") for network in blocks(inputs, "networksAdvanced")}
+    if not wanted or host.daemon.api_level() < _SEVERAL_NETWORKS:
+        return
+    for name, joined in networks(inspect(host, id_) or {}).items():
+        if name not in wanted and text_of(part(joined), "NetworkID") not in wanted:
+            path = f"/networks/{segment(name)}/disconnect"
+            host.daemon.send("POST", path, f"leaving the network `{name}`", body={"Container": id_})
 
 
 def _connect_rest(host: Host, id_: str, inputs: Properties) -> None:
@@ -150,6 +168,12 @@ def remove(host: Host, id_: str, *, volumes: bool) -> None:
     answer = host.daemon.send("DELETE", path, "removing a container", query=query, fine=frozenset({404, 409}))
     if answer.status == 409:  # noqa: PLR2004  # its removal is under way already
         _await_removal(host, id_)
+
+
+def discard(host: Host, id_: str) -> None:
+    """Removes what did not come up; that this may fail too must not hide why."""
+    with suppress(HostError):
+        remove(host, id_, volumes=True)
 
 
 def _await_removal(host: Host, id_: str) -> None:

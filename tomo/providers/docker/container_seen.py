@@ -428,8 +428,8 @@ def _compared(name: str, recorded: Properties, found: Inspected, image: Inspecte
     if name == "networksAdvanced":
         return _observed_networks(recorded, found)
     if name == "networkMode":
-        attached = {*networks(found), *_given_names(recorded)}
-        return given if given is None or real in attached or same_meaning(field, given, real) else real
+        joined = real in _given_names(recorded)
+        return given if joined or same_meaning(field, given, real) else real
     if given is not None and same_meaning(field, given, real):
         return given
     if name == "healthcheck" and isinstance(given, Mapping) and isinstance(real, Mapping):

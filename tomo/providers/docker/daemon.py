@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,6 +21,8 @@ NEWEST_API: Final = (1, 47)
 """Above it answers may have another shape; a newer daemon is asked to speak this one."""
 
 CALL_TIMEOUT: Final = 120.0
+_PING_TIMEOUT: Final = 10.0
+_IDLE: Final = 1.0
 _STREAMS: Final = 4
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 
@@ -29,10 +32,18 @@ Json = Mapping[str, Value]
 class Daemon:
     """Calls may come from several threads; each takes a stream of its own for as long as it lasts."""
 
-    def __init__(self, connection: Connection, host: str, streams: int = _STREAMS) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        host: str,
+        *,
+        streams: int = _STREAMS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.connection = connection
         self.host = host
         self._limit = streams
+        self._now = now
         self._idle: list[HttpStream] = []
         self._open = 0
         self._free = threading.Condition()
@@ -98,6 +109,10 @@ class Daemon:
             self._exchange([Request("GET", "/version")], CALL_TIMEOUT)
         return self._version or ".".join(map(str, OLDEST_API))
 
+    def api_level(self) -> tuple[int, ...]:
+        """The API version spoken, to compare."""
+        return tuple(map(int, self.api_version().split(".")))
+
     def _versioned(self, path: str) -> str:
         return f"/v{self.api_version()}{path}"
 
@@ -118,7 +133,7 @@ class Daemon:
 
     def _exchange(self, requests: Sequence[Request], timeout: float | None) -> list[Response]:
         for attempt in (1, 2):
-            with self._stream() as stream:
+            with self._stream(fresh=not _repeatable(requests)) as stream:
                 reused = stream.used
                 try:
                     answers = list(stream.pipeline(requests, timeout))
@@ -132,6 +147,8 @@ class Daemon:
                 except StreamBroken as error:
                     # A stream that was idle may have died unnoticed: nothing was done on it yet.
                     if attempt == 1 and reused and not error.answered and _repeatable(requests):
+                        # Where one died the others did too, as when Docker was started anew.
+                        self.close()
                         continue
                     raise self._lost(error) from error
                 except ValueError as error:
@@ -150,10 +167,16 @@ class Daemon:
         )
 
     @contextmanager
-    def _stream(self) -> Iterator[HttpStream]:
+    def _stream(self, *, fresh: bool) -> Iterator[HttpStream]:
+        """A stream of one's own; a `fresh` one has answered lately, as writes are never repeated."""
         stream = self._take()
+        if fresh and stream.used and self._now() - stream.answered_at > _IDLE and not self._lives(stream):
+            self._give_back(stream)
+            self.close()
+            stream = self._take()
         try:
             yield stream
+            stream.answered_at = self._now()
         finally:
             self._give_back(stream)
 
@@ -171,6 +194,13 @@ class Daemon:
                 self._open -= 1
                 self._free.notify()
             raise
+
+    def _lives(self, stream: HttpStream) -> bool:
+        try:
+            stream.call(Request("GET", "/_ping"), _PING_TIMEOUT)
+        except (StreamBroken, OSError, ValueError):
+            return False
+        return not stream.broken
 
     def _give_back(self, stream: HttpStream) -> None:
         if stream.broken:

@@ -89,6 +89,7 @@ class HttpStream:
         self._buffer = b""
         self.used = False
         self.broken = False
+        self.answered_at = 0.0
 
     def close(self) -> None:
         """Ends the stream."""

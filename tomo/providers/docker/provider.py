@@ -92,7 +92,7 @@ class DockerProvider(ProviderBase):
             return
         spec = self._host_spec(config.host, list(config.ssh_opts))
         self.host = spec.label
-        daemon = Daemon(self._connections.get(spec), spec.label)
+        daemon = Daemon(self._connections.get(spec), spec.label, now=self._pace.now)
         logins = RegistryLogins(config.registry_auth, self._settings)
         self._host = Host(daemon, logins, self._pace, self._stopped)
 

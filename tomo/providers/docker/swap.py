@@ -50,7 +50,7 @@ def _made(host: Host, request: SwapRequest, old: dict[str, Value] | None) -> Cre
         healthy = must_run(inputs)
         found, log = bring_up(host, id_, inputs, request.report, healthy=healthy, timeout=request.timeout)
     except BaseException:
-        life.remove(host, id_, volumes=True)
+        life.discard(host, id_)
         raise
     return CreateResult(id_, outputs(inputs, found, log))
 
