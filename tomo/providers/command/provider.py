@@ -123,7 +123,9 @@ class CommandProvider(ProviderBase):
     def diff(self, request: DiffRequest) -> DiffResult:
         """Any changed input is an update; changed triggers replace."""
         found = differences(request.old_inputs, request.new_inputs, request.ignore_changes, {"triggers"})
-        return DiffResult(bool(found), found, tuple(diff.path for diff in found if diff.kind.replaces))
+        return DiffResult(
+            bool(found), found, ("triggers",) if any(each.kind.replaces for each in found) else ()
+        )
 
     # --- acting -------------------------------------------------------------------------------
 

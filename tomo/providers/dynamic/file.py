@@ -50,7 +50,7 @@ class File:
     def diff(self, request: DiffRequest) -> DiffResult:
         """Another path is another file; everything else is written in place."""
         found = differences(request.old_inputs, request.new_inputs, request.ignore_changes, {"path"})
-        return DiffResult(bool(found), found, tuple(diff.path for diff in found if diff.kind.replaces))
+        return DiffResult(bool(found), found, ("path",) if any(each.kind.replaces for each in found) else ())
 
     def create(self, request: CreateRequest) -> CreateResult:
         """Writes the file; one that is there already and differs is not Tomo's, and stays."""
@@ -126,6 +126,7 @@ class FileProvider(PulumiAdapter):
     """What a state names, so that Pulumi's CLI can serve a File."""
 
     type_ = tokens.FILE
+    inputs = INPUTS
 
     def make(self, connections: Connections) -> OwnType:
         """A File over these connections."""

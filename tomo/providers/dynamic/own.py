@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tomo.errors import ProviderFailed
 from tomo.model.connection import Connections
@@ -64,7 +64,8 @@ class PulumiAdapter:
     """
 
     serialize_as_secret_always = False
-    type_ = ""
+    type_: ClassVar[str]
+    inputs: ClassVar[Sequence[str]]
 
     def make(self, connections: Connections) -> OwnType:
         """The type served over these connections."""
@@ -85,7 +86,7 @@ class PulumiAdapter:
         """Pulumi's Diff; `olds` are the recorded outputs, which hold every input."""
         from pulumi import dynamic  # noqa: PLC0415
 
-        result = self._type.diff(DiffRequest(self._urn, id_, olds, olds, news))
+        result = self._type.diff(DiffRequest(self._urn, id_, self._of_inputs(olds), olds, news))
         return dynamic.DiffResult(
             result.changed, list(result.replace_keys), None, result.delete_before_replace
         )
@@ -112,12 +113,15 @@ class PulumiAdapter:
         """Pulumi's Update."""
         from pulumi import dynamic  # noqa: PLC0415
 
-        result = self._type.update(UpdateRequest(self._urn, id_, olds, olds, news))
+        result = self._type.update(UpdateRequest(self._urn, id_, self._of_inputs(olds), olds, news))
         return dynamic.UpdateResult(_plain(result.outputs))
 
     def delete(self, id_: str, props: Mapping[str, Any]) -> None:
         """Pulumi's Delete."""
         self._type.delete(DeleteRequest(self._urn, id_, props, props))
+
+    def _of_inputs(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: outputs[key] for key in self.inputs if key in outputs}
 
     @property
     def _urn(self) -> Urn:

@@ -136,6 +136,7 @@ class ServerProvider(PulumiAdapter):
     """What a state names, so that Pulumi's CLI can serve a Server."""
 
     type_ = tokens.SERVER
+    inputs = INPUTS
 
     def make(self, connections: Connections) -> OwnType:
         """A Server over these connections."""
