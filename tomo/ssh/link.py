@@ -14,7 +14,7 @@ from tomo.ssh.slots import Slots
 if TYPE_CHECKING:
     from tomo.ssh.transport import SshChannel, SshTransport
 
-_REFUSAL_PAUSES = (0.005, 0.01, 0.02, 0.04)
+_REFUSAL_PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08)
 """sshd frees a session a moment after its channel closed; a refusal that lasts longer is its limit."""
 
 

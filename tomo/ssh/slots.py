@@ -8,7 +8,7 @@ import time
 _AT_FIRST = 8
 """Below sshd's default MaxSessions of 10, since it counts a session for a moment after its end."""
 _STREAM_PATIENCE = 20.0
-_ALONE_REFUSALS = 3
+_ALONE_REFUSALS = 12
 
 
 class Slots:
