@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from tomo.errors import SpecError, TomoError, UsageError
 
 _DEFAULT_WIDTH = 80
+_UNESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @cache
@@ -36,13 +37,18 @@ def say(text: str | Text = "") -> None:
 
 def print_json(document: object) -> None:
     """A JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(_escaped(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
 
 
 def print_json_line(document: object) -> None:
     """One JSON object on one line of stdout, at once."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(_escaped(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
     sys.stdout.flush()
+
+
+def _escaped(text: str) -> str:
+    """JSON leaves some control characters as they are; as escapes they mean the same and do nothing."""
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def clean(text: str) -> str:
@@ -56,7 +62,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for header in headers:
         made.add_column(header, overflow="fold")
     for row in rows:
-        made.add_row(*(escape(clean(str(cell))) for cell in row))
+        made.add_row(*(Text(clean(str(cell))) for cell in row))
     out().print(made)
 
 
@@ -67,6 +73,22 @@ def fields(pairs: Mapping[str, object]) -> None:
         line = Text(f"{name.ljust(width)}  ", style="dim")
         line.append(clean(str(value)), style="not dim")
         out().print(line, soft_wrap=True)
+
+
+def heading(title: str) -> None:
+    """The title of a part, on stdout."""
+    out().print()
+    out().print(Text(clean(title), style="bold"))
+
+
+def text(words: str) -> None:
+    """Prose on stdout, wrapped at the console's width."""
+    out().print(Text(clean(words)))
+
+
+def at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def show_error(error: TomoError) -> None:
@@ -97,7 +119,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     """Asks; without a terminal only `--yes` goes on."""
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not at_terminal():
         raise UsageError("there is no terminal to ask at", hint="add `--yes` to go on without asking")
     err().print(Text(f"{question} [y/N] ", style="bold"), end="")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from tomo import __version__
@@ -19,6 +18,10 @@ _EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 changes (plan --detailed-exitcode), 3 plan refused, "
     "4 approval or policy, 5 host key or login, 7 --expect-no-changes, 64 usage."
 )
+
+_INTERRUPTED = 130
+# Click's own base class, wherever this typer has it from: newer ones bring their own copy of click.
+_ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="tomo",
@@ -63,15 +66,10 @@ def run(arguments: list[str]) -> int:
     """Runs one command; gives its exit code."""
     try:
         result = typer.main.get_command(app).main(args=arguments, prog_name="tomo", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
-        return int(ExitCode.USAGE)
-    except click.ClickException as error:
-        error.show()
-        return int(ExitCode.USAGE)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.stderr.write("stopped\n")
-        return int(ExitCode.FAILED)
+    except _ClickException as error:
+        return _usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _stopped()
     except TomoError as error:
         from tomo_cli.console import show_error
 
@@ -84,7 +82,28 @@ def run(arguments: list[str]) -> int:
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user
         return _defect(error)
+    if result == _INTERRUPTED:
+        return _stopped()
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _stopped() -> int:
+    sys.stderr.write("stopped\n")
+    return int(ExitCode.FAILED)
+
+
+def _usage(error: Exception) -> int:
+    """What is wrong with the command line; what was typed may hold anything, so it is cleaned."""
+    from tomo_cli.console import clean
+
+    context, formatted = getattr(error, "ctx", None), getattr(error, "format_message", error.__str__)
+    message = clean(formatted())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{message}\n")
+        return int(ExitCode.USAGE)
+    command = context.command_path if context is not None else "tomo"
+    sys.stderr.write(f"error: {message[:1].lower()}{message[1:]}\n  hint: see `{command} --help`\n")
+    return int(ExitCode.USAGE)
 
 
 def _defect(error: Exception) -> int:

@@ -83,15 +83,20 @@ class Configs:
             raise ConfigMissing(f"`{shown(key)}` is not set", hint=hint)
         return entries[name]
 
-    def set(self, request: SetConfigRequest) -> str:
-        """Writes the key; gives its full name."""
-        workspace = self._open(request.place)
-        name = full_key(request.key, workspace.project)
-        if workspace.is_fleet and not isinstance(request.value, Secret):
+    def check(self, place: Place, key: str, *, secret: bool) -> str:
+        """The key's full name; raises UsageError for one that can't be set, before a value is asked for."""
+        workspace = self._open(place)
+        if workspace.is_fleet and not secret:
             raise UsageError(
                 "a fleet's settings stand in its own file; its config holds secrets only",
                 hint="write it in the fleet file, or seal a secret with `tomo secret set NAME`",
             )
+        return full_key(key, workspace.project)
+
+    def set(self, request: SetConfigRequest) -> str:
+        """Writes the key; gives its full name."""
+        workspace = self._open(request.place)
+        name = self.check(request.place, request.key, secret=isinstance(request.value, Secret))
         if isinstance(request.value, Secret):
             editor = sealing_editor(workspace)
             editor.set_secret(request.key, str(request.value.reveal()))

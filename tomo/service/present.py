@@ -72,9 +72,9 @@ def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
     if hosts.get(step.urn):
         made["host"] = hosts[step.urn]
     if step.old is not None:
-        made["oldState"] = _shown(step.old)
+        made["oldState"] = shown_state(step.old)
     if step.new is not None:
-        made["newState"] = _shown(step.new)
+        made["newState"] = shown_state(step.new)
     if step.diffs:
         made["diffReasons"] = list(dict.fromkeys(diff.path for diff in step.diffs if diff.path))
         made["detailedDiff"] = {
@@ -95,7 +95,8 @@ def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
     return made
 
 
-def _shown(entry: ResourceState) -> dict[str, Json]:
+def shown_state(entry: ResourceState) -> dict[str, Json]:
+    """An entry of the state as it may be shown: as Pulumi writes it, secrets masked."""
     bare = replace(entry, inputs=_map(entry.inputs), outputs=_map(entry.outputs), extra={})
     return encode_resource(bare, _hide)
 

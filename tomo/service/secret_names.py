@@ -103,19 +103,23 @@ class Secrets:
         prefix = f"{workspace.project}:"
         return tuple(SecretName(key.removeprefix(prefix), ()) for key in sorted(config.secret_keys))
 
+    def require_removable(self, place: Place, name: str) -> None:
+        """Raises for a name that is not set, and for one that an app or its kept data needs."""
+        known = {secret.name: secret for secret in self.list(SecretsRequest(place))}
+        found = known.get(name)
+        if found is None:
+            hint = did_you_mean(name, known, "`tomo secret list` shows all")
+            raise ConfigMissing(f"the secret `{shown(name)}` is not set", hint=hint)
+        if found.uses:
+            raise UsageError(
+                f"the secret `{name}` is used by {', '.join(found.uses)}",
+                hint="remove what uses it first, and its data with `tomo app remove NAME --remove-data`",
+            )
+
     def remove(self, request: RemoveSecretRequest) -> ChangedSecret:
         """Removes the name; what an app or its kept data needs stays."""
         workspace = self._open(request.place)
-        known = {secret.name: secret for secret in self.list(SecretsRequest(request.place))}
-        found = known.get(request.name)
-        if found is None:
-            hint = did_you_mean(request.name, known, "`tomo secret list` shows all")
-            raise ConfigMissing(f"the secret `{shown(request.name)}` is not set", hint=hint)
-        if found.uses:
-            raise UsageError(
-                f"the secret `{request.name}` is used by {', '.join(found.uses)}",
-                hint="remove what uses it first, and its data with `tomo app remove NAME --remove-data`",
-            )
+        self.require_removable(request.place, request.name)
         editor = workspace.config_editor()
         editor.remove(request.name)
         editor.save()

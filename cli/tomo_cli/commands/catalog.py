@@ -1,0 +1,144 @@
+"""catalog list, search, show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption
+
+if TYPE_CHECKING:
+    from tomo.service.catalogs import CatalogListing
+    from tomo.spec.app import AppDefinition
+
+CategoryOption = Annotated[
+    str, typer.Option("--category", metavar="NAME", help="Only apps of this category, such as media.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(
+        name="catalog", help="Find ready-made apps", no_args_is_help=True, rich_markup_mode=None
+    )
+    for command in (list_, search, show):
+        group.command(command.__name__.rstrip("_"))(command)
+    app.add_typer(group)
+
+
+def list_(
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    category: CategoryOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the apps of the catalog."""
+    from tomo.service.catalogs import CatalogRequest, Catalogs
+    from tomo_cli.doors import doors, place
+
+    request = CatalogRequest(place(directory, file, stack), category=category)
+    _show_listing(Catalogs(doors()).list(request), as_json=as_json)
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORD...", help="Words an app must have.")],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    category: CategoryOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Find apps by words, the best first."""
+    from tomo.service.catalogs import CatalogRequest, Catalogs
+    from tomo_cli.console import say
+    from tomo_cli.doors import doors, place
+
+    request = CatalogRequest(place(directory, file, stack), " ".join(words), category)
+    listing = Catalogs(doors()).list(request)
+    if not listing.apps and not as_json:
+        say("No app has all of these words; `tomo catalog list` shows every app.")
+        raise typer.Exit(1)
+    _show_listing(listing, as_json=as_json)
+
+
+def show(
+    app: Annotated[str, typer.Argument(metavar="APP", help="The app's id.")],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one app: inputs, ports, data, needs."""
+    from tomo.service.catalogs import CatalogRequest, Catalogs
+    from tomo_cli.console import print_json
+    from tomo_cli.doors import doors, place
+
+    definition = Catalogs(doors()).show(CatalogRequest(place(directory, file, stack)), app)
+    if as_json:
+        print_json(definition.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    else:
+        _show_app(definition)
+
+
+def _show_listing(listing: CatalogListing, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from tomo_cli.console import print_json, say, table
+
+    if as_json:
+        print_json([asdict(app) for app in listing.apps])
+        return
+    rows = [(app.id, app.version, next(iter(app.categories), ""), app.tagline) for app in listing.apps]
+    table(("APP", "VERSION", "CATEGORY", "WHAT IT IS"), rows)
+    for problem in listing.problems:
+        say(f"warning: {problem}")
+
+
+def _show_app(app: AppDefinition) -> None:
+    from tomo.spec.app import in_language
+    from tomo.spec.risk import grants_of
+    from tomo_cli.console import fields, heading, table, text
+
+    needs = app.requirements
+    fields(
+        {
+            "app": f"{in_language(app.title)} ({app.id}) {app.version}",
+            "what": in_language(app.tagline),
+            "status": app.status,
+            "categories": ", ".join(app.categories),
+            "website": app.links.website or app.links.source or "",
+            "needs": ", ".join(
+                part
+                for part in (
+                    f"{needs.memory} memory" if needs.memory else "",
+                    f"{needs.disk} disk" if needs.disk else "",
+                    f"{needs.cpu:g} CPUs" if needs.cpu else "",
+                    "/".join(app.architectures),
+                )
+                if part
+            ),
+            "containers": ", ".join(f"{key} ({service.image})" for key, service in app.services.items()),
+            "data": ", ".join(app.volumes) or "(none)",
+            "rights": ", ".join(grants_of(app)) or "none beyond an ordinary container",
+        }
+    )
+    if description := in_language(app.description):
+        text(f"\n{description}")
+    if notes := in_language(app.notes.before_install):
+        text(f"\n{notes}")
+    shown = [entry for entry in app.inputs if not entry.hidden]
+    if shown:
+        heading("Inputs")
+        rows = []
+        for entry in shown:
+            made = "generated" if entry.generate else entry.default or ""
+            kind = f"{entry.type}, required" if entry.required and not made else entry.type
+            rows.append((entry.name, kind, made, in_language(entry.description or entry.label or "")))
+        table(("INPUT", "KIND", "DEFAULT", "WHAT IT IS"), rows)
+    ports = [(p.name, p.host_ports, f"{key}:{p.container}/{p.protocol}", p.expose) for key, p in app.ports()]
+    if ports:
+        heading("Ports")
+        table(("PORT", "ON THE SERVER", "CONTAINER", "REACH"), ports)
+    text(f"\nAdd it with `tomo app add {app.id} --server NAME`.")
