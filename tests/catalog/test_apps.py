@@ -8,8 +8,13 @@ import pytest
 
 from tomo.catalog.index import Catalog, bundled_folder
 from tomo.catalog.lint import lint_file, repository_of, tag_of
+from tomo.model.values import Secret
+from tomo.resources.compile import compile_fleet
+from tomo.resources.texts import FleetValues
+from tomo.resources.tokens import CONTAINER
 from tomo.spec.app import CATEGORIES, in_language
 from tomo.spec.check import check_fleet, warn_fleet
+from tomo.spec.inputs import generated_inputs
 from tomo.spec.load import fleet_from_text
 from tomo.spec.overlay import app_url, bindings, overlaid
 
@@ -47,6 +52,21 @@ def test_all_apps_fit_on_one_server_together() -> None:
     text = f"fleet: home\nservers:\n  nas: {{host: 192.168.1.10}}\napps:\n{apps}"
 
     assert check_fleet(fleet_from_text(text, Path("fleet.yaml")), BUNDLED.find, BUNDLED.ids()) == []
+
+
+@pytest.mark.parametrize("app_id", [app_id for app_id in BUNDLED.ids() if app_id != "caddy"])
+def test_the_app_becomes_resources_and_its_secrets_stay_closed(app_id: str) -> None:
+    text = (
+        f"fleet: home\nservers:\n  nas: {{host: 192.168.1.10}}\napps:\n  it: {{app: {app_id}, server: nas}}\n"
+    )
+    fleet, app = fleet_from_text(text, Path("fleet.yaml")).fleet, BUNDLED.get(app_id)
+    secrets = {name: Secret("hunter2") for name in generated_inputs("it", app, fleet.apps["it"])}
+
+    compiled = compile_fleet(fleet, {"it": app}, FleetValues(secrets))
+
+    containers = [each for each in compiled.declarations.resources if each.type == CONTAINER]
+    assert len(containers) == len(overlaid("it", app, fleet.apps["it"]).services)
+    assert "hunter2" not in repr(compiled)
 
 
 def test_the_catalog_covers_every_category_and_apps_of_several_containers() -> None:

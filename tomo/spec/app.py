@@ -361,10 +361,10 @@ class Healthcheck(Model):
         description="`[CMD, PROGRAM, ARGUMENT…]`, `[CMD-SHELL, TEXT]`; `[NONE]` for none.",
     )
     http: HttpCheck | None = Field(None, description="Short for a test that asks for a page.")
-    interval: Duration = Field("30s", description="Time between checks.")
-    timeout: Duration = Field("10s", description="Time one check may take.")
-    retries: Integer = Field(3, ge=1, description="Failures in a row that make it unhealthy.")
-    start: Duration = Field("0s", description="Time at the start in which failures do not count.")
+    interval: Duration = Field("10s", description="Time between checks, and before the first one.")
+    timeout: Duration = Field("5s", description="Time one check may take.")
+    retries: Integer = Field(5, ge=1, description="Failures in a row that make it unhealthy.")
+    start: Duration = Field("30s", description="Time at the start in which failures do not count.")
 
     def tests(self) -> tuple[str, ...]:
         """The check as Docker takes it."""
