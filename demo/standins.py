@@ -5,6 +5,7 @@ and paths.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ CATALOG = HERE.parent / "catalog" / "apps"
 PROBE = "busybox:latest"
 
 
+ENTRYPOINT = ("COPY entrypoint /usr/local/bin/entrypoint", 'ENTRYPOINT ["/usr/local/bin/entrypoint"]')
+
+
 @dataclass(frozen=True)
 class StandIn:
     """How the image of one service is made of Debian packages."""
@@ -32,13 +36,11 @@ class StandIn:
 
     def image(self, store: ImageStore) -> str:
         """Builds it, unless it is there."""
-        folder = HERE / "images" / self.name
         files = [
             Member(path.name, path.read_bytes(), mode=0o755 if path.name == "entrypoint" else 0o644)
-            for path in sorted(folder.iterdir())
+            for path in sorted((HERE / "images").glob(f"{self.name}/*"))
         ]
-        entry = ["COPY entrypoint /usr/local/bin/entrypoint", 'ENTRYPOINT ["/usr/local/bin/entrypoint"]']
-        dockerfile = "\n".join([f"FROM {store.base()}", install(self.packages), *entry, *self.steps, ""])
+        dockerfile = "\n".join([f"FROM {store.base()}", install(self.packages), *self.steps, ""])
         return store.built(f"demo-{self.name}", dockerfile, files)
 
     def public_name(self) -> str:
@@ -53,6 +55,7 @@ WORDPRESS = StandIn(
     "wordpress",
     ("wordpress", "wordpress-theme-twentytwentythree", "libapache2-mod-php", "php-mysql", "php-gd", "curl"),
     (
+        *ENTRYPOINT,
         "COPY wp-config.php /usr/local/share/wp-config.php",
         "RUN rm -rf /var/www/html/* /usr/share/wordpress/wp-config.php && a2enmod rewrite",
         'VOLUME ["/var/www/html"]',
@@ -67,6 +70,7 @@ MARIADB = StandIn(
     "mariadb",
     ("mariadb-server",),
     (
+        *ENTRYPOINT,
         "RUN rm -rf /var/lib/mysql/*",
         'VOLUME ["/var/lib/mysql"]',
         "EXPOSE 3306",
@@ -79,12 +83,27 @@ RADICALE = StandIn(
     "radicale",
     ("radicale", "curl"),
     (
+        *ENTRYPOINT,
         'VOLUME ["/config", "/data"]',
         "EXPOSE 5232",
         'CMD ["radicale", "--config", "/config/config"]',
     ),
 )
-ALL = (WORDPRESS, MARIADB, RADICALE)
+PROMETHEUS = StandIn(
+    "prometheus",
+    "server",
+    "prometheus",
+    ("prometheus", "wget"),
+    (
+        "RUN mkdir /prometheus && chown nobody:nogroup /prometheus",
+        "USER nobody",
+        'VOLUME ["/prometheus"]',
+        "WORKDIR /prometheus",
+        "EXPOSE 9090",
+        'ENTRYPOINT ["/usr/bin/prometheus"]',
+    ),
+)
+ALL = (WORDPRESS, MARIADB, RADICALE, PROMETHEUS)
 
 
 def public_images_reachable() -> bool:
@@ -101,7 +120,11 @@ def public_images_reachable() -> bool:
 
 def offer(registry: Registry, store: ImageStore) -> Iterator[str]:
     """Builds every stand-in and pushes it under its public name; yields each name when it is there."""
-    for standin in ALL:
+
+    def offered(standin: StandIn) -> str:
         name = standin.public_name()
         registry.push(standin.image(store), name)
-        yield name
+        return name
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield from pool.map(offered, ALL)

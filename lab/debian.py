@@ -50,10 +50,18 @@ def apt_settings() -> str:
     return "".join(f"{line}\n" for line in words(configured) if line.startswith(ways_out))
 
 
+PACKAGES = "ca-certificates,iproute2"
+LEFT_OUT = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*.log")
+
+
+def recipe() -> str:
+    """All that decides what a root file system looks like."""
+    return "\n".join([release(), PACKAGES, *LEFT_OUT, apt_sources(), apt_settings()])
+
+
 def root_file_system(cache: Path) -> Path:
     """A tar file with a minimal Debian; made once and kept in the cache."""
-    name = f"{release()}-{hashlib.sha256(apt_sources().encode()).hexdigest()[:12]}.tar"
-    archive = cache / name
+    archive = cache / f"{release()}-{hashlib.sha256(recipe().encode()).hexdigest()[:12]}.tar"
     if not archive.exists():
         _bootstrap(archive)
     return archive
@@ -67,16 +75,10 @@ def _bootstrap(archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root, half = Path(folder) / "root", Path(folder) / "half.tar"
-        execute(
-            [
-                "debootstrap",
-                "--variant=minbase",
-                "--include=ca-certificates,iproute2",
-                release(),
-                str(root),
-                mirror(),
-            ]
-        )
+        options = ["--variant=minbase", f"--include={PACKAGES}"]
+        execute(["debootstrap", *options, release(), str(root), mirror()])
         (root / "etc/apt/sources.list").write_text(apt_sources())
-        execute(["tar", "-C", str(root), "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(half), "."])
+        (root / "etc/apt/apt.conf.d/99lab").write_text(apt_settings())
+        excluded = [f"--exclude={pattern}" for pattern in LEFT_OUT]
+        execute(["tar", "-C", str(root), *excluded, "-cf", str(half), "."])
         half.rename(archive)

@@ -55,18 +55,22 @@ class Host:
     sudoer: str = SUDOER
     guest: str = UNPRIVILEGED
 
-    def ssh(self, *argv: str, user: str = "root", timeout: float = 120) -> Finished:
+    def ssh(self, *command: str, user: str = "root", timeout: float = 120) -> Finished:
         """Runs a command over plain `ssh` with the pinned host key."""
-        options = {
+        return attempt([*self.ssh_argv(user=user), *command], timeout=timeout)
+
+    def ssh_argv(self, *options: str, user: str = "root") -> list[str]:
+        """The `ssh` command that logs in here: this run's key, the pinned host key, no other settings."""
+        settings = {
             "UserKnownHostsFile": str(self.known_hosts),
             "GlobalKnownHostsFile": "none",
             "StrictHostKeyChecking": "yes",
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
         }
-        chosen = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+        chosen = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
         login = ["-p", str(self.port), "-i", str(self.identity), f"{user}@{self.address}"]
-        return attempt(["ssh", "-F", "none", *chosen, *login, *argv], timeout=timeout)
+        return ["ssh", "-F", "none", *chosen, *options, *login]
 
     def inside(self, *argv: str, stdin: bytes | None = None, timeout: float = 120) -> str:
         """Runs a command on the host behind SSH's back, as someone at its console would."""

@@ -66,14 +66,11 @@ class ImageStore:
 
     def base(self) -> str:
         """A minimal Debian with this machine's package sources."""
-        recipe = debian.apt_sources() + debian.apt_settings()
-        tag = _tag("debian", recipe)
+        tag = _tag("debian", debian.recipe())
         with self._making(tag) as missing:
             if missing:
                 archive = debian.root_file_system(self._cache)
-                raw = docker("import", "--change", f"LABEL {LABEL}=image", str(archive), timeout=300)
-                dockerfile = f"FROM {raw}\nCOPY lab.conf /etc/apt/apt.conf.d/99lab\n"
-                build(tag, dockerfile, [Member("lab.conf", debian.apt_settings().encode())])
+                docker("import", "--change", f"LABEL {LABEL}=image", str(archive), tag, timeout=300)
         return tag
 
     def host(self) -> str:

@@ -21,12 +21,15 @@ CACHE = Path(__file__).resolve().parent.parent / ".cache" / "lab"
 class Lab:
     """Everything one run starts on this machine; `close` removes all of it and nothing else."""
 
-    def __init__(self, cache: Path = CACHE, *, name: str = "", keep: bool = False) -> None:
+    def __init__(
+        self, cache: Path = CACHE, *, name: str = "", folder: Path | None = None, keep: bool = False
+    ) -> None:
         remove_ended_runs()
         self._keep = keep
         self.run = run_of_this_process(name or f"tomo-lab-{secrets.token_hex(3)}", keep=keep)
         self.images = ImageStore(cache)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.run.name}-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=f"{self.run.name}-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.identity = make_identity(self.folder)
 
     def __enter__(self) -> Self:

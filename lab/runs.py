@@ -60,4 +60,4 @@ def remove_images() -> None:
     """Removes the lab's images, except those that a container still uses."""
     found = docker("image", "ls", "--all", "--quiet", "--filter", f"label={LABEL}=image")
     for image in dict.fromkeys(words(found)):
-        try_docker("image", "rm", "--force", image)
+        try_docker("image", "rm", image)
