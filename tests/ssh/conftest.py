@@ -45,7 +45,7 @@ class Sshd:
 
     def children(self) -> list[int]:
         """The processes that serve connections."""
-        shown = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
+        shown = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         return [int(pid) for pid in shown.stdout.split()]
 
     def cut_connections(self) -> None:

@@ -22,7 +22,7 @@ ODD_NAMES = [
     "plain",
     "two words",
     "-rf",
-    "quote's \"double\"",
+    'quote\'s "double"',
     "$(touch pwned)`id`;&|<>*?[a]",
     "line\nbreak",
     "tab\tbell\a",
@@ -109,11 +109,11 @@ class TestCommands:
         mark = f"1234.{uuid.uuid4().int % 10**9}"
         started = time.monotonic()
 
-        with pytest.raises(CommandTimeout, match="did not end in 0"):
+        with pytest.raises(CommandTimeout, match="did not end in time"):
             connection.run(["sh", "-c", f"sleep {mark} & sleep {mark}; true"], timeout=0.3)
 
         assert time.monotonic() - started < 5
-        assert subprocess.run(["pgrep", "-f", mark], capture_output=True).stdout == b""
+        assert subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False).stdout == b""
 
     def test_fifty_commands_at_once_get_each_their_own_answer(self, connection: Connection) -> None:
         with ThreadPoolExecutor(16) as threads:
@@ -158,7 +158,7 @@ class TestText:
         assert mark not in result.stdout.decode("utf-8", "replace")
 
     def test_several_lines_and_comments_are_one_script(self, connection: Connection) -> None:
-        result = connection.run_text("# first\nfor n in 1 2\ndo\n  echo \"$n\" # each\ndone\n# last")
+        result = connection.run_text('# first\nfor n in 1 2\ndo\n  echo "$n" # each\ndone\n# last')
 
         assert result.text == "1\n2"
 
@@ -217,9 +217,7 @@ class TestFiles:
         assert path.stat().st_mode & 0o7777 == 0o600
         assert path.owner() == "nobody"
 
-    def test_missing_parents_are_made_for_all_to_enter(
-        self, connection: Connection, tmp_path: Path
-    ) -> None:
+    def test_missing_parents_are_made_for_all_to_enter(self, connection: Connection, tmp_path: Path) -> None:
         connection.write_file(f"{tmp_path}/new/deep/file", b"", mode=0o400)
 
         assert (tmp_path / "new" / "deep").stat().st_mode & 0o777 == 0o755

@@ -6,7 +6,7 @@ import glob
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -266,4 +266,6 @@ def _jump(spec: HostSpec, reader: _Reader) -> HostSpec | None:
     if spec.proxy is not None:
         return spec.proxy
     named = spec.proxy_jump or reader.first("proxyjump")
-    return jump_spec(named, replace(spec, proxy=None)) if named else None
+    hop = jump_spec(named, spec) if named else None
+    itself = hop is not None and hop.host == spec.host and hop.port in {None, spec.port}
+    return None if itself else hop  # `Host *` with a ProxyJump covers the jump host too

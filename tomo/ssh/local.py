@@ -60,7 +60,7 @@ class LocalConnection(ShellConnection):
                 out, err = _exchange(process, stdin, None if timeout is None else started + timeout, limit)
             except TimeoutError as error:
                 self._kill(process)
-                raise timed_out(self.spec.label, shown, time.monotonic() - started) from error
+                raise timed_out(self.spec.label, shown) from error
             except OverflowError as error:
                 self._kill(process)
                 raise too_much(self.spec.label, shown, limit) from error

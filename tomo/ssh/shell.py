@@ -23,8 +23,7 @@ _LONG: Final = 100_000
 _SHOWN_LENGTH = 120
 _SHOWN_LINES = 10
 _KILL_MARKED: Final = """read -r mark
-for file in /proc/[0-9]*/cmdline; do
-  tr '\\0' '\\n' <"$file" 2>/dev/null | grep -qx -e "$mark" || continue
+for file in $(printf '%s\\n' "$mark" | grep -lsF -f - /proc/[0-9]*/cmdline); do
   facts=$(cat "${file%cmdline}stat" 2>/dev/null) || continue
   set -- ${facts##*) }
   kill -TERM "-$3" 2>/dev/null
@@ -35,7 +34,7 @@ for file in /proc/[0-9]*/cmdline; do
   kill -KILL "-$3" 2>/dev/null
 done
 """
-"""Finds the command by the mark in its shell's arguments; the mark comes on stdin, so it does not find itself."""
+"""Finds a command by the mark in its shell's arguments; it reads the mark, so as not to find itself."""
 _NO_SPACE: Final = (b"No space left on device", b"Disk quota exceeded")
 
 

@@ -3,6 +3,8 @@
 # The stubs leave out paramiko's underscore names; `tests/ssh` holds the ones used here against paramiko.
 # mypy: disable-error-code="attr-defined, misc, union-attr"
 
+# ruff: noqa: SLF001  # the seam to paramiko's insides is this file, and only this one
+
 from __future__ import annotations
 
 import logging
@@ -66,7 +68,7 @@ class SshChannel(Channel):
         """Starts a command without waiting for the server's word: that saves a round trip."""
         message = _request(self.remote_chanid, "exec", want_reply=True)
         message.add_string(command)
-        self.transport._send_user_message(message)  # noqa: SLF001  # paramiko's own way to send one
+        self.transport._send_user_message(message)
 
     def send_signal(self, name: str) -> None:
         """Asks the server to signal the command's process group; servers may ignore it."""
@@ -74,7 +76,7 @@ class SshChannel(Channel):
             return
         message = _request(self.remote_chanid, "signal", want_reply=False)
         message.add_string(name)
-        self.transport._send_user_message(message)  # noqa: SLF001
+        self.transport._send_user_message(message)
 
     def exchange(self, stdin: bytes, *, deadline: float | None, limit: int) -> tuple[bytes, bytes]:
         """Feeds stdin and drains both outputs until the command ends; raises TimeoutError at the deadline."""
