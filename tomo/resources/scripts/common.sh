@@ -11,21 +11,25 @@ release() {
 }
 
 process_name() {
-  name=$(head -n 1 "/proc/$1/comm" 2>/dev/null)
+  name=
+  read -r name 2>/dev/null <"/proc/$1/comm"
   printf '%s (process %s)\n' "${name:-a process}" "$1"
 }
 
 # The process that holds a package manager's lock, empty where none does. /proc/locks names the inode.
 lock_holder() {
-  for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
+  inodes=$(ls -di /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
     /var/cache/apt/archives/lock /var/lib/rpm/.rpm.lock /usr/lib/sysimage/rpm/.rpm.lock \
-    /run/dnf/rpmtransaction.lock /lib/apk/db/lock; do
-    [ -e "$file" ] || continue
-    inode=$(ls -di "$file" 2>/dev/null | sed 's/^ *\([0-9]*\).*/\1/')
-    [ -n "$inode" ] || continue
-    holder=$(sed -n "s/^[0-9]*: [A-Z]* *[A-Z]* *[A-Z]* *\([0-9][0-9]*\) [0-9a-f]*:[0-9a-f]*:$inode .*/\1/p" /proc/locks 2>/dev/null | head -n 1)
-    [ -n "$holder" ] && { process_name "$holder"; return; }
-  done
+    /run/dnf/rpmtransaction.lock /lib/apk/db/lock 2>/dev/null)
+  if [ -n "$inodes" ] && [ -r /proc/locks ]; then
+    # The waiting ones have an arrow in the second word.
+    while read -r _ kind _ _ holder place _; do
+      [ "$kind" != '->' ] || continue
+      for word in $inodes; do
+        [ "$word" = "${place##*:}" ] && { process_name "$holder"; return; }
+      done
+    done </proc/locks
+  fi
   for file in /var/run/yum.pid /var/cache/dnf/metadata_lock.pid; do
     holder=$(head -n 1 "$file" 2>/dev/null)
     [ -n "$holder" ] && [ -d "/proc/$holder" ] && { process_name "$holder"; return; }
