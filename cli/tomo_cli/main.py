@@ -12,12 +12,9 @@ import typer
 
 from tomo import __version__
 from tomo.errors import ExitCode, TomoError
+from tomo.settings import Settings
 from tomo_cli.commands import apps, catalog, deploy, extra, servers, stack
-
-_EPILOG = (
-    "Exit codes: 0 done, 1 failed, 2 changes (plan --detailed-exitcode), 3 plan refused, "
-    "4 approval or policy, 5 host key or login, 7 --expect-no-changes, 64 usage."
-)
+from tomo_cli.options import COMPLETE_VARIABLE, EXIT_CODES
 
 _INTERRUPTED = 130
 # Click's own base class, wherever this typer has it from: newer ones bring their own copy of click.
@@ -26,7 +23,7 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 app = typer.Typer(
     name="tomo",
     help="Keep your servers and their apps as one file declares them",
-    epilog=_EPILOG,
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -64,6 +61,10 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs one command; gives its exit code."""
+    if COMPLETE_VARIABLE in Settings.from_environment().variables:
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # its own, re-exported
+
+        completion_init()
     try:
         result = typer.main.get_command(app).main(args=arguments, prog_name="tomo", standalone_mode=False)
     except _ClickException as error:

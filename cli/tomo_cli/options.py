@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,3 +28,28 @@ ParallelOption = Annotated[
 ]
 
 HERE = Path()
+
+COMPLETE_VARIABLE = "_TOMO_COMPLETE"
+"""Set by completion scripts."""
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 changes (plan --detailed-exitcode), 3 plan refused, "
+    "4 approval or policy, 5 host key or login, 7 --expect-no-changes, 64 usage."
+)
+
+
+Commands = Mapping[str, Callable[..., None]]
+"""Commands of a group by name."""
+
+
+def add_command(app: typer.Typer, command: Callable[..., None], name: str = "") -> None:
+    """Adds a command under its function's name; its docstring is the help, without the full stop."""
+    words = (command.__doc__ or "").strip().removesuffix(".")
+    app.command(name or command.__name__.rstrip("_"), help=words, epilog=EXIT_CODES)(command)
+
+
+def add_group(app: typer.Typer, name: str, words: str, commands: Commands) -> None:
+    """Adds a group of commands by their names."""
+    group = typer.Typer(name=name, help=words, no_args_is_help=True, rich_markup_mode=None)
+    for each, command in commands.items():
+        add_command(group, command, each)
+    app.add_typer(group)

@@ -43,6 +43,8 @@ _WORDS = {
     tokens.CONTAINER: "container",
 }
 """What people call each type; in the order in which a plan shows them."""
+DRIFT = "Drift"
+"""The heading of a plan that tells what was changed outside Tomo."""
 _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
 _HEX_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
@@ -71,20 +73,36 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
     _show_outputs(console, plan.outputs)
     _show_notes(console, result)
     console.print()
-    console.print(Text(summary(plan, destroys=result.destroys), style="bold"))
+    line = drift_summary(plan) if heading == DRIFT else summary(plan, destroys=result.destroys)
+    console.print(Text(line, style="bold"))
 
 
 def summary(plan: Plan, *, destroys: bool = False) -> str:
     """One line that counts what would be done."""
-    counts: dict[Op, int] = {}
-    for step in plan.steps:
-        if step.op.is_logical and not is_hidden(step) and step.type != STACK_TYPE:
-            counts[step.op] = counts.get(step.op, 0) + 1
+    counts = visible_counts(plan)
     parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
     same = counts.get(Op.SAME, 0)
     if not parts:
         return "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
     return f"Plan: {', '.join(parts)}, {same} unchanged."
+
+
+def drift_summary(plan: Plan) -> str:
+    """One line that counts what is not as it was left."""
+    counts = visible_counts(plan)
+    gone, moved = counts.get(Op.DELETE, 0), counts.get(Op.REFRESH, 0)
+    parts = [f"{moved} changed"] if moved else []
+    parts += [f"{gone} gone"] if gone else []
+    return f"Drift: {', '.join(parts)}. `tomo apply` repairs it." if parts else "No drift."
+
+
+def visible_counts(plan: Plan) -> dict[Op, int]:
+    """Steps by operation, as people count them: without the stack itself and default providers."""
+    counts: dict[Op, int] = {}
+    for step in plan.steps:
+        if step.op.is_logical and not is_hidden(step) and step.type != STACK_TYPE:
+            counts[step.op] = counts.get(step.op, 0) + 1
+    return counts
 
 
 def _resources(count: int) -> str:

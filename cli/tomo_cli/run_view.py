@@ -27,7 +27,7 @@ from tomo.model.urn import STACK_TYPE, Urn
 from tomo.resources import tokens
 from tomo.service.deployments import RunResult
 from tomo_cli.console import clean, err
-from tomo_cli.plan_view import _STYLES, _WORDS
+from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
 
 _MOST_RUNNING = 12
 
@@ -107,7 +107,7 @@ class RunView:
 
 def closing_line(result: RunResult) -> str:
     """One line that counts what was done."""
-    counts = result.done.counts if result.done else {}
+    counts = visible_counts(result.done) if result.done else {}
     parts = [f"{counts[op]} {op.past}" for op in Op if counts.get(op) and op not in {Op.SAME, Op.READ}]
     what = ", ".join(parts) or "nothing to do"
     failed = f", {len(result.failures)} failed" if result.failures else ""

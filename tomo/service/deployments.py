@@ -6,19 +6,19 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
-from tomo.model.diff import OutputChanges
+from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
-from tomo.model.step import Op
+from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value, same_value
 from tomo.resources.requirements import Shortfall
@@ -190,7 +190,8 @@ class Deployments:
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
         with self._session(request.place) as session:
-            return session.drift(request)
+            found = session.drift(request)
+            return replace(found, plan=replace(found.plan, steps=tuple(_drifted(found.plan.steps))))
 
     @contextmanager
     def _session(self, place: Place) -> Iterator[_Session]:
@@ -409,6 +410,33 @@ class _Session:
             outputs,
             outcome.seconds,
         )
+
+
+def _drifted(steps: Sequence[Step]) -> Iterator[Step]:
+    """What differs from what was declared, each difference once; a fact that moved on is no drift."""
+    for step in steps:
+        diffs = _recorded_to_real(step.diffs)
+        if diffs or step.op is not Op.REFRESH:
+            yield replace(step, diffs=diffs)
+
+
+def _recorded_to_real(diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
+    """Providers say how drift is repaired; here it is told the other way round, as it happened."""
+    moved = {diff.path: diff for diff in diffs if not diff.why}
+    for diff in diffs:
+        if diff.why:
+            kind = _UNDONE.get(diff.kind, diff.kind)
+            told = moved.get(diff.path) or replace(diff, kind=kind, old=diff.new, new=diff.old)
+            moved[diff.path] = replace(told, why=diff.why)
+    return tuple(moved.values())
+
+
+_UNDONE = {
+    DiffKind.ADD: DiffKind.DELETE,
+    DiffKind.ADD_REPLACE: DiffKind.DELETE_REPLACE,
+    DiffKind.DELETE: DiffKind.ADD,
+    DiffKind.DELETE_REPLACE: DiffKind.ADD_REPLACE,
+}
 
 
 def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:

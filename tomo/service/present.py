@@ -123,12 +123,20 @@ def hosts_of(plan: Plan) -> Mapping[Urn, str]:
             hosts[step.urn] = step.urn.name
         else:
             needed = (urn.name for urn in step.entry.dependencies if urn.type == SERVER)
-            hosts[step.urn] = next(needed, "")
+            hosts[step.urn] = next(needed, "") or _docker_host(step)
     for step in reversed(plan.steps):
         parent = step.entry.parent
         if parent is not None and parent.type != STACK_TYPE and not hosts.get(parent) and hosts[step.urn]:
             hosts[parent] = hosts[step.urn]
     return hosts
+
+
+def _docker_host(step: Step) -> str:
+    """The name of an explicit Docker provider, which a fleet gives the server's."""
+    provider = step.entry.provider_urn
+    if provider is None or provider.type != DOCKER_PROVIDER or provider.name.startswith("default"):
+        return ""
+    return provider.name
 
 
 class EventLines:

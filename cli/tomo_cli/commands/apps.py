@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, YesOption
+from tomo_cli.options import (
+    HERE,
+    Commands,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    add_group,
+)
 
 if TYPE_CHECKING:
     from tomo.service.apps import AppSettings, AppView
@@ -34,12 +43,8 @@ ExposureOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(
-        name="app", help="Add, change and remove apps", no_args_is_help=True, rich_markup_mode=None
-    )
-    for command in (add, list_, config, remove):
-        group.command(command.__name__.rstrip("_"))(command)
-    app.add_typer(group)
+    commands: Commands = {"add": add, "list": list_, "config": config, "remove": remove}
+    add_group(app, "app", "Add, change and remove apps", commands)
 
 
 def add(

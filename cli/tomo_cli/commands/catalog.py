@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption
+from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, add_group
 
 if TYPE_CHECKING:
     from tomo.service.catalogs import CatalogListing
@@ -19,12 +19,7 @@ CategoryOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(
-        name="catalog", help="Find ready-made apps", no_args_is_help=True, rich_markup_mode=None
-    )
-    for command in (list_, search, show):
-        group.command(command.__name__.rstrip("_"))(command)
-    app.add_typer(group)
+    add_group(app, "catalog", "Find ready-made apps", {"list": list_, "search": search, "show": show})
 
 
 def list_(

@@ -20,6 +20,7 @@ from tomo_cli.options import (
     ParallelOption,
     StackOption,
     YesOption,
+    add_command,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _PARALLEL = 16
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for command in (plan, apply, refresh, destroy, drift, status, outputs):
-        app.command()(command)
+        add_command(app, command)
 
 
 def plan(

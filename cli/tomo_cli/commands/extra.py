@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tomo_cli.commands.servers import BecomeOption, HostKeyOption, IdentityOption
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption
+from tomo_cli.options import (
+    COMPLETE_VARIABLE,
+    HERE,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    StackOption,
+    add_command,
+)
 
 if TYPE_CHECKING:
     from tomo.service.servers import NewServer
@@ -27,7 +35,7 @@ class Shell(StrEnum):
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for command in (init, program, try_, doctor, completion):
-        app.command(command.__name__.rstrip("_"))(command)
+        add_command(app, command)
 
 
 def init(
@@ -166,5 +174,5 @@ def completion(
     """Print a shell's completion script."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # its own, re-exported
 
-    script = get_completion_script(prog_name="tomo", complete_var="_TOMO_COMPLETE", shell=shell.value)
+    script = get_completion_script(prog_name="tomo", complete_var=COMPLETE_VARIABLE, shell=shell.value)
     sys.stdout.write(script + "\n")

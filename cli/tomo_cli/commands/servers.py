@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, YesOption
+from tomo_cli.options import (
+    HERE,
+    Commands,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    add_group,
+)
 
 if TYPE_CHECKING:
     from tomo.service.addresses import Address
@@ -30,13 +39,8 @@ BecomeOption = Annotated[bool, typer.Option("--become", help="Use sudo, where th
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(
-        name="server", help="Add, show, test and remove servers", no_args_is_help=True, rich_markup_mode=None
-    )
-    for command in (add, list_, show, try_login, remove):
-        name = "test" if command is try_login else command.__name__.rstrip("_")
-        group.command(name)(command)
-    app.add_typer(group)
+    commands: Commands = {"add": add, "list": list_, "show": show, "test": try_login, "remove": remove}
+    add_group(app, "server", "Add, show, test and remove servers", commands)
 
 
 def add(

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, YesOption
+from tomo_cli.options import (
+    HERE,
+    Commands,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    add_group,
+)
 
 if TYPE_CHECKING:
     from tomo.model.resource import ResourceState
@@ -23,20 +31,19 @@ ValueArgument = Annotated[list[str] | None, typer.Argument(hidden=True)]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    _group(app, "secret", "Keep secrets of a stack", (secret_set, secret_list, secret_remove))
-    _group(
-        app, "config", "Set what a Pulumi program reads", (config_get, config_set, config_list, config_remove)
-    )
-    commands = (state_list, state_show, state_export, state_import, state_unlock)
-    _group(app, "state", "Look at and move the recorded state", commands)
-    _group(app, "stack", "Show the stacks of a project", (stack_list,))
-
-
-def _group(app: typer.Typer, name: str, help_: str, commands: tuple[Callable[..., None], ...]) -> None:
-    group = typer.Typer(name=name, help=help_, no_args_is_help=True, rich_markup_mode=None)
-    for command in commands:
-        group.command(command.__name__.removeprefix(f"{name}_"))(command)
-    app.add_typer(group)
+    secrets: Commands = {"set": secret_set, "list": secret_list, "remove": secret_remove}
+    add_group(app, "secret", "Keep secrets of a stack", secrets)
+    config: Commands = {"get": config_get, "set": config_set, "list": config_list, "remove": config_remove}
+    add_group(app, "config", "Set what a Pulumi program reads", config)
+    state: Commands = {
+        "list": state_list,
+        "show": state_show,
+        "export": state_export,
+        "import": state_import,
+        "unlock": state_unlock,
+    }
+    add_group(app, "state", "Look at and move the recorded state", state)
+    add_group(app, "stack", "Show the stacks of a project", {"list": stack_list})
 
 
 # --- secrets -----------------------------------------------------------------------------------------
