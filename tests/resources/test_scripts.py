@@ -153,14 +153,14 @@ class Host:
         path.chmod(0o755)
 
 
-def host_of(tmp_path: Path, system: str, shell: str = "sh", *, tools: tuple[str, ...] = ("python3",)) -> Host:
+def host_of(tmp_path: Path, system: str, shell: str = "sh") -> Host:
     if shell == "busybox" and not Path("/bin/busybox").exists():
         pytest.fail("busybox-static is not installed: the scripts must be tested with it")
     (tmp_path / "bin").mkdir()
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text(SYSTEMS[system])
     host = Host(tmp_path, shell)
-    for tool in (*TOOLS, *tools):
+    for tool in TOOLS:
         if found := shutil.which(tool, path="/usr/local/bin:/usr/bin:/bin"):
             (tmp_path / "bin" / tool).symlink_to(found)
     wanted = {
@@ -255,21 +255,44 @@ def test_daemon_json_is_merged_and_what_the_fleet_no_longer_says_goes(shell: str
     assert json.loads(host.daemon_json.read_text()) == {"data-root": "/srv/docker"}
 
 
-def test_without_a_json_tool_tomos_own_file_is_replaced_and_a_persons_is_not(
-    shell: str, tmp_path: Path
-) -> None:
-    host = host_of(tmp_path, "alpine", shell, tools=())
+def test_a_persons_own_settings_stay_as_they_are_written(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "alpine", shell)
+    host.daemon_json.parent.mkdir()
+    odd = '{ "dns": [ "1.1.1.1" ],"a\\"b}": {"x":"}, {", "y": [1,\n 2.5e3]},\t"mine":null }'
+    host.daemon_json.write_text(odd)
 
-    host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
-    own = host.install(TOMO_DOCKER_DAEMON='{"debug":false}')
-    host.daemon_json.write_text('{"mine": 1}')
-    theirs = host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+    done = host.install(TOMO_DOCKER_DAEMON='{"registry-mirrors":["http://m"]}')
 
-    assert own.returncode == 0
-    assert json.loads(host.daemon_json.read_text()) == {"mine": 1}
-    assert theirs.returncode == 1
-    assert "tomo-error: daemon-json:" in theirs.stderr
-    assert "tomo-hint: install jq" in theirs.stderr
+    text = host.daemon_json.read_text()
+    assert done.returncode == 0
+    assert json.loads(text) == {**json.loads(odd), "registry-mirrors": ["http://m"]}
+    assert '{"x":"}, {", "y": [1,\n 2.5e3]}' in text
+
+
+def test_settings_that_say_the_same_in_another_form_are_not_written(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.daemon_json.parent.mkdir()
+    same = '{\n"registry-mirrors" :\t[ "http://m" ]}'
+    host.daemon_json.write_text(same)
+
+    host.install(TOMO_DOCKER_DAEMON='{"registry-mirrors":["http://m"]}')
+
+    assert host.daemon_json.read_text() == same
+
+
+@pytest.mark.parametrize(
+    "broken", ["[]", '{"a"}', '{"a":1', '{"a":1,}', '{"a" 1}', '{"a":"x}', '{a:1}', '{"a":1} x', '{"a":}', "null"]
+)
+def test_what_is_no_json_object_is_never_written_over(broken: str, shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "alpine", shell)
+    host.daemon_json.parent.mkdir()
+    host.daemon_json.write_text(broken)
+
+    done = host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    assert done.returncode == 1
+    assert "tomo-error: daemon-json:" in done.stderr
+    assert host.daemon_json.read_text() == broken
 
 
 def test_a_broken_daemon_json_is_left_alone_and_named(tmp_path: Path) -> None:

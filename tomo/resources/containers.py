@@ -14,6 +14,7 @@ from tomo.resources.texts import Instance, joined
 from tomo.spec.app import Healthcheck, Mount, Resources, Service
 from tomo.spec.base import seconds, size_in_bytes
 from tomo.spec.overlay import bindings
+from tomo.spec.template import references
 
 _MIB = 1 << 20
 _DEFAULT_GRACE = "10s"
@@ -50,7 +51,7 @@ def container_inputs(
         "volumes": [each for mount in service.mounts for each in _volume(instance, mount, around)],
         "mounts": [*(each for mount in service.mounts for each in _mount(instance, mount)), *_files(around)],
         **_process(instance, service),
-        **_health(service),
+        **_health(instance, service),
         **_networking(service_name, service, around),
         **_limits(service.resources),
         **_rights(service),
@@ -94,12 +95,17 @@ def _process(instance: Instance, service: Service) -> Properties:
     }
 
 
-def _health(service: Service) -> Properties:
+def _health(instance: Instance, service: Service) -> Properties:
     check = service.healthcheck
     if check is None:
         return {}
-    tests = list(check.tests())
-    if tests[0] == "NONE":
+    if check.tests()[0] == "CMD-SHELL" and any(any(references(text)) for text in check.tests()):
+        raise NotSupported(
+            "a reference in a `CMD-SHELL` health check would be run as shell text",
+            hint="write `[CMD, PROGRAM, ARGUMENT…]`, or let the shell read a variable of the container",
+        )
+    tests = [instance.text(text) for text in check.tests()]
+    if check.tests()[0] == "NONE":
         return {"healthcheck": {"tests": tests}}
     described = {
         "tests": tests,

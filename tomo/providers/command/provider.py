@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tomo.errors import NotSupported, ProviderFailed
+from tomo.model.connection import LOCAL as HERE
 from tomo.model.connection import Connection, Connections
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
@@ -223,6 +224,8 @@ class CommandProvider(ProviderBase):
             job.timeout,
         )
         ran = self._processes.run(wanted, job.shown, job.report)
+        if job.command.startswith(OWN_SCRIPT):
+            self._connections.get(HERE).forget_docker()
         refuse_failure(job.command, ran, LOCAL, job.shown)
         return ran
 
@@ -234,7 +237,7 @@ class CommandProvider(ProviderBase):
                 job.command, stdin=job.stdin.encode(), env=job.environment(), timeout=job.timeout
             )
             if job.command.startswith(OWN_SCRIPT):
-                # A script of Tomo's own may have installed Docker, or changed how it is reached.
+                # It may have installed Docker, or changed how it is reached.
                 connection.forget_docker()
             stdout, stderr = (text.decode("utf-8", "replace") for text in (result.stdout, result.stderr))
             return Ran(result.exit_code, stdout, stderr, _joined(stdout, stderr))

@@ -191,49 +191,105 @@ install() {
 }
 
 # Merges the asked-for keys into daemon.json. Keys that the fleet asked for before and no longer does go
-# away, all others stay. Without python3 and jq only a file that nobody else has written is replaced.
+# away, all others stay as they are written. Ends with 0 where RESULT differs from OLD, 3 where not.
 merge() { # OLD LAST NEW RESULT
-  if have python3; then
-    python3 - "$@" 2>/dev/null <<'END'
-import json, os, sys
-def read(path):
-    if not os.path.exists(path): return {}
-    with open(path) as file: text = file.read()
-    return json.loads(text) if text.strip() else {}
-old, last, new = map(read, sys.argv[1:4])
-if not isinstance(old, dict): raise SystemExit("not an object")
-kept = {k: v for k, v in old.items() if k not in last or k in new}
-with open(sys.argv[4], "w") as file: file.write(json.dumps({**kept, **new}, indent=2, sort_keys=True) + "\n")
-END
-  elif have jq; then
-    echo '{}' >"$work/empty"
-    old=$1; last=$2
-    [ -s "$old" ] || old=$work/empty
-    [ -s "$last" ] || last=$work/empty
-    jq -S -n --slurpfile old "$old" --slurpfile last "$last" --slurpfile new "$3" \
-      '($old[0] | with_entries(select(.key as $k | ($last[0] | has($k) | not) or ($new[0] | has($k))))) + $new[0]' >"$4" 2>/dev/null
-  elif [ ! -s "$1" ] || cmp -s "$1" "$memory/written.json"; then
-    cp "$3" "$4"
-  else
-    fail daemon-json "\`$config\` holds settings that are not Tomo's, and neither python3 nor jq is there to merge them" "install jq on the host, or move the file's settings into the fleet's \`docker.daemon\` and delete it"
-  fi
-}
-
-same_json() { # FILE FILE
-  cmp -s "$1" "$2" && return 0
-  have python3 || return 1
-  python3 -c 'import json,sys; a,b=(json.load(open(p)) for p in sys.argv[1:]); sys.exit(a!=b)' "$1" "$2" 2>/dev/null
+  awk -v old="$1" -v last="$2" -v new="$3" '
+    function content(path,   text, line) {
+      while ((getline line < path) > 0) text = text line "\n"
+      close(path)
+      return text
+    }
+    function skip(s, i) {
+      while (i <= length(s) && index(" \t\r\n", substr(s, i, 1))) i++
+      return i
+    }
+    function string_end(s, i,   c) {
+      for (i++; i <= length(s); i++) {
+        c = substr(s, i, 1)
+        if (c == "\\") i++
+        else if (c == "\"") return i + 1
+      }
+      return 0
+    }
+    function value_end(s, i,   c, depth) {
+      for (depth = 0; i <= length(s); i++) {
+        c = substr(s, i, 1)
+        if (c == "\"") {
+          i = string_end(s, i)
+          if (!i || !depth) return i
+          i--
+        } else if (c == "{" || c == "[") depth++
+        else if (c == "}" || c == "]") {
+          if (!depth) return i
+          if (!--depth) return i + 1
+        } else if (!depth && index(", \t\r\n", c)) return i
+      }
+      return depth ? 0 : i
+    }
+    function compact(s,   i, j, c, text) {
+      for (i = 1; i <= length(s); i++) {
+        c = substr(s, i, 1)
+        if (c == "\"") { j = string_end(s, i); text = text substr(s, i, j - i); i = j - 1 }
+        else if (!index(" \t\r\n", c)) text = text c
+      }
+      return text
+    }
+    function read(name, path,   s, i, j, key, c) {
+      s = content(path)
+      count[name] = 0
+      i = skip(s, 1)
+      if (i > length(s)) return 1
+      if (substr(s, i, 1) != "{") return 0
+      i = skip(s, i + 1)
+      if (substr(s, i, 1) == "}") return skip(s, i + 1) > length(s)
+      for (;;) {
+        if (substr(s, i, 1) != "\"" || !(j = string_end(s, i))) return 0
+        key = substr(s, i, j - i)
+        i = skip(s, j)
+        if (substr(s, i, 1) != ":") return 0
+        i = skip(s, i + 1)
+        if (!(j = value_end(s, i)) || j == i) return 0
+        if (!((name, key) in value)) keys[name, ++count[name]] = key
+        value[name, key] = substr(s, i, j - i)
+        i = skip(s, j)
+        c = substr(s, i, 1)
+        if (c == "}") return skip(s, i + 1) > length(s)
+        if (c != ",") return 0
+        i = skip(s, i + 1)
+      }
+    }
+    function put(key, text) { printf "%s\n  %s: %s", (printed++ ? "," : "{"), key, text }
+    BEGIN {
+      if (!read("old", old) || !read("last", last) || !read("new", new)) exit 1
+      changed = !count["old"]
+      for (n = 1; n <= count["old"]; n++) {
+        key = keys["old", n]
+        asked = (("new", key) in value)
+        if (!asked && (("last", key) in value)) { changed = 1; continue }
+        if (asked && compact(value["new", key]) != compact(value["old", key])) changed = 1
+        put(key, asked ? value["new", key] : value["old", key])
+      }
+      for (n = 1; n <= count["new"]; n++) {
+        key = keys["new", n]
+        if (("old", key) in value) continue
+        changed = 1
+        put(key, value["new", key])
+      }
+      print printed ? "\n}" : "{}"
+      exit changed ? 0 : 3
+    }' >"$4"
 }
 
 configure() {
   [ "$daemon" != '{}' ] || [ -s "$memory/asked.json" ] || return 0
   mkdir -p "$memory" /etc/docker || fail disk-full "cannot make \`$memory\`" "free space on the host"
   printf '%s\n' "$daemon" >"$work/asked.json"
-  merge "$config" "$memory/asked.json" "$work/asked.json" "$work/merged.json" || fail daemon-json "\`$config\` is not valid JSON" "correct or delete it on the host, then apply again"
-  if [ -e "$config" ] && same_json "$config" "$work/merged.json"; then
-    cp "$work/asked.json" "$memory/asked.json"
-    return 0
-  fi
+  merge "$config" "$memory/asked.json" "$work/asked.json" "$work/merged.json"
+  case $? in
+    0) ;;
+    3) cp "$work/asked.json" "$memory/asked.json"; return 0 ;;
+    *) fail daemon-json "\`$config\` is not valid JSON" "correct or delete it on the host, then apply again" ;;
+  esac
   if dockerd --help 2>/dev/null | grep -q -- '--validate'; then
     dockerd --validate --config-file "$work/merged.json" >"$log" 2>&1 || { tail -n 5 "$log"; fail daemon-json "Docker refuses the settings: $(tail -n 1 "$log")" "correct \`docker.daemon\` in the fleet"; }
   fi
@@ -285,7 +341,6 @@ run_docker() {
 remember() {
   [ -d "$memory" ] || return 0
   printf '%s\n' "$daemon" >"$memory/asked.json"
-  [ ! -e "$config" ] || cp "$config" "$memory/written.json"
 }
 
 family=$(family)
