@@ -123,7 +123,7 @@ def test_a_look_after_a_crash_sees_the_parked_one_and_an_update_brings_it_back(
     seen = bench.read("Container", made.id, inputs, made.outputs)
     bench.update("Container", made.id, seen.inputs, seen.outputs, inputs)
 
-    named = next(diff for diff in seen.drift if diff.path == "name")
+    named = next(diff for diff in seen.drift if diff.path == "id")
     assert seen.status is ReadStatus.FOUND
     assert seen.inputs["name"] == bench.name("c")
     assert (named.kind, parked in named.why) == (DiffKind.UPDATE, True)

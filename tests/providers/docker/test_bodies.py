@@ -101,12 +101,13 @@ def test_uploads_become_one_archive(tmp_path: Path) -> None:
     uploads = [
         {"file": "/a", "content": "text", "permissions": "0600", "owner": "7", "group": "8"},
         {"file": "/b", "contentBase64": base64.b64encode(b"\0\1").decode(), "executable": True},
-        {"file": "/c/d", "source": str(tmp_path / "file")},
+        {"file": "/c/d", "source": "file"},
     ]
 
-    archive = tarfile.open(fileobj=io.BytesIO(upload_archive({"uploads": uploads})))
+    data = upload_archive({"uploads": uploads}, tmp_path)
 
-    found = {e.name: (e.mode, e.uid, e.gid, archive.extractfile(e).read()) for e in archive}  # type: ignore[union-attr]
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = {e.name: (e.mode, e.uid, e.gid, archive.extractfile(e).read()) for e in archive}  # type: ignore[union-attr]
     assert found == {
         "a": (0o600, 7, 8, b"text"),
         "b": (0o744, 0, 0, b"\0\1"),
@@ -124,7 +125,7 @@ def test_uploads_become_one_archive(tmp_path: Path) -> None:
 )
 def test_an_upload_that_cannot_be_made_is_told_by_its_file(upload: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match="`/x`") as raised:
-        upload_archive({"uploads": [{"file": "/x", **upload}]})
+        upload_archive({"uploads": [{"file": "/x", **upload}]}, Path())
 
     assert told in raised.value.message
 

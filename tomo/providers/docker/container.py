@@ -339,7 +339,8 @@ def _parked_drift(found: Inspected, other: Inspected | None, host: str) -> Prope
     why = f"parked as `{parked}` on {host} by an interrupted replacement"
     if other is not None:
         why += f"; the unfinished one (id {text_of(other, 'Id')[:12]}) has its name and goes"
-    return PropertyDiff("name", DiffKind.UPDATE, parked, name, drift=True, why=why)
+    # Told of the id: the input `name` is as recorded, and for inputs their comparison decides.
+    return PropertyDiff("id", DiffKind.UPDATE, parked, name, drift=True, why=why)
 
 
 def _network_reason(diff: PropertyDiff, host: str) -> str:

@@ -293,7 +293,7 @@ def _ulimit(limit: Properties) -> Values:
 # --- uploads ---------------------------------------------------------------------------------------
 
 
-def upload_archive(inputs: Properties) -> bytes:
+def upload_archive(inputs: Properties, root: Path) -> bytes:
     """A tar of the files to put into the container; empty where there are none."""
     uploads = list(blocks(inputs, "uploads"))
     if not uploads:
@@ -301,7 +301,7 @@ def upload_archive(inputs: Properties) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for upload in uploads:
-            content = _upload_content(upload)
+            content = _upload_content(upload, root)
             entry = tarfile.TarInfo(text(upload, "file").lstrip("/"))
             entry.size, entry.mode = len(content), _upload_mode(upload)
             entry.uid, entry.gid = _owner(upload, "owner"), _owner(upload, "group")
@@ -309,7 +309,7 @@ def upload_archive(inputs: Properties) -> bytes:
     return buffer.getvalue()
 
 
-def _upload_content(upload: Properties) -> bytes:
+def _upload_content(upload: Properties, root: Path) -> bytes:
     file = text(upload, "file")
     if upload.get("contentBase64") is not None:
         try:
@@ -318,7 +318,7 @@ def _upload_content(upload: Properties) -> bytes:
             raise UsageError(f"the upload `{file}` is not valid base64") from error
     if upload.get("source") is not None:
         try:
-            return Path(text(upload, "source")).read_bytes()
+            return (root / text(upload, "source")).read_bytes()
         except OSError as error:
             source = text(upload, "source")
             raise UsageError(f"the upload `{file}` can't read `{source}`: {error.strerror}") from error

@@ -66,7 +66,7 @@ def make(host: Host, inputs: Properties) -> str:
     query = {"name": name}
     if platform := text(inputs, "platform"):
         query["platform"] = platform
-    archive = upload_archive(inputs)
+    archive = upload_archive(inputs, host.root)
     made = host.daemon.send(
         "POST",
         "/containers/create",

@@ -73,9 +73,9 @@ class Image(Resource):
     fields = IMAGE
     named = False
 
-    def check(self, request: CheckRequest) -> CheckResult:
+    def check(self, request: CheckRequest, root: Path) -> CheckResult:
         """Fills in where and from what it is built, with a digest of the context."""
-        checked = super().check(request)
+        checked = super().check(request, root)
         build = checked.inputs.get("build")
         if checked.failures or isinstance(build, Unknown):
             return checked
@@ -88,7 +88,9 @@ class Image(Resource):
             return CheckResult({**checked.inputs, "build": made})
         made.setdefault("dockerfile", str(Path(text(made, "context")) / "Dockerfile"))
         try:
-            made["contextDigest"] = context_digest(text(made, "context"), text(made, "dockerfile"))
+            made["contextDigest"] = context_digest(
+                root / text(made, "context"), root / text(made, "dockerfile")
+            )
         except OSError as error:
             reason = f"`build.context` can't be read: `{error.filename}`: {error.strerror}"
             return CheckResult(checked.inputs, (CheckFailure("build.context", reason),))
@@ -112,7 +114,7 @@ class Image(Resource):
         name = text(inputs, "imageName")
         login = _login(inputs) or images.login_for(host, name)
         with images.sdk(host) as client:
-            client.build(_options(inputs), [login] if login else [], report)
+            client.build(_options(inputs, host.root), [login] if login else [], report)
             pushed = "" if truth_of(inputs, "skipPush") else client.push(name, login, report)
         found = images.find(host, name)
         if found is None:
@@ -158,14 +160,14 @@ def _login(inputs: Properties) -> Login | None:
     return Login(registry_address(server), text(given, "username"), Secret(text(given, "password")))
 
 
-def _options(inputs: Properties) -> dict[str, Any]:
+def _options(inputs: Properties, root: Path) -> dict[str, Any]:
     build = inputs.get("build")
     build = build if isinstance(build, Mapping) else {}
     cache = build.get("cacheFrom")
     options: dict[str, Any] = {
-        "path": text(build, "context") or ".",
+        "path": str(root / text(build, "context")),
         "tag": text(inputs, "imageName"),
-        "dockerfile": str(Path(text(build, "dockerfile")).absolute()),
+        "dockerfile": str((root / text(build, "dockerfile")).absolute()),
         "buildargs": text_map(build.get("args")),
         "target": text(build, "target"),
         "platform": text(build, "platform"),
@@ -204,13 +206,12 @@ def _predicted(inputs: Properties, urn: str, secret: frozenset[str]) -> Values:
 # --- the context -----------------------------------------------------------------------------------
 
 
-def context_digest(context: str, dockerfile: str) -> str:
+def context_digest(root: Path, dockerfile: Path) -> str:
     """A digest of what a build sees: names, modes and contents, `.dockerignore` honoured."""
-    root = Path(context)
     if not root.is_dir():
-        raise UsageError(f"the build context `{context}` is no folder", hint="correct `build.context`")
+        raise UsageError(f"the build context `{root}` is no folder", hint="correct `build.context`")
     digest = hashlib.sha256()
-    _feed(digest, "Dockerfile", Path(dockerfile))
+    _feed(digest, "Dockerfile", dockerfile)
     for name in sorted(_included(root)):
         _feed(digest, name, root / name)
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from tomo.errors import DockerError, HostError, NotSupported, ProviderFailed, TomoError
@@ -61,12 +62,19 @@ class DockerProvider(ProviderBase):
     parallel = _PARALLEL
 
     def __init__(
-        self, connections: Connections, host_spec: HostSpecs, settings: Settings, *, pace: Pace | None = None
+        self,
+        connections: Connections,
+        host_spec: HostSpecs,
+        settings: Settings,
+        *,
+        pace: Pace | None = None,
+        root: Path | None = None,
     ) -> None:
         self._connections = connections
         self._host_spec = host_spec
         self._settings = settings
         self._pace = pace or Pace()
+        self._root = root or Path()
         self._stopped = threading.Event()
         self._host: Host | None = None
         self.host = ""
@@ -94,14 +102,14 @@ class DockerProvider(ProviderBase):
         self.host = spec.label
         daemon = Daemon(self._connections.get(spec), spec.label, now=self._pace.now)
         logins = RegistryLogins(config.registry_auth, self._settings)
-        self._host = Host(daemon, logins, self._pace, self._stopped)
+        self._host = Host(daemon, logins, self._pace, self._root, self._stopped)
 
     # --- deciding --------------------------------------------------------------------------------
 
     def check(self, request: CheckRequest) -> CheckResult:
         """The inputs, completed and validated; an unsupported type is refused by name."""
         with self._seam(request.news, request.secret_keys):
-            return _resource(request.urn.type).check(request)
+            return _resource(request.urn.type).check(request, self._root)
 
     def diff(self, request: DiffRequest) -> DiffResult:
         """What changed in meaning, and whether that replaces."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from tomo.errors import Cancelled
@@ -54,6 +55,8 @@ class Host:
     daemon: Daemon
     logins: RegistryLogins
     pace: Pace = Pace()
+    root: Path = Path()
+    """Where relative paths of a program start."""
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -76,8 +79,8 @@ class Resource:
     named: bool = True
     """Whether a missing `name` is made from the resource's own."""
 
-    def check(self, request: CheckRequest) -> CheckResult:
-        """Inputs with defaults and a name, or what is wrong with them."""
+    def check(self, request: CheckRequest, root: Path) -> CheckResult:  # noqa: ARG002
+        """Inputs with defaults and a name, or what is wrong with them; paths start at `root`."""
         checked = check(self.fields, request.news)
         if request.secret_keys and checked.failures:
             checked = check(self.fields, request.news, hidden=True)
