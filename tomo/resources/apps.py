@@ -19,6 +19,9 @@ from tomo.spec.app import Service
 _NUMERIC_USER = re.compile(r"\d+(?::\d+)?")
 DEFAULT_NETWORK = "default"
 
+# Docker fixes these when it makes a container, and Pulumi's own provider only records a change of them.
+_FIXED_WHEN_MADE = ("healthcheck", "init", "tmpfs")
+
 
 @dataclass(frozen=True)
 class AppOnServer:
@@ -148,6 +151,7 @@ class AppOnServer:
             docker_name,
             container_inputs(self.instance, service_name, docker_name, around),
             depends_on=(*(self._key(f"container/{other}") for other in service.depends_on), *self.needs),
+            replace_on_changes=_FIXED_WHEN_MADE,
         )
 
     # --- names and order ------------------------------------------------------------------------
@@ -162,6 +166,7 @@ class AppOnServer:
         depends_on: tuple[Key, ...] = (),
         retain_on_delete: bool | None = None,
         delete_before_replace: bool | None = None,
+        replace_on_changes: tuple[str, ...] = (),
     ) -> Declaration:
         return Declaration(
             key=self._key(key),
@@ -174,6 +179,7 @@ class AppOnServer:
             depends_on=depends_on,
             retain_on_delete=retain_on_delete,
             delete_before_replace=delete_before_replace,
+            replace_on_changes=replace_on_changes,
         )
 
     def _key(self, rest: str) -> Key:

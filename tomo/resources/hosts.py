@@ -36,7 +36,11 @@ def server(name: str, spec: Server) -> Declaration:
         key=server_key(name),
         type=tokens.SERVER,
         name=name,
-        inputs={**road(spec), "docker": _desired(spec.docker_options), **_served_by(tokens.SERVER_PROVIDER)},
+        inputs={
+            **road(spec),
+            "docker": _desired(spec.docker_options),
+            tokens.PROVIDER_KEY: tokens.SERVER_PROVIDER,
+        },
     )
 
 
@@ -129,7 +133,3 @@ def _engine_environment(name: str, options: DockerOptions) -> Properties:
         "TOMO_DOCKER_SITE": DOCKER_SITE,
         tokens.DRIFT_VARIABLE: OutputRef(server_key(name), "dockerDrift"),
     }
-
-
-def _served_by(pickle: str) -> Properties:
-    return {tokens.PROVIDER_KEY: pickle}
