@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from tomo.errors import TomoError
 from tomo.model.connection import Connections
@@ -30,8 +30,6 @@ from tomo.providers.dynamic.own import OwnType
 from tomo.providers.dynamic.server import Server
 from tomo.providers.dynamic.user import UserProviders, from_user, to_user, users_errors
 from tomo.resources.tokens import FILE, PROVIDER_KEY, SERVER
-
-OWN_TYPES: Final = (SERVER, FILE)
 
 
 class DynamicProvider(ProviderBase):
