@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from tomo.errors import PassphraseMissing
@@ -11,9 +14,23 @@ from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
 
+_GIVEN: ContextVar[Doors | None] = ContextVar("tomo_doors", default=None)
+
+
+@contextmanager
+def through(given: Doors | None) -> Iterator[None]:
+    """Lets the commands inside go through other doors than the environment's, as tests do."""
+    token = _GIVEN.set(given)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
 
 def doors() -> Doors:
     """The doors of this process; questions are asked only at a terminal."""
+    if (given := _GIVEN.get()) is not None:
+        return given
     settings = Settings.from_environment()
     if not sys.stdin.isatty():
         return Doors(settings)

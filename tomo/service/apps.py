@@ -235,7 +235,7 @@ class Apps:
     # --- parts ----------------------------------------------------------------------------------------
 
     def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
-        workspace = Workspace.open(place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(place)
         return workspace, fleet_of(workspace)
 
     def _changed(self, workspace: Workspace, loaded: LoadedFleet, change: Edit) -> LoadedFleet:

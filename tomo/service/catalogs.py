@@ -9,7 +9,7 @@ from tomo.catalog.index import AppSummary, Catalog
 from tomo.errors import UsageError
 from tomo.service.effect import Effect
 from tomo.service.wiring import Doors
-from tomo.service.workspace import Place, Workspace
+from tomo.service.workspace import Place
 from tomo.spec.base import shown
 from tomo.spec.load import FLEET_FILE
 from tomo.spec.problems import did_you_mean
@@ -64,4 +64,4 @@ class Catalogs:
     def _catalog(self, place: Place) -> Catalog:
         if place.file is None and not (place.directory / FLEET_FILE).is_file():
             return Catalog.bundled()
-        return Workspace.open(place, self._doors.settings).catalog
+        return self._doors.open(place).catalog

@@ -122,7 +122,7 @@ class Configs:
         return name
 
     def _open(self, place: Place) -> Workspace:
-        return Workspace.open(place, self._doors.settings, self._doors.ask)
+        return self._doors.open(place)
 
 
 def _shown(value: ConfigValue, request: ConfigRequest) -> str:

@@ -195,7 +195,7 @@ class Deployments:
 
     @contextmanager
     def _session(self, place: Place) -> Iterator[_Session]:
-        workspace = Workspace.open(place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(place)
         # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
         collecting = gc.isenabled()
         gc.disable()

@@ -91,7 +91,7 @@ class Doctor:
 
     def _workspace(self, place: Place) -> tuple[Workspace | None, Check]:
         try:
-            workspace = Workspace.open(place, self._doors.settings, None)
+            workspace = self._doors.open(place)
         except SpecError as error:
             first = error.problems[0]
             message = f"{error.message}: {first}" if len(error.problems) > 1 else str(first)

@@ -12,7 +12,7 @@ from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of
 from tomo.service.servers import fleet_of
 from tomo.service.wiring import Doors
-from tomo.service.workspace import Place, Workspace
+from tomo.service.workspace import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Programs:
         """Writes the program, and beside it the stack's config with its sealed secrets."""
         from tomo.resources.standalone import standalone_program  # noqa: PLC0415  # for this command only
 
-        workspace = Workspace.open(request.place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(request.place)
         loaded = fleet_of(workspace)
         files = standalone_program(loaded.fleet, definitions_of(loaded, workspace.catalog))
         config = workspace.stack_file if workspace.stack_file.exists() else None

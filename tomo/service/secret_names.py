@@ -126,7 +126,7 @@ class Secrets:
         return ChangedSecret(request.name, workspace.stack, str(workspace.stack_file))
 
     def _open(self, place: Place) -> Workspace:
-        return Workspace.open(place, self._doors.settings, self._doors.ask)
+        return self._doors.open(place)
 
 
 def _check_name(workspace: Workspace, name: str) -> None:

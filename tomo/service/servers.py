@@ -24,7 +24,7 @@ from tomo.spec.base import shown
 from tomo.spec.fleet import Fleet, Server
 from tomo.spec.load import LoadedFleet
 from tomo.spec.problems import did_you_mean
-from tomo.ssh.hostkeys import HostKey, parse_host_key, scan
+from tomo.ssh.hostkeys import HostKey, parse_host_key
 
 _MOST_AT_ONCE: Final = 16
 
@@ -193,7 +193,7 @@ class Servers:
         """Every key of a host, the best first."""
         address = request.address
         spec = HostSpec(address.host, address.user, address.port, identity=request.identity)
-        return tuple(_shown_key(key) for key in scan(spec, self._doors.settings))
+        return tuple(_shown_key(key) for key in self._doors.scan(spec, self._doors.settings))
 
     def require_new(self, place: Place, name: str) -> None:
         """Raises UsageError where the fleet has a server of that name, before anybody is asked anything."""
@@ -267,7 +267,7 @@ class Servers:
         return FleetChange(loaded.file, request.name)
 
     def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
-        workspace = Workspace.open(place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(place)
         return workspace, fleet_of(workspace)
 
 

@@ -146,7 +146,7 @@ class States:
         return holders
 
     def _open(self, place: Place) -> Workspace:
-        return Workspace.open(place, self._doors.settings, self._doors.ask)
+        return self._doors.open(place)
 
 
 def _names(name: StackName) -> tuple[str, str]:

@@ -116,7 +116,7 @@ class Statuses:
 
     def status(self, request: StatusRequest) -> Status:
         """Servers with their apps and containers."""
-        workspace = Workspace.open(request.place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(request.place)
         stored = workspace.stored()
         snapshot = stored.snapshot if stored else Snapshot()
         recorded = _recorded(snapshot, _declared_servers(workspace))
@@ -132,7 +132,7 @@ class Statuses:
 
     def outputs(self, request: OutputsRequest) -> dict[str, Value]:
         """The outputs by name."""
-        workspace = Workspace.open(request.place, self._doors.settings, self._doors.ask)
+        workspace = self._doors.open(request.place)
         stored = workspace.stored()
         if stored is None:
             raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")

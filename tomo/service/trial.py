@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tomo.secrets.generate import generate
+from tomo.secrets.passphrase import PassphraseManagers
+from tomo.secrets.source import find_passphrase
 from tomo.service.addresses import Address
 from tomo.service.apps import AddAppRequest, AddedApp, Apps
 from tomo.service.effect import Effect
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tomo.model.connection import Connections, HostBook
     from tomo.testing.fake_host import FakeHost
 
+STACK: Final = "trial"
 SERVER: Final = "nas"
 ADDRESS: Final = "192.0.2.10"
 APP: Final = "miniflux"
@@ -68,12 +71,13 @@ class Trial:
                 docker_host=None,
                 home=home,
             )
-            yield cls(Place(home), Doors(settings, connections), host)
+            keys = PassphraseManagers(find_passphrase(settings, stack=STACK))
+            yield cls(Place(home), Doors(settings, connections, secrets=keys), host)
 
     def begin(self) -> NewFleet:
         """A fleet file with the server in it."""
         server = NewServer(SERVER, Address(ADDRESS, "root"), (_host_key(),))
-        return Projects().init(InitRequest(self.place, "trial", server))
+        return Projects().init(InitRequest(self.place, STACK, server))
 
     def add_app(self) -> AddedApp:
         """An app of two containers with generated secrets."""

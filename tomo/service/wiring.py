@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,16 @@ from tomo.errors import SecretsError
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.provider import ProviderSource
 from tomo.model.values import Properties, Secret, Value, leaves
+from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.redaction import Redactor
+from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
+from tomo.ssh.hostkeys import HostKey, scan
 from tomo.state.clock import rfc3339
 
 _CREDENTIAL_KEYS = ("privateKey", "privateKeyPassword", "password")
 AskPassphrase = Callable[[str], str | None]
+ScanKeys = Callable[[HostSpec, Settings], Sequence[HostKey]]
 MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
 
 
@@ -30,6 +34,11 @@ def ssh_connections(settings: Settings, book: HostBook, ask: AskPassphrase | Non
     return ConnectionPool(settings, book, ask)
 
 
+def shown_keys(spec: HostSpec, settings: Settings) -> Sequence[HostKey]:
+    """Every host key that a host shows; sends it no credential."""
+    return scan(spec, settings)
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What differs between a real run, `tomo try` and tests: how hosts are reached, who can be asked."""
@@ -38,6 +47,13 @@ class Doors:
     connections: MakeConnections = ssh_connections
     ask: Callable[[str], str] | None = None
     ask_passphrase: AskPassphrase | None = None
+    scan: ScanKeys = shown_keys
+    secrets: PassphraseManagers | None = None
+    """Keys shared by several use cases of one stack in one process; None derives them each time."""
+
+    def open(self, place: Place) -> Workspace:
+        """The workspace of a place."""
+        return Workspace.open(place, self.settings, self.ask, self.secrets)
 
     @contextmanager
     def open_connections(self, book: HostBook) -> Iterator[Connections]:

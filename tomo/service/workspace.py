@@ -57,8 +57,24 @@ class Workspace:
         self._ask = ask
 
     @classmethod
-    def open(cls, place: Place, settings: Settings, ask: Ask | None = None) -> Workspace:
-        """The workspace of a place; raises UsageError where there is none."""
+    def open(
+        cls,
+        place: Place,
+        settings: Settings,
+        ask: Ask | None = None,
+        secrets: PassphraseManagers | None = None,
+    ) -> Workspace:
+        """The workspace of a place; raises UsageError where there is none.
+
+        `secrets` are keys that were derived before, for several use cases in one process.
+        """
+        made = cls._found(place, settings, ask)
+        if secrets is not None:
+            made.secrets = secrets
+        return made
+
+    @classmethod
+    def _found(cls, place: Place, settings: Settings, ask: Ask | None) -> Workspace:
         fleet_file = _fleet_file(place)
         if fleet_file is not None:
             return cls._of_fleet(place, settings, load_fleet(fleet_file), ask)
