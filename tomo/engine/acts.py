@@ -67,7 +67,7 @@ class Acts:
         return made
 
     def update(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
-        """Updates a resource; after a plain failure the old entry stands, after a partial one the new."""
+        """Updates a resource; after a plain failure the old entry stands, after a partial one its inputs."""
         self.recorder.begin(wanted, OperationType.UPDATING)
         try:
             result = provider.update(self._update_request(wanted, old))
@@ -75,6 +75,9 @@ class Acts:
             self.recorder.abandon(wanted)
             raise
         made = self.updated(wanted, result)
+        if made.init_errors:
+            # As in Pulumi: it isn't what these inputs ask for, so the next run must see a difference.
+            made = replace(made, inputs=old.inputs)
         self.recorder.add(made, old, intent=wanted)
         _raise_init_errors(made)
         return made

@@ -73,6 +73,9 @@ class Decider:
         else:
             diffs = differences(old.inputs, goal.inputs)
             now = request.carried(wanted)
+            if diffs:
+                # As in Pulumi: what it was with other inputs doesn't hold until it registers outputs again.
+                now = replace(now, outputs={})
             step = Step(Op.UPDATE if diffs else Op.SAME, request.urn, old, now, diffs)
         run.decided(step)
         run.recorder.add(step.entry, old)

@@ -46,8 +46,8 @@ def render(path: Sequence[Part]) -> str:
 
 
 def contains(pattern: Path, path: Path) -> bool:
-    """Whether a changed path lies at or below the pattern, or the pattern below it."""
-    return all(p in (ANY, q) for p, q in zip(pattern, path, strict=False))
+    """Whether a changed path lies at or below the pattern."""
+    return len(path) >= len(pattern) and all(p in (ANY, q) for p, q in zip(pattern, path, strict=False))
 
 
 def covered(patterns: Sequence[Path], path: Path) -> bool:

@@ -56,6 +56,8 @@ class ProviderResources:
             run.providers.put(ref, provider)
         if step.op is Op.UPDATE:
             run.stale.add(ref)
+        if step.op is Op.REPLACE and old is not None:
+            run.decided(replace(step, op=Op.CREATE_REPLACEMENT))
         run.decided(step)
         if step.op is Op.REPLACE and old is not None:
             run.recorder.change_old(old, replace(old, delete=True))

@@ -31,8 +31,7 @@ def resolve(diff: DiffResult, old_inputs: Properties, new_inputs: Properties) ->
         return replace(diff, changed=bool(found), properties=found)
     if not diff.changed:
         return DiffResult(changed=False)
-    found = diff.properties or differences(old_inputs, new_inputs)
-    return replace(diff, properties=tuple(deeper for each in found for deeper in _deeper(each)))
+    return diff if diff.properties else replace(diff, properties=differences(old_inputs, new_inputs))
 
 
 def _deeper(diff: PropertyDiff) -> Iterator[PropertyDiff]:
@@ -60,8 +59,10 @@ def judge(
         goal.delete_before_replace if goal.delete_before_replace is not None else diff.delete_before_replace
     )
     drift = [found for found in noted if not _is_input(found, old)]
-    diffs = _with_drift(_with_replacing(goal, diff.properties), drift, noted)
-    keys = (*forced, *_trigger_keys(goal, old))
+    # Options speak of paths as the provider told them; people see what lies below.
+    told = [deeper for each in _with_replacing(goal, diff.properties) for deeper in _deeper(each)]
+    diffs = _with_drift(told, drift, noted)
+    keys = (*forced, *_trigger_keys(goal, old), *_init_error_keys(goal, old))
     changed = bool(diff.changed) or bool(drift)
     if changed:
         keys = (*keys, *diff.replace_keys, *changed_keys([d for d in diffs if d.kind.replaces]))
@@ -111,6 +112,12 @@ def _trigger_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
     return ("replacementTrigger",)
 
 
+def _init_error_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
+    """Pulumi's key for a resource that isn't well, where `replace_on_changes` covers it: mostly by `*`."""
+    patterns = [paths.parse(text) for text in goal.replace_on_changes]
+    return (_INIT_ERROR,) if old.init_errors and paths.covered(patterns, (_INIT_ERROR,)) else ()
+
+
 def marked_drift(
     diffs: Sequence[PropertyDiff], recorded: ResourceState | None, seen: ResourceState
 ) -> tuple[PropertyDiff, ...]:
@@ -128,4 +135,5 @@ def _marked(diff: PropertyDiff, recorded: ResourceState, seen: ResourceState) ->
     return replace(diff, drift=True) if moved else diff
 
 
+_INIT_ERROR = "#initerror"
 GONE = PropertyDiff("", DiffKind.ADD, drift=True, why="it was removed outside Tomo")

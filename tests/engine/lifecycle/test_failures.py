@@ -144,3 +144,24 @@ def test_a_step_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
 
     assert outcome.failures[0].error.code == "plan-refused"
     assert lifecycle.entry("a").inputs["v"] == 1
+
+
+def test_a_half_done_update_keeps_the_old_inputs_and_the_new_outputs(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    lifecycle.world.faults["update", "a"] = "init"
+
+    lifecycle.up(lambda p: p.res("a", {"v": 2}) and None)
+
+    entry = lifecycle.entry("a")
+    assert (entry.inputs["v"], entry.outputs["v"], entry.init_errors) == (1, 2, ("not well",))
+
+
+def test_a_resource_that_is_not_well_is_replaced_where_any_change_replaces(lifecycle: Lifecycle) -> None:
+    lifecycle.world.faults["create", "a"] = "init"
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("*",)) and None)
+    lifecycle.world.faults.clear()
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("*",)) and None)
+
+    assert Op.REPLACE in lifecycle.ops("a")
+    assert lifecycle.entry("a").init_errors == ()

@@ -48,7 +48,9 @@ def test_without_a_look_drift_stays_unseen(lifecycle: Lifecycle) -> None:
 
 def test_drift_that_inputs_cannot_express_forces_the_repair_its_kind_names(lifecycle: Lifecycle) -> None:
     lifecycle.up(one)
-    lifecycle.world.drift["a"] = (PropertyDiff("imageId", DiffKind.UPDATE, "1", "2", drift=True, why="tag moved"),)
+    lifecycle.world.drift["a"] = (
+        PropertyDiff("imageId", DiffKind.UPDATE, "1", "2", drift=True, why="tag moved"),
+    )
 
     planned = lifecycle.plan(one)
 

@@ -1,5 +1,5 @@
 from tomo.model.events import Result
-from tomo.model.goal import Alias
+from tomo.model.goal import Alias, Goal
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op
 from tomo.model.values import Secret
@@ -128,7 +128,9 @@ def test_what_is_deleted_with_another_gets_no_delete_of_its_own(lifecycle: Lifec
 
 
 def test_custom_timeouts_and_flags_are_recorded(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, ignore_changes=("x",), additional_secret_outputs=("out",)) and None)
+    lifecycle.up(
+        lambda p: p.res("a", {"v": 1}, ignore_changes=("x",), additional_secret_outputs=("out",)) and None
+    )
 
     entry: ResourceState = lifecycle.entry("a")
     assert entry.ignore_changes == ("x",)
@@ -136,7 +138,9 @@ def test_custom_timeouts_and_flags_are_recorded(lifecycle: Lifecycle) -> None:
 
 
 def test_a_secret_input_makes_the_same_named_output_secret(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": Secret("hush"), "w": {"deep": Secret("hush2"), "plain": 1}}) and None)
+    lifecycle.up(
+        lambda p: p.res("a", {"v": Secret("hush"), "w": {"deep": Secret("hush2"), "plain": 1}}) and None
+    )
 
     outputs = lifecycle.entry("a").outputs
     assert outputs["v"] == Secret("hush")
@@ -160,3 +164,23 @@ def test_becoming_secret_alone_is_no_change(lifecycle: Lifecycle) -> None:
 
     assert lifecycle.ops("a") == [Op.SAME]
     assert isinstance(lifecycle.entry("a").inputs["v"], Secret)
+
+
+def test_a_changed_component_loses_the_outputs_that_it_does_not_register_again(lifecycle: Lifecycle) -> None:
+    def program(given: int, *, registers: bool):
+        def run(p: Program) -> None:
+            goal = Goal("my:mod:Comp", "group", custom=False, inputs={"given": given}, parent=p.stack.urn)
+            urn = p.registrar.register(goal).result().urn
+            if registers:
+                p.registrar.register_outputs(urn, {"made": given})
+
+        return run
+
+    lifecycle.up(program(1, registers=True))
+    lifecycle.up(program(1, registers=False))
+    kept = lifecycle.entry("group").outputs
+
+    lifecycle.up(program(2, registers=False))
+
+    assert kept == {"made": 1}
+    assert lifecycle.entry("group").outputs == {}

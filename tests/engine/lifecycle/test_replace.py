@@ -6,7 +6,11 @@ from tomo.testing.lifecycle import Lifecycle, Program
 
 
 def mutating(lifecycle: Lifecycle) -> list[str]:
-    return [f"{c.verb} {c.name}" for c in lifecycle.world.calls if c.verb in {"create", "update", "delete", "swap"}]
+    return [
+        f"{c.verb} {c.name}"
+        for c in lifecycle.world.calls
+        if c.verb in {"create", "update", "delete", "swap"}
+    ]
 
 
 def with_dependent(key: str, value: int):
@@ -85,7 +89,9 @@ def test_a_failed_create_after_delete_first_is_remembered_and_retried(lifecycle:
     lifecycle.world.faults["create", "a"] = "fail"
 
     failed = lifecycle.up(with_dependent("d", 2))
-    waiting = {e.urn.name: e.pending_replacement for e in lifecycle.snapshot.resources if e.type.startswith("fake")}
+    waiting = {
+        e.urn.name: e.pending_replacement for e in lifecycle.snapshot.resources if e.type.startswith("fake")
+    }
     lifecycle.world.faults.clear()
     lifecycle.world.calls.clear()
     lifecycle.up(with_dependent("d", 2))
@@ -206,3 +212,22 @@ def test_a_changed_provider_setting_alone_leaves_its_resources(lifecycle: Lifecy
 
     assert lifecycle.ops("prov") == [Op.UPDATE]
     assert lifecycle.ops("a") == [Op.SAME]
+
+
+def test_replace_on_changes_below_what_the_provider_tells_replaces_nothing(lifecycle: Lifecycle) -> None:
+    def program(value: int):
+        return lambda p: p.res("a", {"m": {"k": value}}, replace_on_changes=("m.k",)) and None
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert lifecycle.ops("a") == [Op.UPDATE]
+
+
+def test_a_replaced_provider_is_told_of_as_any_replaced_resource(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.provider("prov", {"region": "one"}) and None)
+
+    lifecycle.up(lambda p: p.provider("prov", {"region": "two"}) and None)
+
+    assert lifecycle.ops("prov") == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
