@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit demo demo-down pin clean
+.PHONY: help setup lint test test-unit demo demo-down docs changelog pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ demo: $(READY) ## start two real servers and run plan, apply, drift and repair o
 
 demo-down: ## remove every trace of the demo
 	@scripts/demo down $(BIN)
+
+docs: $(READY) ## write the generated pages of docs/ anew
+	@$(BIN)/python docs/generate.py
+
+changelog: $(READY) ## move the notes of docs/changes/ into CHANGELOG.md (ARGS="--draft" only shows them)
+	@$(BIN)/towncrier build --yes $(ARGS)
 
 pin: ## write constraints.txt anew, with the newest packages allowed
 	@scripts/pin
