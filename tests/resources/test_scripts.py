@@ -281,7 +281,8 @@ def test_settings_that_say_the_same_in_another_form_are_not_written(shell: str, 
 
 
 @pytest.mark.parametrize(
-    "broken", ["[]", '{"a"}', '{"a":1', '{"a":1,}', '{"a" 1}', '{"a":"x}', '{a:1}', '{"a":1} x', '{"a":}', "null"]
+    "broken",
+    ["[]", '{"a"}', '{"a":1', '{"a":1,}', '{"a" 1}', '{"a":"x}', "{a:1}", '{"a":1} x', '{"a":}', "null"],
 )
 def test_what_is_no_json_object_is_never_written_over(broken: str, shell: str, tmp_path: Path) -> None:
     host = host_of(tmp_path, "alpine", shell)
