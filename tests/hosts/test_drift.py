@@ -86,7 +86,7 @@ def test_a_container_made_by_hand_under_the_same_name_is_replaced(site: Site, ho
 
 
 def test_an_edited_mounted_file_is_written_again(site: Site, host: Host) -> None:
-    path = host.ssh("find", "/var/lib/tomo", "-name", "site.conf", "-o", "-type", "f").out.split()[0]
+    path = host.ssh("find", "/var/lib/tomo", "-name", "site.conf").out.strip()
     host.ssh(f"echo 'answer = 41' > {path}")
 
     planned = repaired(site)

@@ -73,7 +73,9 @@ class ProviderRegistry:
     def _docker(self) -> Provider:
         from tomo.providers.docker.provider import DockerProvider  # noqa: PLC0415  # only where it's used
 
-        return DockerProvider(self._connections, self._docker_hosts, self._settings, pace=self._pace)
+        return DockerProvider(
+            self._connections, self._docker_hosts, self._settings, pace=self._pace, root=self._root
+        )
 
     def _command(self) -> Provider:
         from tomo.providers.command import CommandProvider  # noqa: PLC0415  # only where it's used

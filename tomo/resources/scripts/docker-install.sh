@@ -260,12 +260,13 @@ merge() { # OLD LAST NEW RESULT
     }
     function put(key, text) { printf "%s\n  %s: %s", (printed++ ? "," : "{"), key, text }
     BEGIN {
-      if (!read("old", old) || !read("last", last) || !read("new", new)) exit 1
+      if (!read("old", old) || !read("new", new)) exit 1
+      known = read("last", last)
       changed = !count["old"]
       for (n = 1; n <= count["old"]; n++) {
         key = keys["old", n]
         asked = (("new", key) in value)
-        if (!asked && (("last", key) in value)) { changed = 1; continue }
+        if (!asked && known && (("last", key) in value)) { changed = 1; continue }
         if (asked && compact(value["new", key]) != compact(value["old", key])) changed = 1
         put(key, asked ? value["new", key] : value["old", key])
       }
