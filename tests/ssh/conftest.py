@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -38,21 +39,23 @@ class Sshd:
         return (self.folder / "sshd.log").read_text()
 
     def logins(self) -> int:
-        return self.log().count("Accepted ")
+        return len(re.findall(r"Accepted [a-z/-]+ for ", self.log()))
 
     def connections(self) -> int:
         return self.log().count("Connection from ")
 
     def children(self) -> list[int]:
         """The processes that serve connections."""
-        shown = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        shown = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
         return [int(pid) for pid in shown.stdout.split()]
 
     def cut_connections(self) -> None:
         """Kills what serves the connections, and waits until it is gone."""
         children = self.children()
         for child in children:
-            subprocess.run(["pkill", "-KILL", "-P", str(child)], check=False)
+            subprocess.run(["pkill", "-KILL", "-x", "sshd", "-P", str(child)], check=False)
             subprocess.run(["kill", "-KILL", str(child)], check=False)
         while set(self.children()) & set(children):
             pass
@@ -120,8 +123,7 @@ def sshd(tmp_path: Path, keys: Path) -> Iterator[Callable[..., Sshd]]:
 def _started(folder: Path, keys: Path, options: tuple[str, ...], host_keys: tuple[str, ...]) -> Sshd:
     Path("/run/sshd").mkdir(exist_ok=True)
     authorized = folder / "authorized_keys"
-    public = [file for file in sorted(keys.glob("*.pub")) if not file.name.startswith(("stranger", "host_"))]
-    authorized.write_text("".join(file.read_text() for file in public))
+    authorized.write_text(_authorized(keys))
     port = free_port()
     config = folder / "sshd_config"
     config.write_text(
@@ -131,7 +133,7 @@ def _started(folder: Path, keys: Path, options: tuple[str, ...], host_keys: tupl
                 f"Port {port}",
                 "ListenAddress 127.0.0.1",
                 *(f"HostKey {folder}/host_{kind}" for kind in host_keys),
-                f"AuthorizedKeysFile {authorized}",
+                f"AuthorizedKeysFile {authorized} /home/%u/.ssh/authorized_keys",
                 f"PidFile {folder}/pid",
                 "StrictModes no",
                 "PermitRootLogin yes",
@@ -148,6 +150,11 @@ def _started(folder: Path, keys: Path, options: tuple[str, ...], host_keys: tupl
     while not _listens(folder):
         assert process.poll() is None, (folder / "sshd.log").read_text()
     return Sshd(port, folder, process)
+
+
+def _authorized(keys: Path) -> str:
+    public = [file for file in sorted(keys.glob("*.pub")) if not file.name.startswith(("stranger", "host_"))]
+    return "".join(file.read_text() for file in public)
 
 
 def _listens(folder: Path) -> bool:
@@ -222,13 +229,15 @@ class Person:
 
 
 @pytest.fixture
-def person() -> Iterator[Person]:
+def person(keys: Path) -> Iterator[Person]:
     """An account without any right to become root."""
     name = f"tomo{uuid.uuid4().hex[:8]}"
     password = uuid.uuid4().hex
     home = Path("/home") / name
     subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True)
     subprocess.run(["chpasswd"], input=f"{name}:{password}", text=True, check=True)
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "authorized_keys").write_text(_authorized(keys))
     yield Person(name, password, home)
     subprocess.run(["pkill", "-KILL", "-u", name], check=False)
     subprocess.run(["userdel", "--remove", "--force", name], check=False, capture_output=True)

@@ -117,7 +117,7 @@ def _road(endpoint: Endpoint, links: Links | None) -> Any:
             host=endpoint.spec.label,
             hint="Pin the key with `--host-key`",
         )
-    through = links.link(endpoint.jump, before=endpoint.spec)
+    through = links.link(endpoint.jump)
     return through.open_tcp(endpoint.address, endpoint.port, timeout=endpoint.timeout)
 
 

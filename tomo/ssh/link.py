@@ -21,8 +21,8 @@ _REFUSAL_PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08)
 class Links(Protocol):
     """The pool as links see it: where the connection to a jump host comes from."""
 
-    def link(self, spec: HostSpec, *, before: HostSpec) -> Link:
-        """The link to a jump host on the way to `before`."""
+    def link(self, spec: HostSpec) -> Link:
+        """The link to a jump host."""
         ...
 
 
@@ -36,6 +36,7 @@ class Link:
         self._transport: SshTransport | None = None
         self._failure: HostError | None = None
         self._closed = False
+        self._dialer = 0
         self._slots = Slots()
 
     def command(
@@ -96,7 +97,6 @@ class Link:
         try:
             out, err = channel.exchange(stdin, deadline=deadline, limit=limit)
         except TimeoutError as error:
-            channel.send_signal("TERM")
             raise timed_out(self.spec.label, shown) from error
         except TooMuchOutput as error:
             channel.send_signal("TERM")
@@ -161,6 +161,8 @@ class Link:
         transport = self._transport
         if transport is not None and transport.is_active():
             return transport
+        if self._dialer == threading.get_ident():
+            raise HostError(f"the jump hosts of `{self.spec.label}` lead in a circle", host=self.spec.label)
         with self._lock:
             if self._closed:
                 raise ConnectionLost(f"the connection to `{self.spec.label}` is closed", host=self.spec.label)
@@ -174,11 +176,14 @@ class Link:
             return self._transport
 
     def _first_or_next(self) -> SshTransport:
+        self._dialer = threading.get_ident()
         try:
             return self._dial()
         except HostError as error:
             self._failure = error
             raise
+        finally:
+            self._dialer = 0
 
     def _lost(self, when: str) -> ConnectionLost:
         label = self.spec.label

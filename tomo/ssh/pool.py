@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from tomo.errors import HostError
 from tomo.model.connection import LOCAL, Connection, HostBook, HostSpec
 from tomo.settings import Settings
 from tomo.ssh.link import Link
@@ -17,7 +16,6 @@ from tomo.ssh.session import SshConnection
 if TYPE_CHECKING:
     from tomo.ssh.transport import SshTransport
 
-_MAX_JUMPS = 8
 _PLAIN = HostSpec(host="")
 
 
@@ -48,11 +46,9 @@ class ConnectionPool:
             of_host.append(self._new(spec))
             return of_host[-1]
 
-    def link(self, spec: HostSpec, *, before: HostSpec) -> Link:
-        """The link to a jump host on the way to `before`; refuses a way that leads in a circle."""
+    def link(self, spec: HostSpec) -> Link:
+        """The link to a jump host, which every host behind it shares."""
         spec = self._completed(spec)
-        if _place(spec) == _place(before) or _jumps(spec) > _MAX_JUMPS:
-            raise HostError(f"the jump hosts of `{before.label}` lead in a circle", host=before.label)
         with self._lock:
             return self._link(spec)
 
@@ -105,10 +101,3 @@ def _place(spec: HostSpec) -> tuple[str | None, str, int | None]:
 
 def _road(spec: HostSpec) -> HostSpec:
     return replace(spec, name="", become=False, docker_socket=None, port=spec.port or 22, connect_timeout=0.0)
-
-
-def _jumps(spec: HostSpec | None) -> int:
-    count = 0
-    while spec is not None:
-        count, spec = count + 1, spec.proxy
-    return count

@@ -23,16 +23,17 @@ _LONG: Final = 100_000
 _SHOWN_LENGTH = 120
 _SHOWN_LINES = 10
 _KILL_MARKED: Final = """read -r mark
+groups=
 for file in $(printf '%s\\n' "$mark" | grep -lsF -f - /proc/[0-9]*/cmdline); do
   facts=$(cat "${file%cmdline}stat" 2>/dev/null) || continue
   set -- ${facts##*) }
-  kill -TERM "-$3" 2>/dev/null
-  for try in 1 2 3 4 5 6 7 8 9 10; do
-    kill -0 "-$3" 2>/dev/null || break
-    sleep 0.1
-  done
-  kill -KILL "-$3" 2>/dev/null
+  case "$groups " in *" -$3 "*) ;; *) groups="$groups -$3" ;; esac
 done
+[ -n "$groups" ] || exit 0
+kill -TERM $groups 2>/dev/null
+sleep 1
+kill -KILL $groups 2>/dev/null
+exit 0
 """
 """Finds a command by the mark in its shell's arguments; it reads the mark, so as not to find itself."""
 _NO_SPACE: Final = (b"No space left on device", b"Disk quota exceeded")
@@ -177,7 +178,10 @@ class ShellConnection(ABC):
         return result
 
     def _kill_marked(self, mark: str) -> None:
-        """Ends a command that took too long: sshd signals none for root, and nobody but root ends root's."""
+        """Ends a command that took too long, its children too.
+
+        sshd's own signals don't do it: they reach nothing of root's, and sudo hands them to one process only.
+        """
         argv = [*self.sudo, "sh", "-c", _KILL_MARKED]
         with suppress(HostError):
             self.execute(argv, stdin=f"{mark}\n".encode(), timeout=10, limit=1 << 20, shown="kill")

@@ -221,6 +221,7 @@ class SshTransport(Transport):
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
         self.close()
+        self.packetizer.complete_handshake()  # stops its timer, which a failed handshake leaves running
         if self.is_alive() and self is not threading.current_thread():
             self.join(1.0)
 
