@@ -162,7 +162,8 @@ class EngineRegistrar:
         providers = providers_for_children(goal, parent)
         run.parents[urn] = Parent(urn, goal, providers, old.urn if old else None)
         provider = run.providers.get(ref) if ref else None
-        if ref and provider is None:
+        # One that failed or was skipped has no id to be found by: what it serves is skipped with it.
+        if ref and provider is None and split_provider_ref(ref)[0] not in run.blocked:
             raise ProviderFailed(f"`{goal.name}` names a provider that is not registered: `{ref}`")
         return Request(goal, urn, ref, provider, old)
 

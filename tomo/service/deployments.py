@@ -15,7 +15,7 @@ from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Result, Sink, ignore
-from tomo.model.plan import Plan
+from tomo.model.plan import Plan, Unlooked
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
@@ -264,7 +264,7 @@ class _Session:
         fleet = self.fleet if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
-            outcome.plan,
+            _each_host_once(outcome.plan),
             self.workspace.stack,
             tuple(shortfalls),
             outcome.failures,
@@ -305,7 +305,7 @@ class _Session:
         deployment = Deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
         request.stop.bind(deployment)
         outcome = deployment.refresh()
-        return PlanResult(outcome.plan, self.workspace.stack, failures=outcome.failures)
+        return PlanResult(_each_host_once(outcome.plan), self.workspace.stack, failures=outcome.failures)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Records what the hosts say, after asking."""
@@ -410,6 +410,16 @@ class _Session:
             outputs,
             outcome.seconds,
         )
+
+
+def _each_host_once(plan: Plan) -> Plan:
+    """Several providers may have found the same host silent."""
+    told: dict[tuple[str, str], Unlooked] = {}
+    for host in plan.unlooked:
+        key = (host.host, host.problem)
+        before = told[key].resources if key in told else 0
+        told[key] = replace(host, resources=before + host.resources)
+    return replace(plan, unlooked=tuple(told.values()))
 
 
 def _drifted(steps: Sequence[Step]) -> Iterator[Step]:
