@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from tomo.engine import paths
 from tomo.engine.compare import changed_keys
 from tomo.engine.graph import DependencyGraph
 from tomo.engine.verdict import resolve
@@ -66,10 +65,8 @@ def _forcing_keys(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -
     if not touched:
         return ()
     wanted = {**entry.inputs, **dict.fromkeys(touched, UNKNOWN)}
-    diff = resolve(diff_with(entry, wanted), entry.inputs, wanted)
+    diff = resolve(diff_with(entry, wanted), entry.inputs, wanted, entry.replace_on_changes)
     if not diff.changed:
         return ()
-    patterns = [paths.parse(text) for text in entry.replace_on_changes]
-    by_option = [d for d in diff.properties if paths.covered(patterns, paths.parse(d.path))]
-    forced = [d for d in diff.properties if d.kind.replaces]
-    return tuple(dict.fromkeys((*diff.replace_keys, *changed_keys([*forced, *by_option]))))
+    forced = [found for found in diff.properties if found.kind.replaces]
+    return tuple(dict.fromkeys((*diff.replace_keys, *changed_keys(forced))))

@@ -137,7 +137,8 @@ class Decider:
             plain,
             request.goal.ignore_changes,
         )
-        return resolve(request.acting.diff(asked), asked.old_inputs, plain)
+        answer = request.acting.diff(asked)
+        return resolve(answer, asked.old_inputs, plain, request.goal.replace_on_changes)
 
     def _provider_replaces(self, request: Request, old: ResourceState) -> bool:
         """Whether a changed provider reference means another object (engine-spec 1.3)."""

@@ -24,14 +24,20 @@ class Verdict:
     delete_before_replace: bool = False
 
 
-def resolve(diff: DiffResult, old_inputs: Properties, new_inputs: Properties) -> DiffResult:
-    """A provider's answer made definite: `can't tell` becomes a comparison of the inputs."""
-    if diff.changed is None:
-        found = differences(old_inputs, new_inputs)
-        return replace(diff, changed=bool(found), properties=found)
-    if not diff.changed:
+def resolve(
+    diff: DiffResult, old_inputs: Properties, new_inputs: Properties, replace_on_changes: Sequence[str] = ()
+) -> DiffResult:
+    """A provider's answer made definite: `can't tell` becomes a comparison of the inputs.
+
+    `replace_on_changes` goes by what the provider tells. Where it only says that something changed, the
+    option is without effect, as in Pulumi; the differences are then for people.
+    """
+    if diff.changed is False:
         return DiffResult(changed=False)
-    return diff if diff.properties else replace(diff, properties=differences(old_inputs, new_inputs))
+    found = diff.properties or differences(old_inputs, new_inputs)
+    if diff.changed is None or diff.properties:
+        found = _with_replacing(replace_on_changes, found)
+    return replace(diff, changed=bool(found) if diff.changed is None else True, properties=found)
 
 
 def _deeper(diff: PropertyDiff) -> Iterator[PropertyDiff]:
@@ -59,8 +65,7 @@ def judge(
         goal.delete_before_replace if goal.delete_before_replace is not None else diff.delete_before_replace
     )
     drift = [found for found in noted if not _is_input(found, old)]
-    # Options speak of paths as the provider told them; people see what lies below.
-    told = [deeper for each in _with_replacing(goal, diff.properties) for deeper in _deeper(each)]
+    told = [deeper for each in diff.properties for deeper in _deeper(each)]
     diffs = _with_drift(told, drift, noted)
     keys = (*forced, *_trigger_keys(goal, old), *_init_error_keys(goal, old))
     changed = bool(diff.changed) or bool(drift)
@@ -95,8 +100,8 @@ def _with_drift(
     return (*merged, *(found for found in drift if found.path not in told))
 
 
-def _with_replacing(goal: Goal, diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
-    patterns = [paths.parse(text) for text in goal.replace_on_changes]
+def _with_replacing(options: Sequence[str], diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
+    patterns = [paths.parse(text) for text in options]
     if not patterns:
         return tuple(diffs)
     return tuple(
