@@ -224,3 +224,16 @@ def test_values_that_no_state_can_hold_are_refused(engine: DynamicProvider) -> N
 
 def test_the_sdk_still_serializes_the_way_this_expects() -> None:
     assert callable(serialize_provider)
+
+
+def test_values_that_are_none_neither_reach_a_provider_nor_come_from_it(engine: DynamicProvider) -> None:
+    class Echo(dynamic.ResourceProvider):
+        def create(self, props: Any) -> Any:
+            return dynamic.CreateResult("id-1", {**props, "nothing": None, "inner": {"k": None}})
+
+    inputs = {"list": [None, {"k": None, "v": 1}], "none": None, "__provider": pickled(Echo())}
+
+    made = engine.create(CreateRequest(URN, inputs))
+
+    del inputs["none"]
+    assert made.outputs == {**inputs, "list": [None, {"v": 1.0}], "inner": {"k": None}}

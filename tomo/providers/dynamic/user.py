@@ -81,13 +81,13 @@ def users_traceback(error: BaseException) -> str:
 
 
 def to_user(properties: Properties) -> dict[str, Any]:
-    """Values as Pulumi's plugin would pass them: numbers are floats, unknowns their text."""
-    return {key: _outward(value) for key, value in properties.items()}
+    """Values as Pulumi's plugin would pass them: numbers are floats, unknowns their text, None absent."""
+    return _outward_members(properties)
 
 
 def from_user(outputs: Mapping[str, Any] | None) -> dict[str, Value]:
     """What a person's provider returned, as plain values."""
-    return {str(key): _inward(value) for key, value in (outputs or {}).items()}
+    return {str(key): _inward(value) for key, value in (outputs or {}).items() if value is not None}
 
 
 def _outward(value: Value) -> Any:
@@ -105,10 +105,15 @@ def _outward(value: Value) -> Any:
         case ResourceRef():
             return UNKNOWN_TEXT if isinstance(value.id, Unknown) else (value.id or value.urn)
         case Mapping():
-            return {str(key): _outward(item) for key, item in value.items()}
+            return _outward_members(value)
         case list() | tuple():
             return [_outward(item) for item in value]
     return value
+
+
+def _outward_members(values: Mapping[str, Value]) -> dict[str, Any]:
+    members = {str(key): _outward(item) for key, item in values.items()}
+    return {key: item for key, item in members.items() if item is not None}
 
 
 def _pulumi_asset(value: Asset | Archive) -> Any:
