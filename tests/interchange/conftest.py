@@ -1,0 +1,138 @@
+"""The real Pulumi CLI, and programs that run on it and on Tomo alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.interchange.engines import PASSPHRASE, Program, PulumiCli, Ran, Store, TomoEngine
+from tests.interchange.normal import Names, comparable, told_apart
+from tomo.secrets.passphrase import PassphraseManagers
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def cli_binary() -> Path:
+    """The CLI, built once into .cache by scripts/pulumi-cli."""
+    built = subprocess.run([ROOT / "scripts" / "pulumi-cli"], capture_output=True, text=True, check=False)
+    if built.returncode:
+        pytest.skip(f"there is no Pulumi CLI to compare with: {built.stderr.strip()}")
+    return Path(built.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def pulumi_cli(cli_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> PulumiCli:
+    """The CLI with a home of its own, and the launcher of dynamic providers that its installer brings."""
+    home = tmp_path_factory.mktemp("pulumi-home")
+    launcher = home / "bin" / "pulumi-resource-pulumi-python"
+    launcher.parent.mkdir()
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.dynamic "$@"\n')
+    launcher.chmod(0o755)
+    return PulumiCli(cli_binary, home)
+
+
+@pytest.fixture(scope="session")
+def secrets() -> PassphraseManagers:
+    return PassphraseManagers(lambda: PASSPHRASE)
+
+
+@pytest.fixture(scope="session")
+def salt(secrets: PassphraseManagers) -> str:
+    return secrets.create().salt
+
+
+@pytest.fixture
+def tomo() -> TomoEngine:
+    return TomoEngine()
+
+
+@pytest.fixture
+def store(tmp_path: Path, salt: str, secrets: PassphraseManagers) -> Store:
+    """One stack for both engines in turn."""
+    return Store(tmp_path / "stack", salt, secrets).prepare()
+
+
+@dataclass
+class Both:
+    """Does the same on Tomo and on the real CLI, each with a stack of its own, and compares all they leave."""
+
+    engines: tuple[TomoEngine, PulumiCli]
+    stores: tuple[Store, Store]
+    names: tuple[Names, Names] = field(default_factory=lambda: (Names(), Names()))
+
+    def up(
+        self, program: Program, *, stop_on_error: bool = False, steps: bool = True, calls: bool = True
+    ) -> Ran:
+        """Without `steps`, what is told of the run may differ; without `calls`, what the provider is asked."""
+        pairs = zip(self.engines, self.stores, strict=True)
+        ran = [e.up(s, program, stop_on_error=stop_on_error) for e, s in pairs]
+        return self._compared(ran, steps=steps, calls=calls)
+
+    def plan(self, program: Program) -> Ran:
+        return self._compared([e.plan(s, program) for e, s in zip(self.engines, self.stores, strict=True)])
+
+    def refresh(self) -> Ran:
+        """Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone."""
+        ran = [e.refresh(s) for e, s in zip(self.engines, self.stores, strict=True)]
+        return self._compared(ran, steps=False)
+
+    def destroy(self) -> Ran:
+        return self._compared([e.destroy(s) for e, s in zip(self.engines, self.stores, strict=True)])
+
+    def fail(self, verb: str, name: str, how: str = "fail") -> None:
+        """From now on the provider fails at this."""
+        for store in self.stores:
+            store.world.faults[verb, name] = how
+
+    def heal(self) -> None:
+        """The provider works again."""
+        for store in self.stores:
+            store.world.faults.clear()
+
+    def lose(self, name: str) -> None:
+        """Someone removes a resource behind the engine's back."""
+        for store in self.stores:
+            for id_ in [each for each in store.world.things if each.rpartition("-")[0] == name]:
+                del store.world.things[id_]
+
+    def edit(self, name: str, **values: object) -> None:
+        """Someone changes a resource behind the engine's back."""
+        for store in self.stores:
+            for id_, thing in store.world.things.items():
+                if id_.rpartition("-")[0] == name:
+                    thing.update(values)
+
+    def _compared(self, ran: list[Ran], *, steps: bool = True, calls: bool = True) -> Ran:
+        mine, theirs = ran
+        told = f"\nTomo said:\n{mine.said}\nPulumi said:\n{theirs.said}"
+        if steps:
+            assert mine.ops == theirs.ops, told
+            assert mine.failed == theirs.failed, told
+        assert mine.ok == theirs.ok, told
+        here, there = (comparable(s, n) for s, n in zip(self.stores, self.names, strict=True))
+        assert told_apart(here, there) == [], told
+        asked = (self._calls(0), self._calls(1))
+        assert asked[0] == asked[1] or not calls
+        return mine
+
+    def _calls(self, index: int) -> dict[str, list[str]]:
+        """What the provider was asked to do since the last comparison, by resource."""
+        world = self.stores[index].world
+        asked: dict[str, list[str]] = {}
+        for call in world.calls:
+            if call.verb in {"create", "update", "delete"}:
+                asked.setdefault(call.name, []).append(call.verb)
+        world.calls.clear()
+        return asked
+
+
+@pytest.fixture
+def both(tmp_path: Path, salt: str, secrets: PassphraseManagers, pulumi_cli: PulumiCli) -> Both:
+    """Two stacks, one for each engine."""
+    here, there = (Store(tmp_path / name, salt, secrets).prepare() for name in ("tomo", "pulumi"))
+    return Both((TomoEngine(), pulumi_cli), (here, there))
