@@ -24,6 +24,8 @@ def hide_secrets(
     diffs: Sequence[PropertyDiff], old: ResourceState, inputs: Properties
 ) -> tuple[PropertyDiff, ...]:
     """The differences with every value that comes from a secret wrapped as one."""
+    if not diffs:
+        return ()
     hidden = secret_keys(old.inputs) | secret_keys(inputs) | secret_keys(old.outputs)
     return tuple(_hidden(diff, hidden, old.inputs, inputs) for diff in diffs)
 

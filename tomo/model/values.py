@@ -127,8 +127,18 @@ def same_value(left: Value, right: Value) -> bool:
     return left == right
 
 
+def is_plain(value: Value) -> bool:
+    """Whether a value is a text, a number, a truth or nothing; quick, for what is asked of every leaf."""
+    return type(value) in _PLAIN
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def transform(value: Value, leaf: Callable[[Value], Value]) -> Value:
     """The value with `leaf` applied to everything that isn't a list or dict."""
+    if is_plain(value):
+        return leaf(value)
     if isinstance(value, Mapping):
         return {str(key): transform(item, leaf) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -138,6 +148,8 @@ def transform(value: Value, leaf: Callable[[Value], Value]) -> Value:
 
 def reveal(value: Value) -> Value:
     """The value with every secret in it opened; only for the seam to a provider."""
+    if is_plain(value):
+        return value
 
     def open_leaf(leaf: Value) -> Value:
         return transform(leaf.reveal(), open_leaf) if isinstance(leaf, Secret) else leaf
@@ -156,7 +168,9 @@ def masked(value: Value) -> Value:
 
 def leaves(value: Value) -> Iterator[Value]:
     """Every leaf of a value; a secret counts as one leaf."""
-    if isinstance(value, Mapping):
+    if is_plain(value):
+        yield value
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from leaves(item)
     elif isinstance(value, (list, tuple)):
@@ -171,7 +185,7 @@ def has_unknown(value: Value) -> bool:
 
     A sealed secret from a file is never unknown, so it stays closed.
     """
-    return any(
+    return not is_plain(value) and any(
         isinstance(leaf, Unknown)
         or (isinstance(leaf, Secret) and leaf.ciphertext is None and has_unknown(leaf.reveal()))
         for leaf in leaves(value)
@@ -180,4 +194,4 @@ def has_unknown(value: Value) -> bool:
 
 def has_secret(value: Value) -> bool:
     """Whether a secret stands anywhere in the value."""
-    return any(isinstance(leaf, Secret) for leaf in leaves(value))
+    return not is_plain(value) and any(isinstance(leaf, Secret) for leaf in leaves(value))

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import CheckFailure
-from tomo.model.values import UNKNOWN, Properties, Unknown, Value, has_unknown
+from tomo.model.values import UNKNOWN, Properties, Unknown, Value, has_unknown, is_plain
 
 Values: TypeAlias = dict[str, Value]
 
@@ -145,6 +145,8 @@ def _listed(value: Value) -> Sequence[Value]:
 
 def same_meaning(field: Field, left: Value, right: Value) -> bool:
     """Whether two values of a field mean the same; an unknown never does."""
+    if is_plain(left) and type(left) is type(right) and left == right:
+        return True
     before, after = canonical(field, left), canonical(field, right)
     return not has_unknown(after) and before == after
 
