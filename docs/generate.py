@@ -44,11 +44,7 @@ def pages() -> Mapping[Path, str]:
 
 def stale() -> list[Path]:
     """Generated files that are missing or differ from what the code says."""
-    return [
-        path
-        for path, text in pages().items()
-        if not path.exists() or path.read_text("utf-8") != text
-    ]
+    return [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
 
 
 def main(arguments: list[str]) -> int:
@@ -106,7 +102,11 @@ def cli_reference() -> str:
         *(_section(name, command) for name, command in found),
         "## Exit codes",
         "\n".join(
-            ["| code | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in _EXIT_CODES.items())]
+            [
+                "| code | meaning |",
+                "|---|---|",
+                *(f"| {code} | {text} |" for code, text in _EXIT_CODES.items()),
+            ]
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -122,7 +122,9 @@ def _table_of(found: list[tuple[str, Any]]) -> Iterator[str]:
 def _section(name: str, command: Any) -> str:
     arguments = [each for each in command.params if each.param_type_name == "argument" and not each.hidden]
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
-    usage = " ".join([name, *(_shown_argument(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
+    usage = " ".join(
+        [name, *(_shown_argument(each) for each in arguments), *(["[OPTIONS]"] if options else [])]
+    )
     parts = [f"## {name}", f"{command.help}.", f"Usage: `{usage}`"]
     if arguments:
         rows = [f"| `{each.metavar or each.name.upper()}` | {_cell(each.help or '')} |" for each in arguments]

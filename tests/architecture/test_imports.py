@@ -1,0 +1,69 @@
+"""Who may import whom, and what a command must not load."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import World
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("pulumi", "pulumi_docker", "pulumi_command", "grpc", "docker", "paramiko")
+_LOADED = """
+import sys
+{work}
+print(*sorted(name for name in {heavy!r} if name in sys.modules), sep=",", file=sys.stderr)
+sys.exit({code})
+"""
+
+
+def _loaded(work: str, folder: Path, code: str = "0", *arguments: str) -> tuple[int, str, Sequence[str]]:
+    """What a fresh process has loaded after some work, with its exit code and what it printed."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}",
+        "TOMO_PASSPHRASE": "a test's own",
+    }
+    source = _LOADED.format(work=work, heavy=HEAVY, code=code)
+    done = subprocess.run(
+        [sys.executable, "-c", source, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.splitlines()[-1] if done.stderr.strip() else ""
+    return done.returncode, done.stdout + done.stderr, last.split(",") if last else []
+
+
+def test_rooms_import_in_one_direction() -> None:
+    tool = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+
+    code, shown, _ = _loaded(tool, ROOT)
+
+    assert code == 0, shown
+    assert "0 broken" in shown
+
+
+@pytest.mark.parametrize("module", ["tomo_cli.main", "tomo.service.deployments", "tomo.spec.load"])
+def test_a_module_that_every_command_needs_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
+    code, shown, loaded = _loaded(f"import {module}", tmp_path)
+
+    assert (code, loaded) == (0, []), shown
+
+
+def test_a_plan_of_a_fleet_without_a_look_loads_no_sdk_and_dials_nobody(world: World) -> None:
+    world.apply()
+    plan = "from tomo_cli.main import run; code = run(['plan', '--no-refresh'])"
+
+    code, shown, loaded = _loaded(plan, world.folder, "code")
+
+    assert code == 0, shown
+    assert "No changes" in shown
+    assert loaded == []

@@ -1,0 +1,17 @@
+"""The world that a page's commands run in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import World
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An empty folder and two servers that answer at `ADDRESSES`."""
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    return World(folder, monkeypatch)

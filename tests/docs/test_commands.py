@@ -1,0 +1,41 @@
+"""Every command in the pages runs, and every screen shown is what the program shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, World, blocks, commands, expected_code, shows
+
+PAGES = sorted(
+    path
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "stacks").rglob("*.md")]
+    if any(block.language in {"sh", "console"} for block in blocks(path.read_text("utf-8")))
+)
+ON_AN_APPLIED_FLEET = {"docs/troubleshooting.md", "docs/security.md"}
+"""Pages whose commands are about a fleet that is there already."""
+
+
+@pytest.mark.slow  # some pages install the distribution, or show everything in memory
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_a_page_runs(page: Path, world: World) -> None:
+    if str(page.relative_to(ROOT)) in ON_AN_APPLIED_FLEET:
+        world.apply()
+
+    for block in blocks(page.read_text("utf-8")):
+        if block.name:
+            world.put(block.name, block.lines)
+        for line in commands(block) if block.language in {"sh", "console"} else ():
+            code, shown = world.type(line.command)
+
+            assert code == expected_code(line.command), f"{page}:{line.line}: {line.command}\n{shown}"
+            if any(line.screen):
+                assert shows(line.screen, shown), f"{page}:{line.line}: shows\n{shown}"
+
+
+def test_a_screen_that_differs_is_seen() -> None:
+    assert shows(("Plan: 1 to create", "…", "Done in … s"), "Plan: 1 to create\nx\ny\nDone in 2.1 s\n")
+    assert not shows(("Plan: 2 to create",), "Plan: 1 to create\n")
+    assert not shows(("Plan: 1 to create",), "Plan: 1 to create\nmore\n")
