@@ -94,7 +94,7 @@ class TestJumps:
         jump = sshd()
         spec = HostSpec(host="127.0.0.1", port=1, user="root", name="db", proxy=spec_for(jump))
 
-        with pytest.raises(HostUnreachable, match="jump host `web` can't open a connection to 127.0.0.1:1"):
+        with pytest.raises(HostUnreachable, match=r"jump host `web` can't open a connection to 127.0.0.1:1"):
             pool.get(spec).run(["true"])
 
 

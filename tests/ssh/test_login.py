@@ -166,11 +166,11 @@ class TestAgent:
         (settings.home / ".ssh" / "config").write_text(f"IdentitiesOnly yes\nIdentityFile {keys}/stranger\n")
         pool = pools(replace(settings, ssh_auth_sock=str(agent)))
 
-        with pytest.raises(LoginRefused, match="tried key `[^;]*stranger`$"):
+        with pytest.raises(LoginRefused, match=r"tried key `[^;]*stranger`$"):
             pool.get(spec_for(sshd(), identity=None)).run(["true"])
 
     def test_an_agent_that_is_gone_is_named(self, sshd, spec_for, pool) -> None:
-        with pytest.raises(LoginRefused, match="agent `/nowhere` .does not answer"):
+        with pytest.raises(LoginRefused, match=r"agent `/nowhere` .does not answer"):
             pool.get(spec_for(sshd(), identity=None, agent_socket="/nowhere")).run(["true"])
 
 
@@ -221,7 +221,7 @@ class TestReaching:
     def test_a_closed_port_is_named(self, pool, spec_for) -> None:
         from tomo.model.connection import HostSpec
 
-        with pytest.raises(HostUnreachable, match="refused the connection at port 1$") as caught:
+        with pytest.raises(HostUnreachable, match=r"refused the connection at port 1$") as caught:
             pool.get(HostSpec(host="127.0.0.1", port=1, user="root")).run(["true"])
 
         assert "ssh -p 1 root@127.0.0.1" in caught.value.hint
@@ -239,5 +239,5 @@ class TestReaching:
 
         with socket.create_server(("127.0.0.1", 0)) as silent:
             spec = HostSpec(host="127.0.0.1", port=silent.getsockname()[1], user="root", connect_timeout=0.3)
-            with pytest.raises(HostUnreachable, match="gave no SSH answer|before an SSH greeting"):
+            with pytest.raises(HostUnreachable, match=r"gave no SSH answer|before an SSH greeting"):
                 pool.get(spec).run(["true"])

@@ -81,6 +81,12 @@ class Link:
         channel.execute(command)
         return ProcessStream(channel, lambda: self._slots.release(stream=True))
 
+    @property
+    def depth(self) -> int:
+        """How many jump hosts the connection goes through; none while there is no connection."""
+        transport = self._transport
+        return transport.depth if transport is not None else 0
+
     def close(self) -> None:
         """Ends the connection, for good."""
         with self._lock:

@@ -58,7 +58,7 @@ class ConnectionPool:
             links = [link for of_host in self._links.values() for link in of_host]
             self._links.clear()
             self._connections.clear()
-        for link in reversed(links):
+        for link in sorted(links, key=lambda link: -link.depth):
             link.close()
 
     def _new(self, spec: HostSpec) -> Connection:

@@ -170,6 +170,16 @@ class SshTransport(Transport):
         """The host key algorithms that are asked for."""
         return self._host_key_algorithms
 
+    @property
+    def depth(self) -> int:
+        """How many jump hosts this connection goes through."""
+        return 1 + self.sock.transport.depth if isinstance(self.sock, SshChannel) else 0
+
+    def run(self) -> None:
+        """Serves the connection; a jump host that is lost under it is no error of this thread's own."""
+        with suppress(EOFError, OSError):
+            super().run()
+
     def negotiate(self, timeout: float) -> None:
         """Agrees on keys; after it the host key is known and nothing secret was sent."""
         self.banner_timeout = self.handshake_timeout = timeout
