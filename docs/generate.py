@@ -91,13 +91,17 @@ def cli_reference() -> str:
     found = list(commands())
     parts = [
         "# Commands",
-        "Data goes to stdout, talk to stderr. Without a terminal there is no colour, and nothing is asked: "
-        "where a question would come, the command stops and names the option that answers it. "
-        "`tomo COMMAND --help` says the same as this page.",
-        "All commands work in the current folder, or in the one that `-C DIR` names. That folder holds a "
-        "fleet file (`fleet.yaml`, or the one of `-f FILE`) or a Pulumi project. `--stack NAME` chooses a "
-        "stack of a Pulumi project; a fleet is one stack, named in its file. Commands that edit a fleet file "
-        "(`init`, `server`, `app`) refuse to work in a Pulumi project.",
+        (
+            "Data goes to stdout, talk to stderr. Without a terminal there is no colour, and nothing is "
+            "asked: where a question would come, the command stops and names the option that answers it. "
+            "`tomo COMMAND --help` says the same as this page."
+        ),
+        (
+            "All commands work in the current folder, or in the one that `-C DIR` names. That folder holds "
+            "a fleet file (`fleet.yaml`, or the one of `-f FILE`) or a Pulumi project. `--stack NAME` "
+            "chooses a stack of a Pulumi project; a fleet is one stack, named in its file. Commands that "
+            "edit a fleet file (`init`, `server`, `app`) refuse to work in a Pulumi project."
+        ),
         "\n".join(_table_of(found)),
         *(_section(name, command) for name, command in found),
         "## Exit codes",

@@ -12,6 +12,6 @@ from tests.docs.pages import World
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty folder and two servers that answer at `ADDRESSES`."""
-    folder = tmp_path / "fleet"
+    folder = tmp_path / "home"
     folder.mkdir()
     return World(folder, monkeypatch)

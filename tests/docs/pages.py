@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -116,11 +117,12 @@ class World:
     def type(self, command: str) -> tuple[int, str]:
         """Runs one command line; gives its exit code and what the terminal shows."""
         words = shlex.split(command, comments=True)
-        given = dict(word.split("=", 1) for word in words if _ASSIGNMENT.match(word))
-        words = [word for word in words if not _ASSIGNMENT.match(word)]
+        words = words[1:] if words[:1] == ["export"] else words
+        given = dict(word.split("=", 1) for word in takewhile(_ASSIGNMENT.match, words))
+        words = words[len(given) :]
         words, source = _redirected(words, "<")
         words, target = _redirected(words, ">")
-        if not words or words[0] == "export":
+        if not words:
             self.environment.update(given)
             return 0, ""
         with self.monkeypatch.context() as patch:
@@ -164,8 +166,8 @@ class World:
         return code, screen.getvalue()
 
     def _doors(self, environment: dict[str, str]) -> Doors:
-        home = self.folder.parent / "home"
-        home.mkdir(exist_ok=True)
+        home = self.folder.parent / "me"
+        home.mkdir(exist_ok=True, parents=True)
         settings = Settings.from_environment({**environment, "HOME": str(home), "USER": "me"})
 
         def connections(_settings: Settings, _book: HostBook, _ask: AskPassphrase | None) -> Connections:
@@ -226,11 +228,10 @@ def expected_code(command: str) -> int:
 
 def shows(screen: Sequence[str], shown: str) -> bool:
     """Whether a screen in a page is what was shown; `…` stands for any text, or alone for any lines."""
-    parts = [r"(?:.*\n)*?" if line == "…" else _pattern(line) + r"[ ]*\n" for line in screen]
+    wanted = "\n".join(screen).strip("\n").split("\n")
+    pattern = "".join(r"(?:.*\n)*?" if line == "…" else _pattern(line) + r"\n" for line in wanted)
     text = "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())
-    while parts and parts[-1] == r"[ ]*\n":
-        parts.pop()
-    return re.fullmatch("".join(parts), text) is not None
+    return re.fullmatch(pattern, text) is not None
 
 
 def _pattern(line: str) -> str:
