@@ -1,0 +1,198 @@
+"""Every command: in a story that uses them all, in its help, and against wrong input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.cli.conftest import Ran, Tomo
+from tests.worlds import World, host_key
+from tomo_cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def leaves(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every command that does something, with its words."""
+    group = group or typer.main.get_command(app)
+    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = {" ".join(path): command for path, command in leaves()}
+ISSUE = """
+init | server add | server list | server show | server test | server remove | app add | app list | app config
+app remove | catalog list | catalog search | catalog show | plan | apply | refresh | destroy | status | outputs
+drift | secret set | secret list | secret remove | config get | config set | config list | config remove
+state list | state show | state export | state import | state unlock | program | try | doctor | completion
+"""
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    promised = {words.strip() for words in re.split(r"[|\n]", ISSUE) if words.strip()}
+
+    assert promised <= COMMANDS.keys()
+
+
+def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) -> None:
+    used: set[str] = set()
+
+    def does(words: str, *more: str, stdin: bytes = b"", code: int = 0) -> Ran:
+        ran = tomo(nothing, *words.split(), *more, stdin=stdin)
+        assert ran.code == code, f"{words}: {ran.err}{ran.out}"
+        path = [name for name in COMMANDS if f"{words} ".startswith(f"{name} ")]
+        used.update(path)
+        return ran
+
+    does("init root@192.0.2.10 --name home --server-name nas", "--host-key", host_key())
+    does("server add pi root@192.0.2.11", "--host-key", host_key(1))
+    assert "192.0.2.11" in does("server list").out
+    assert "SHA256:" in does("server show nas").out
+    assert [each["ok"] for each in does("server test --json").json] == [True, True]
+    assert "miniflux" in does("catalog list").out
+    assert "miniflux" in does("catalog search feed reader").out
+    assert "postgres" in does("catalog show miniflux").out
+    does("secret set MINE", stdin=b"hunter2\n")
+    does("app add miniflux --server nas --name feeds --secret ADMIN_PASSWORD=MINE --port web=8090")
+    assert "http://127.0.0.1:8090" in does("app list").out
+    assert "hunter2" not in does("app config feeds").out
+    does("app config feeds --set POLLING_MINUTES=30")
+    assert "feeds" in does("plan").out
+    does("apply --yes")
+    assert "No changes" in does("plan --expect-no-changes").out
+    assert "feeds-server" in does("status").out
+    assert "healthy" in does("status --live").out
+    assert does("outputs --json").json["urls"] == {"feeds": "http://127.0.0.1:8090"}
+    nothing.nas.docker.stop_by_hand("feeds-server")
+    assert "stopped" in does("drift --detailed-exitcode", code=2).out
+    does("refresh --yes")
+    does("apply --yes")
+    assert "MINE" in does("secret list").out
+    assert "feeds-db" in does("state list").out
+    assert "unless-stopped" in does("state show feeds-server").out
+    exported = does("state export").out
+    copy = tmp_path / "copy.json"
+    copy.write_text(exported)
+    does("state import --yes", str(copy))
+    assert "Nobody" in does("state unlock").err
+    assert "home" in does("stack list").out
+    does("config set EXTRA --secret", stdin=b"x")
+    assert "[secret]" in does("config list").out
+    assert does("config get EXTRA --show-secrets").out == "x\n"
+    does("config remove EXTRA", code=64)
+    does("secret remove EXTRA --yes")
+    does("program", str(tmp_path / "program"))
+    assert (tmp_path / "program" / "__main__.py").exists()
+    assert "ok" in does("doctor").out
+    does("app remove feeds")
+    does("server remove pi --yes")
+    does("destroy --yes")
+    used.add("completion")
+    assert "complete" in tomo(None, "completion", "bash").out
+    used.add("try")
+    assert tomo(None, "try", "--json").json["ok"]
+
+    assert used == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
+    ran = tomo(None, *words.split(), "--help")
+
+    line = ran.out.split("\n")[2].strip()
+    assert ran.code == 0
+    assert line
+    assert not line.endswith(".")
+    assert len(line.split()) <= 10, line
+    assert all(len(text) <= 80 for text in ran.out.splitlines())
+
+
+@pytest.mark.parametrize("words", COMMANDS.keys() - {"try", "completion"})
+def test_every_command_takes_the_place_options(words: str) -> None:
+    names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
+
+    assert {"-C", "-f", "--stack"} <= names
+
+
+@pytest.mark.parametrize("words", COMMANDS.keys() - {"completion", "state export"})
+def test_every_command_that_shows_something_has_json(words: str) -> None:
+    names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
+
+    assert "--json" in names
+
+
+# --- wrong input -------------------------------------------------------------------------------------
+
+NEEDED = {
+    "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
+    "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
+    "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
+    "config get": ["x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
+    "state import": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"],
+}  # fmt: skip
+WRONG: dict[str, list[str]] = {
+    "unknown option": ["--no-such-option"],
+    "option with a control character": ["--\x1b[31mred"],
+    "no folder": ["-C", "/dev/null/nowhere"],
+    "no file": ["-f", "nowhere.yaml"],
+    "a folder as file": ["-f", "."],
+    "another stack": ["--stack", "other"],
+    "a hostile stack": ["--stack", "$(id)\x1b[2J"],
+    "too many arguments": ["a", "b", "c", "d", "e'; reboot"],
+    "an option without value": ["-C"],
+    "a broken file": ["-f", "broken.yaml"],
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("words", COMMANDS)
+def test_wrong_input_is_refused_with_a_hint(words: str, wrong: str, world: World, tomo: Tomo) -> None:
+    (world.folder / "broken.yaml").write_text("fleet: [\n\tservers: \x1b[31m")
+    before = sorted(path.name for path in world.folder.iterdir())
+    place = [] if wrong in {"no folder", "an option without value"} else ["-C", str(world.folder)]
+    if words in {"try", "completion"}:
+        place = []
+
+    ran = tomo(
+        None if not place else world.doors, *words.split(), *NEEDED.get(words, []), *place, *WRONG[wrong]
+    )
+
+    assert ran.code in {1, 64} or (words, wrong) in _FINE, (ran.code, ran.out, ran.err)
+    assert "Traceback" not in ran.err
+    assert "defect" not in ran.err, ran.err
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", ran.err + ran.out)
+    assert sorted(path.name for path in world.folder.iterdir()) == before or words == "init"
+
+
+# What reads nothing of a fleet has nothing to complain about.
+_FINE = {
+    ("catalog list", "no folder"),
+    ("catalog list", "another stack"),
+    ("doctor", "no folder"),
+    ("doctor", "another stack"),
+    ("doctor", "a hostile stack"),
+    ("init", "no file"),
+}
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    groups = {name.split()[0] for name in COMMANDS}
+    named = set()
+    for file in [*(ROOT / "tomo").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]:
+        for words in re.findall(r"`tomo ([a-z]+(?: [a-z]+)?)", file.read_text()):
+            named.add((words, file.name))
+
+    unknown = [
+        (words, name)
+        for words, name in named
+        if words not in COMMANDS and words.split()[0] not in COMMANDS and (words not in groups)
+    ]
+
+    assert unknown == []
