@@ -191,6 +191,14 @@ class TestPool:
         assert server.connections() == 1
 
     @pytest.mark.sshd
+    def test_root_needs_no_sudo_even_where_only_the_config_names_the_user(
+        self, sshd, spec_for, pool: ConnectionPool
+    ) -> None:
+        connection = pool.get(spec_for(sshd("SetEnv PATH=/usr/bin:/bin"), user=None, become=True))
+
+        assert connection.sudo == ()
+
+    @pytest.mark.sshd
     def test_a_bare_address_is_completed_by_the_book(
         self, sshd, spec_for, pools: Callable[..., ConnectionPool], settings: Settings
     ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tomo.errors import HostUnreachable, LoginRefused
+from tomo.errors import HostError, HostUnreachable, LoginRefused
 from tomo.model.values import Secret
 from tomo.ssh.login import BadPrivateKey, PassphraseNeeded, load_key
 
@@ -218,6 +218,29 @@ class TestPassword:
 
 
 class TestReaching:
+    @pytest.mark.parametrize(
+        ("config", "changes", "message"),
+        [
+            ("ProxyCommand nc %h %p\n", {}, "`proxycommand` of the SSH config"),
+            ("Port ssh\n", {}, "`port` of the SSH config is `ssh`"),
+            ("", {"host_keys": ("ssh-dss AAAA",)}, "`ssh-dss` is no type of host key"),
+            ("", {"config_file": "/nowhere/config"}, "does not exist"),
+        ],
+    )
+    def test_a_mistake_in_a_file_or_key_is_that_hosts_error(
+        self, pool, settings, config: str, changes: dict[str, object], message: str
+    ) -> None:
+        from tomo.model.connection import HostSpec
+
+        (settings.home / ".ssh" / "config").write_text(config)
+        connection = pool.get(HostSpec(**({"host": "192.0.2.1", "name": "web", "user": "root"} | changes)))
+
+        for _ in range(2):
+            with pytest.raises(HostError, match=message) as caught:
+                connection.run(["true"])
+
+        assert caught.value.host == "web"
+
     def test_a_closed_port_is_named(self, pool, spec_for) -> None:
         from tomo.model.connection import HostSpec
 

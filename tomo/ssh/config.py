@@ -79,7 +79,7 @@ class _Reader:
 
     def _include(self, argument: str, file: Path, depth: int) -> None:
         if depth >= _MAX_INCLUDES:
-            raise HostError(f"`{file}` includes itself", host=self.host)
+            raise HostError(f"`{file}` includes itself", host="")
         for pattern in shlex.split(argument):
             base = file.parent if file == SYSTEM_CONFIG else self.home / ".ssh"
             path = base / Path(pattern.replace("~", str(self.home), 1) if pattern[0] == "~" else pattern)
@@ -213,7 +213,7 @@ def _number(reader: _Reader, option: str) -> int | None:
     if value is None or value.lower() == "none":
         return None
     if not value.isdigit():
-        raise HostError(f"`{option}` of the SSH config is `{value}`, not a number", host=reader.host)
+        raise HostError(f"`{option}` of the SSH config is `{value}`, not a number", host="")
     return int(value)
 
 

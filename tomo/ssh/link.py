@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from tomo.errors import CommandTimeout, ConnectionLost, HostError, HostUnreachable
+from tomo.errors import CommandTimeout, ConnectionLost, HostError, HostUnreachable, TomoError
 from tomo.model.connection import CommandResult, HostSpec
 from tomo.ssh.slots import Slots
 
@@ -80,6 +80,10 @@ class Link:
         channel = self._session(None, stream=True)
         channel.execute(command)
         return ProcessStream(channel, lambda: self._slots.release(stream=True))
+
+    def user(self) -> str:
+        """Whom the connection is logged in as."""
+        return self._alive().get_username() or ""
 
     @property
     def depth(self) -> int:
@@ -185,9 +189,11 @@ class Link:
         self._dialer = threading.get_ident()
         try:
             return self._dial()
-        except HostError as error:
-            self._failure = error
-            raise
+        except TomoError as error:
+            self._failure = _of_host(error, self.spec.label)
+            if self._failure is error:
+                raise
+            raise self._failure from error
         finally:
             self._dialer = 0
 
@@ -239,6 +245,14 @@ def again(error: HostError) -> HostError:
     return type(error)(
         error.message, host=error.host, hint=error.hint, where=error.where, detail=error.detail
     )
+
+
+def _of_host(error: TomoError, label: str) -> HostError:
+    """A mistake in a config file or a key as this host's error: it ends the host's part of a run only."""
+    if isinstance(error, HostError) and error.host:
+        return error
+    message = error.message if label in error.message else f"`{label}`: {error.message}"
+    return HostError(message, host=label, hint=error.hint, detail=error.detail)
 
 
 def timed_out(label: str, shown: str) -> CommandTimeout:

@@ -64,7 +64,7 @@ class ConnectionPool:
     def _new(self, spec: HostSpec) -> Connection:
         if spec.host == LOCAL.host:
             return LocalConnection(spec, self._settings)
-        return SshConnection(spec, self._settings, self._link(spec))
+        return SshConnection(spec, self._link(spec))
 
     def _link(self, spec: HostSpec) -> Link:
         """The link of a spec; what does not concern the connection itself does not make another."""

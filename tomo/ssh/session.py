@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tomo.model.connection import Argv, ByteStream, CommandResult, HostSpec
-from tomo.settings import Settings
 from tomo.ssh import quote
 from tomo.ssh.docker_road import DOCKER_SOCKET
 from tomo.ssh.link import Link
@@ -13,20 +12,14 @@ from tomo.ssh.shell import ShellConnection
 class SshConnection(ShellConnection):
     """Commands, files and Docker of one host over a link, which other connections may share."""
 
-    def __init__(self, spec: HostSpec, settings: Settings, link: Link) -> None:
+    def __init__(self, spec: HostSpec, link: Link) -> None:
         super().__init__(spec)
-        self._settings = settings
         self._link = link
-        self._user = spec.user
 
     @property
     def is_root(self) -> bool:
         """Whether the login user is root, who needs no sudo."""
-        if self._user is None:
-            from tomo.ssh.config import resolve  # noqa: PLC0415  # only where the spec names no user
-
-            self._user = resolve(self.spec, self._settings).user
-        return self._user == "root"
+        return (self.spec.user or self._link.user()) == "root"
 
     def execute(
         self, argv: Argv, *, stdin: bytes, timeout: float | None, limit: int, shown: str
