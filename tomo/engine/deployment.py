@@ -112,6 +112,7 @@ class Deployment:
         try:
             source.run(self._run.program, EngineRegistrar(self._run))
         except TomoError as error:
+            self._run.redact(error)
             self._error = error
 
     def _close(self) -> None:

@@ -161,13 +161,18 @@ class Run:
 
     def failed(self, step: Step, error: TomoError, begun: float | None = None) -> None:
         """Tells that a step failed; what depends on its resource will be skipped."""
-        redact = self.world.redact
+        self.redact(error)
         seconds = monotonic() - begun if begun is not None else 0.0
         with self.lock:
             self.blocked[step.urn] = f"`{step.urn.name}` failed"
             self.failures.append(Failure(step.urn, error))
-        detail = redact(error.detail)
-        self.emit(StepFailed(step, redact(str(error)), redact(error.hint), detail, error.code, seconds))
+        self.emit(StepFailed(step, str(error), error.hint, error.detail, error.code, seconds))
+
+    def redact(self, error: TomoError) -> None:
+        """Takes known secrets out of an error, which goes to people in more ways than as an event."""
+        for part in ("message", "hint", "detail", "where"):
+            setattr(error, part, self.world.redact(getattr(error, part)))
+        error.args = (error.message,)
 
     def skipped(self, urn: Urn, because: str) -> None:
         """Tells that a resource is left alone because something it needs failed."""

@@ -161,6 +161,7 @@ class Lifecycle:
     saved: SavedSnapshots = field(default_factory=SavedSnapshots)
     outcome: Outcome | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    redact: Callable[[str], str] = str
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -210,5 +211,6 @@ class Lifecycle:
             now=lambda: f"2026-01-01T00:00:{next(self._ticks):09.6f}Z",
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
             saver=self.saved,
+            redact=self.redact,
         )
         return Deployment(run, self.snapshot, world, Options(**options))  # type: ignore[arg-type]

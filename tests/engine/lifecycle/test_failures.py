@@ -165,3 +165,12 @@ def test_a_resource_that_is_not_well_is_replaced_where_any_change_replaces(lifec
 
     assert Op.REPLACE in lifecycle.ops("a")
     assert lifecycle.entry("a").init_errors == ()
+
+
+def test_a_failure_carries_no_secret_in_any_part(lifecycle: Lifecycle) -> None:
+    lifecycle.redact = lambda text: text.replace("fails as asked", "[secret]")
+    lifecycle.world.faults["create", "a"] = "fail"
+
+    outcome = lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+
+    assert "fails as asked" not in repr(outcome.failures[0].error) + str(outcome.failures[0].error)
