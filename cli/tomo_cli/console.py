@@ -40,6 +40,11 @@ def print_json(document: object) -> None:
     sys.stdout.write(_escaped(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
 
 
+def as_json_text(value: object) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def print_json_line(document: object) -> None:
     """One JSON object on one line of stdout, at once."""
     sys.stdout.write(_escaped(json.dumps(document, ensure_ascii=False, default=str)) + "\n")

@@ -209,14 +209,16 @@ def outputs(
 ) -> None:
     """Show the stack's outputs."""
     from tomo.service.status import OutputsRequest, Statuses
-    from tomo_cli.console import fields, print_json, say
+    from tomo_cli.console import as_json_text, fields, print_json, say
     from tomo_cli.doors import doors, place
 
     values = Statuses(doors()).outputs(OutputsRequest(place(directory, file, stack), show_secrets))
     if as_json:
         print_json(values)
     elif values:
-        fields(values)
+        fields(
+            {name: value if isinstance(value, str) else as_json_text(value) for name, value in values.items()}
+        )
     else:
         say("The stack has no outputs yet; `tomo apply` makes them.")
 
