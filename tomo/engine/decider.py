@@ -113,7 +113,9 @@ class Decider:
         result = provider.check(check)
         if result.failures:
             raise request.check_failed(result.failures)
-        return conceal(conceal(result.inputs, olds), news)
+        # What the provider took over from before keeps its secrecy; what the program gives has its own.
+        carried = {key: value for key, value in olds.items() if key not in news}
+        return conceal(conceal(result.inputs, carried), news)
 
     def _verdict(self, request: Request, inputs: Properties) -> Verdict:
         run, old = self._run, request.old

@@ -54,7 +54,7 @@ def _with_data(run: Run, entry: ResourceState) -> ResourceState:
 
 
 def _begin(run: Run, entry: ResourceState, doomed: set[Urn], kept: set[Urn]) -> Future[bool] | None:
-    if entry.urn in kept and not entry.delete:
+    if entry.urn in kept:
         if entry.custom:
             run.skipped(entry.urn, "something that needs it could not be deleted")
         return None

@@ -174,3 +174,20 @@ def test_a_failure_carries_no_secret_in_any_part(lifecycle: Lifecycle) -> None:
     outcome = lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
 
     assert "fails as asked" not in repr(outcome.failures[0].error) + str(outcome.failures[0].error)
+
+
+def test_a_replaced_original_stays_while_what_needs_it_cannot_go(lifecycle: Lifecycle) -> None:
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"r": value})
+            p.res("b", {"rfrom": a.out("rid")})
+
+        return run
+
+    lifecycle.up(program(1))
+    lifecycle.world.faults["delete", "b"] = "fail"
+
+    lifecycle.up(program(2))
+
+    assert [e.urn.name for e in lifecycle.snapshot.resources if e.delete] == ["a", "b"]
+    assert "delete" not in lifecycle.world.verbs("a")

@@ -184,3 +184,13 @@ def test_a_changed_component_loses_the_outputs_that_it_does_not_register_again(l
 
     assert kept == {"made": 1}
     assert lifecycle.entry("group").outputs == {}
+
+
+def test_an_input_that_the_program_no_longer_hides_is_recorded_openly(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": Secret("s")}) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": "s"}) and None)
+
+    assert lifecycle.ops("a") == [Op.SAME]
+    assert lifecycle.entry("a").inputs["v"] == "s"
+    assert not isinstance(lifecycle.entry("a").inputs["v"], Secret)
