@@ -1,0 +1,91 @@
+"""The fleet and the program that are measured, as texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+IMAGE = "tomo-bench/idle:1"
+APP = "load"
+NETWORK = APP
+
+
+@dataclass(frozen=True)
+class Node:
+    """A server of a measured fleet."""
+
+    name: str
+    address: str
+    host_key: str
+    port: int = 22
+    identity: str = ""
+
+
+def container_names(count: int) -> list[str]:
+    """The names of one host's containers."""
+    return [f"{APP}-c{number:02}" for number in range(count)]
+
+
+def fleet_text(nodes: Sequence[Node], containers: int, env: str) -> str:
+    """A fleet with one app of so many containers on every server; `env` is a variable's value in each.
+
+    Docker is there already, as the peers expect it to be.
+    """
+    names = [name.removeprefix(f"{APP}-") for name in container_names(containers)]
+    return "\n".join(
+        [
+            "fleet: bench",
+            "servers:",
+            *(line for node in nodes for line in _server(node)),
+            "apps:",
+            f"  {APP}:",
+            f"    servers: [{', '.join(node.name for node in nodes)}]",
+            "    definition:",
+            "      schema: tomo.app/v1",
+            f"      id: {APP}",
+            "      title: Load",
+            "      tagline: Containers that do nothing",
+            "      description: Containers that do nothing.",
+            "      categories: [networking]",
+            '      version: "1"',
+            "      services:",
+            *(f'        {name}: {{image: "{IMAGE}", env: {{ROUND: "{env}"}}}}' for name in names),
+            "",
+        ]
+    )
+
+
+def _server(node: Node) -> list[str]:
+    lines = [
+        f"  {node.name}:",
+        f"    host: {node.address}",
+        f"    port: {node.port}",
+        "    user: root",
+        f"    host_key: {node.host_key}",
+        "    docker: false",
+    ]
+    return [*lines, f"    identity: {node.identity}"] if node.identity else lines
+
+
+PROJECT = "name: bench\nruntime: python\n"
+
+
+def program_text(pairs: int) -> str:
+    """A hand-written program with so many pairs of a volume and a container, by the typed SDK."""
+    return f'''"""Volumes and containers on one host."""
+
+import pulumi
+import pulumi_docker as docker
+
+host = docker.Provider("host", host="ssh://root@192.0.2.1")
+there = pulumi.ResourceOptions(provider=host)
+image = docker.RemoteImage("image", name="{IMAGE}", opts=there)
+for number in range({pairs}):
+    volume = docker.Volume(f"data-{{number:04}}", name=f"data-{{number:04}}", opts=there)
+    docker.Container(
+        f"app-{{number:04}}",
+        name=f"app-{{number:04}}",
+        image=image.name,
+        envs=["ROUND=one"],
+        volumes=[docker.ContainerVolumeArgs(volume_name=volume.name, container_path="/data")],
+        opts=there,
+    )
+'''

@@ -1,0 +1,212 @@
+"""What is measured. Every measure is taken round by round beside its floor or peer."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.pyinfra import Pyinfra
+from bench.report import Report, Row, Samples
+from bench.timing import PASSPHRASE, Took, environment, timed
+from bench.world import World
+
+INSPECT = "docker ps --all --quiet | xargs docker inspect"
+SMALL, MIDDLE, LARGE = 400, 1000, 4000
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run: where programs are, how often each thing is measured, who is told what goes on."""
+
+    tomo: Path
+    scratch: Path
+    report: Report
+    say: Say
+    rounds: int
+    plans: int
+
+    # --- without servers -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """`tomo --help` against an empty Python."""
+        self.say("tomo --help")
+        empty, helps = [], []
+        for _ in range(self.plans + 1):
+            empty.append(timed([sys.executable, "-c", ""]).seconds)
+            helps.append(timed([str(self.tomo), "--help"]).seconds)
+        # The first of each warms the disk's cache.
+        ours, bare = Samples("tomo --help", helps[1:]), Samples("python -c ''", empty[1:])
+        self.report.rows += [
+            Row("`tomo --help`", ours, limit=0.3),
+            Row("`tomo --help`, in starts of Python", ours, bare),
+        ]
+
+    def wide(self) -> None:
+        """Plans of many unchanged resources from the state alone."""
+        folders = {count: self.scratch / f"fleet-{count}" for count in (SMALL, MIDDLE, LARGE)}
+        for count, folder in folders.items():
+            self.say(f"making a state of {count} resources")
+            make_state("fleet", folder, count)
+        self._plan_from_state(folders[SMALL])
+        taken: dict[int, list[Took]] = {count: [] for count in folders}
+        for number in range(self.plans):
+            self.say(f"plans of {', '.join(map(str, folders))} resources, round {number + 1}")
+            for count, folder in folders.items():
+                taken[count].append(self._plan_from_state(folder))
+        middle = taken[MIDDLE]
+        large = Samples(f"{LARGE:,} resources", [took.cpu * 1000 / LARGE for took in taken[LARGE]])
+        small = Samples(f"{SMALL}", [took.cpu * 1000 / SMALL for took in taken[SMALL]])
+        further = [
+            (b.cpu - a.cpu) / (LARGE - MIDDLE) * 1000 for a, b in zip(middle, taken[LARGE], strict=True)
+        ]
+        near = [(b.cpu - a.cpu) / (MIDDLE - SMALL) * 1000 for a, b in zip(taken[SMALL], middle, strict=True)]
+        what = "plan of 1,000 unchanged resources, `--no-refresh`"
+        self.report.rows += [
+            Row(what, Samples("tomo plan", [took.seconds for took in middle]), limit=4.0),
+            Row(f"{what}: memory", Samples("peak", [took.peak_mb for took in middle]), limit=400, unit="MB"),
+            Row("CPU per resource at 4,000 against 400", large, small, 1.3, "ms"),
+            Row(
+                "CPU of each further resource, from 1,000 to 4,000 against from 400 to 1,000",
+                Samples("further", further),
+                Samples("near", near),
+                unit="ms",
+                note="what starting costs is left out here, so this is the stricter of the two",
+            ),
+        ]
+
+    def program(self) -> None:
+        """The same for a hand-written program, which the SDK runs."""
+        self.say(f"a program of {MIDDLE} resources")
+        folder = self.scratch / "program"
+        make_state("program", folder, MIDDLE)
+        self._plan_from_state(folder)
+        taken = [self._plan_from_state(folder) for _ in range(self.rounds)]
+        what = "the same by a hand-written program through the SDK"
+        self.report.rows += [
+            Row(what, Samples("tomo plan", [took.seconds for took in taken]), limit=4.0),
+            Row(f"{what}: memory", Samples("peak", [took.peak_mb for took in taken]), limit=400, unit="MB"),
+        ]
+
+    def _plan_from_state(self, folder: Path) -> Took:
+        return timed(
+            [str(self.tomo), "plan", "--no-refresh", "--expect-no-changes"],
+            cwd=folder,
+            env=environment(TOMO_PASSPHRASE=PASSPHRASE),
+        )
+
+    # --- on servers ------------------------------------------------------------------------------
+
+    def servers(self, world: World, pyinfra: Pyinfra) -> None:
+        """First apply, plan and change of one variable, in rounds."""
+        taken = _Taken()
+        world.clear()
+        for number in range(self.rounds):
+            self._round(world, pyinfra, taken, f"round {number + 1} of {self.rounds}")
+        hosts, each = len(world.hosts), f"{len(world.hosts)} x 25"
+        best = Samples("pyinfra", taken.pyinfra_change)
+        change = Samples("tomo apply", taken.change)
+        self.report.rows += [
+            Row(
+                f"plan with a look, nothing changed, {each}",
+                Samples("tomo plan", taken.plan),
+                Samples("parallel ssh + docker inspect", taken.inspect),
+                3.0,
+            ),
+            Row(
+                f"first apply, {each}",
+                Samples("tomo apply", taken.create),
+                Samples("parallel loops of docker run", taken.loop_create),
+                1.05,
+            ),
+            Row(f"one variable of all {25 * hosts} changed", change, best, 0.8),
+            Row(
+                f"one variable of all {25 * hosts} changed, against the floor",
+                change,
+                Samples("parallel loops of docker rm, docker run", taken.loop_change),
+            ),
+            Row(
+                "most logins of one host in one plan",
+                Samples("tomo", taken.plan_logins),
+                limit=1,
+                unit="logins",
+            ),
+            Row(
+                "most logins of one host in one apply",
+                Samples("tomo", taken.apply_logins),
+                limit=1,
+                unit="logins",
+            ),
+        ]
+
+    def _round(self, world: World, pyinfra: Pyinfra, taken: "_Taken", where: str) -> None:
+        self.say(f"{where}: containers by shell loops, and changed by them")
+        taken.loop_create.append(world.create_by_loop("one").seconds)
+        taken.loop_change.append(world.change_by_loop("two").seconds)
+        world.check("two")
+        self.say(f"{where}: changed by pyinfra")
+        taken.pyinfra_change.append(pyinfra.apply(world, "three").seconds)
+        world.check("three")
+        world.clear()
+        self.say(f"{where}: first apply by Tomo")
+        world.declare("one")
+        before = world.logins()
+        taken.create.append(world.run_tomo("apply", "--yes").seconds)
+        taken.apply_logins.append(most_new(before, world.logins()))
+        world.check("one")
+        self.say(f"{where}: plans")
+        world.on_every_host(INSPECT)
+        for _ in range(self.plans):
+            taken.inspect.append(world.on_every_host(INSPECT).seconds)
+            before = world.logins()
+            taken.plan.append(world.run_tomo("plan", "--expect-no-changes").seconds)
+            taken.plan_logins.append(most_new(before, world.logins()))
+        self.say(f"{where}: changed by Tomo")
+        world.declare("two")
+        taken.change.append(world.run_tomo("apply", "--yes").seconds)
+        world.check("two")
+        world.clear()
+
+    def tight(self, world: World) -> None:
+        """Apply and plan where sshd allows one login at a time and two sessions."""
+        self.say("a server with MaxStartups 1 and MaxSessions 2")
+        world.declare("one")
+        counts = []
+        for arguments in (("apply", "--yes"), ("plan", "--expect-no-changes")):
+            before = world.logins()
+            world.run_tomo(*arguments)
+            counts.append(most_new(before, world.logins()))
+        world.check("one")
+        self.report.rows.append(
+            Row(
+                "logins in an apply and in a plan under MaxStartups 1 and MaxSessions 2",
+                Samples("tomo", counts),
+                limit=1,
+                unit="logins",
+            )
+        )
+
+
+@dataclass
+class _Taken:
+    """The seconds of every round."""
+
+    loop_create: list[float] = field(default_factory=list)
+    loop_change: list[float] = field(default_factory=list)
+    pyinfra_change: list[float] = field(default_factory=list)
+    create: list[float] = field(default_factory=list)
+    plan: list[float] = field(default_factory=list)
+    inspect: list[float] = field(default_factory=list)
+    change: list[float] = field(default_factory=list)
+    plan_logins: list[int] = field(default_factory=list)
+    apply_logins: list[int] = field(default_factory=list)
+
+
+def make_state(kind: str, folder: Path, resources: int) -> None:
+    """Makes a folder whose state says that so many resources are as declared."""
+    timed([sys.executable, "-m", "bench.states", kind, str(folder), str(resources)])
+
+
+def most_new(before: list[int], after: list[int]) -> int:
+    """The most logins that one host has had in between."""
+    return max(now - then for then, now in zip(before, after, strict=True))
