@@ -82,6 +82,8 @@ def summary(plan: Plan, *, destroys: bool = False) -> str:
     counts = visible_counts(plan)
     parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
     same = counts.get(Op.SAME, 0)
+    if not parts and plan.unlooked:
+        return f"No changes where it could be looked; {_unlooked(plan)} stand as recorded."
     if not parts:
         return "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
     return f"Plan: {', '.join(parts)}, {same} unchanged."
@@ -93,7 +95,18 @@ def drift_summary(plan: Plan) -> str:
     gone, moved = counts.get(Op.DELETE, 0), counts.get(Op.REFRESH, 0)
     parts = [f"{moved} changed"] if moved else []
     parts += [f"{gone} gone"] if gone else []
-    return f"Drift: {', '.join(parts)}. `tomo apply` repairs it." if parts else "No drift."
+    if parts:
+        return f"Drift: {', '.join(parts)}. `tomo apply` repairs it."
+    return (
+        f"No drift where it could be looked; {_unlooked(plan)} stand as recorded."
+        if plan.unlooked
+        else "No drift."
+    )
+
+
+def _unlooked(plan: Plan) -> str:
+    count = sum(host.resources for host in plan.unlooked)
+    return "1 resource" if count == 1 else f"{count} resources"
 
 
 def visible_counts(plan: Plan) -> dict[Op, int]:
@@ -127,7 +140,8 @@ def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[
         host = hosts.get(step.urn) or plan.stack
         root = trees[host]
         nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(_node(step))
-    return list(trees.values())
+    # One made for what then found its place below a parent elsewhere has nothing in it.
+    return [tree for tree in trees.values() if tree.children]
 
 
 def _rank(step: Step) -> tuple[int, int]:

@@ -21,7 +21,7 @@ def show_status(status: Status) -> None:
     source = (
         "as the hosts say"
         if status.live
-        else f"as recorded {status.time}"
+        else f"as recorded at {status.time[:19]}Z"
         if status.time
         else "not applied yet"
     )

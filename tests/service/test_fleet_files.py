@@ -368,7 +368,7 @@ def test_a_fleet_with_mistakes_is_not_edited(world: World) -> None:
 def test_an_app_view_masks_what_is_secret(world: World) -> None:
     view = Apps(world.doors).show(AppsRequest(world.place), "web")
 
-    assert view.env["server"] == {"GREETING": "${input.GREETING}", "TOKEN": "[secret]"}
+    assert view.env["server"] == {"GREETING": "hello", "TOKEN": "[secret]"}
     assert {entry.name: (entry.value, entry.source) for entry in view.inputs} == {
         "GREETING": ("hello", "default"),
         "TOKEN": ("[secret]", "generated"),

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from tomo.errors import SpecError, UsageError
 from tomo.model.snapshot import Snapshot
-from tomo.model.values import SECRET_SHOWN
+from tomo.model.values import SECRET_SHOWN, Secret, Value
+from tomo.resources.texts import FleetValues, Instance
 from tomo.resources.tokens import APP
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of, fleet_secrets, new_value
@@ -18,9 +19,9 @@ from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
-from tomo.spec import edit, template
-from tomo.spec.app import AppDefinition, Expose, Generate, Input, Service, in_language
-from tomo.spec.base import InputRef, SecretRef, shown
+from tomo.spec import edit
+from tomo.spec.app import AppDefinition, Expose, Generate, Input, in_language
+from tomo.spec.base import SecretRef, shown
 from tomo.spec.check import check_fleet
 from tomo.spec.fleet import App, generated_secret
 from tomo.spec.inputs import complaint, generated_inputs, input_values
@@ -430,7 +431,7 @@ def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
         ports={server: tuple(bindings(laid, spec)) for server, spec in servers.items()},
         images={key: service.image for key, service in laid.services.items()},
         volumes=tuple(f"{name}-{volume}" for volume in definition.volumes),
-        env={key: _env(definition, service) for key, service in laid.services.items()},
+        env=_env(loaded, name, definition),
     )
 
 
@@ -460,26 +461,32 @@ def _source(entry: Input, app: App) -> str:
     return "default" if entry.default is not None else "none"
 
 
-def _env(definition: AppDefinition, service: Service) -> Mapping[str, str]:
-    """Each variable as it is written; one that holds a secret only says so."""
+class _Masked(Mapping[str, Secret]):
+    """Every secret there could be, with nothing in it."""
+
+    def __getitem__(self, name: str) -> Secret:
+        return Secret("")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _env(loaded: LoadedFleet, name: str, definition: AppDefinition) -> Mapping[str, Mapping[str, str]]:
+    """Each service's variables as the app's first server would have them; secrets only say so."""
+    fleet = loaded.fleet
+    server = next(iter(fleet.servers_of(fleet.apps[name])))
+    instance = Instance.of(fleet, name, definition, server, FleetValues(_Masked()))
     return {
-        key: SECRET_SHOWN if _is_secret(definition, value) else _written(value)
-        for key, value in service.env.items()
+        key: {variable: _open_text(instance.text(value)) for variable, value in service.env.items()}
+        for key, service in instance.definition.services.items()
     }
 
 
-def _is_secret(definition: AppDefinition, value: str | InputRef | SecretRef) -> bool:
-    if isinstance(value, SecretRef):
-        return True
-    names = (
-        [value.input] if isinstance(value, InputRef) else [ref.input for ref in template.references(value)]
-    )
-    entries = [definition.input(name) for name in names if name]
-    return any(entry is not None and entry.secret for entry in entries)
-
-
-def _written(value: str | InputRef | SecretRef) -> str:
-    return f"${{input.{value.input}}}" if isinstance(value, InputRef) else str(value)
+def _open_text(value: Value) -> str:
+    return value if isinstance(value, str) else SECRET_SHOWN
 
 
 def used_secrets(loaded: LoadedFleet, workspace: Workspace, config: StackConfig) -> Mapping[str, list[str]]:

@@ -104,7 +104,9 @@ class Doctor:
             message = f"Pulumi project `{workspace.project}`, stack `{workspace.stack}`"
             return workspace, Check("fleet", Health.OK, message)
         fleet = workspace.fleet.fleet
-        message = f"`{fleet.fleet}`: {len(fleet.servers)} servers, {len(fleet.apps)} apps"
+        message = (
+            f"`{fleet.fleet}`: {_counted(len(fleet.servers), 'server')}, {_counted(len(fleet.apps), 'app')}"
+        )
         return workspace, Check("fleet", Health.OK, message)
 
     def _docker(self, *, needed: bool) -> Check:
@@ -116,6 +118,10 @@ class Doctor:
                 return Check("docker", Health.OK, "none on this machine, and no server is `local`")
             return Check("docker", Health.FAIL, error.message, error.hint)
         return Check("docker", Health.OK, "Docker answers on this machine")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 # --- this machine ------------------------------------------------------------------------------------
@@ -193,7 +199,11 @@ def _apps(workspace: Workspace) -> Check:
         from tomo.service.fleets import definitions_of  # noqa: PLC0415  # builds the models
 
         apps = definitions_of(workspace.fleet, workspace.catalog)
-        return Check("apps", Health.OK, f"{len(apps)} fit the catalog of {len(workspace.catalog.ids())}")
+        return Check(
+            "apps",
+            Health.OK,
+            f"{_counted(len(apps), 'app')} checked; the catalog has {len(workspace.catalog.ids())}",
+        )
 
     return _guarded("apps", check)
 
@@ -246,9 +256,11 @@ def _state(workspace: Workspace) -> Check:
                 "state", Health.OK, f"none yet; it will be in `{workspace.backend.directory}/.pulumi`"
             )
         if pending := stored.snapshot.pending_operations:
-            message = f"{len(pending)} operations were begun and never finished"
+            message = f"{_counted(len(pending), 'operation')} begun and never finished"
             return Check("state", Health.WARN, message, "`tomo apply` looks at them and goes on")
-        return Check("state", Health.OK, f"{len(stored.snapshot.resources)} resources in `{stored.path}`")
+        return Check(
+            "state", Health.OK, f"{_counted(len(stored.snapshot.resources), 'resource')} in `{stored.path}`"
+        )
 
     return _guarded("state", check)
 

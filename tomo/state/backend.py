@@ -256,7 +256,8 @@ class FileBackend:
         )
 
     def _corrupt(self, name: StackName, path: Path, error: TomoError) -> StateCorrupt:
-        copies = self.backups(name.project, name.stack)
+        # After a finished run the copy that was made at its end is the state itself.
+        copies = sorted(self.backups(name.project, name.stack), key=_written, reverse=True)
         hint = "there is no backup; restore the file from your own"
         if copies:
             hint = f"restore a copy: `tomo state import {copies[0]}`"
@@ -266,6 +267,10 @@ class FileBackend:
             where=str(path),
             detail=_join(error.detail, _copies(copies)),
         )
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def directory_of(url: str, *, base: Path, home: Path) -> Path:

@@ -235,9 +235,7 @@ def _show(view: AppView) -> None:
         table(("SERVER", "PORT", "BOUND TO", "CONTAINER", "REACH"), ports)
     heading("Containers")
     for service, image in view.images.items():
-        fields({service: image})
-        for key, value in view.env.get(service, {}).items():
-            fields({f"  {key}": value})
+        fields({service: image, **{f"  {key}": value for key, value in view.env[service].items()}})
 
 
 def _view_json(view: AppView) -> dict[str, object]:

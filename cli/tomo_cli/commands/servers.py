@@ -201,7 +201,7 @@ def facts_lines(facts: object) -> dict[str, str]:
         "cpus": f"{known.get('cpus', '')}",
         "memory": _amount(known.get("memory")),
         "disk free": f"{_amount(known.get('diskFree'))} of {_amount(known.get('disk'))}",
-        "docker engine": str(known.get("dockerVersion") or "(not running)"),
+        "docker engine": str(known.get("dockerVersion") or "(none at the last look)"),
     }
 
 

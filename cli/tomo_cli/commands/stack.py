@@ -296,9 +296,9 @@ def _show_entry(entry: ResourceState) -> None:
     )
     for title, values in (("Inputs", entry.inputs), ("Outputs", entry.outputs)):
         heading(title)
-        plain = masked(dict(values))
-        if isinstance(plain, dict):
-            fields({key: json.dumps(plain[key], ensure_ascii=False, default=repr) for key in sorted(plain)})
+        plain = {key: masked(value) for key, value in values.items()}
+        shown = {key: value for key, value in sorted(plain.items()) if value not in (None, "", [], {})}
+        fields({key: json.dumps(value, ensure_ascii=False, default=repr) for key, value in shown.items()})
 
 
 def state_export(
