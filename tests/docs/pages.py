@@ -142,6 +142,11 @@ class World:
                 return int(not re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)), ""
             case ["pip", "install", "."]:
                 return _installs(self.folder / "installed"), ""
+            case ["python", "-c", text]:
+                path = {**os.environ, "PYTHONPATH": str(ROOT)}
+                call = [sys.executable, "-c", text]
+                done = subprocess.run(call, capture_output=True, text=True, check=False, env=path)
+                return done.returncode or int(bool(done.stdout)), done.stdout + done.stderr
             case ["cd", place]:
                 self.folder = (self.folder / place).resolve()
                 return int(not self.folder.is_dir()), ""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.docs.pages import ROOT, World, blocks, commands, expected_code, shows
+from tomo_cli.main import app
 
-PAGES = sorted(
-    path
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "stacks").rglob("*.md")]
-    if any(block.language in {"sh", "console"} for block in blocks(path.read_text("utf-8")))
+EVERY_PAGE = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "stacks").rglob("*.md")],
 )
+
+PAGES = [
+    path
+    for path in EVERY_PAGE
+    if any(block.language in {"sh", "console"} for block in blocks(path.read_text("utf-8")))
+]
 ON_AN_APPLIED_FLEET = {"docs/troubleshooting.md", "docs/security.md"}
 """Pages whose commands are about a fleet that is there already."""
 
@@ -39,3 +46,26 @@ def test_a_screen_that_differs_is_seen() -> None:
     assert shows(("Plan: 1 to create", "…", "Done in … s"), "Plan: 1 to create\nx\ny\nDone in 2.1 s\n")
     assert not shows(("Plan: 2 to create",), "Plan: 1 to create\n")
     assert not shows(("Plan: 1 to create",), "Plan: 1 to create\nmore\n")
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_in_a_sentence_exist_with_their_options(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+    for span in re.findall(r"`(tomo [^`]+)`", prose):
+        _require_command(span)
+    for span in re.findall(r"`make ([a-z-]+)[^`]*`", prose):
+        assert re.search(rf"^{span}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), span
+
+
+def _require_command(span: str) -> None:
+    command = typer.main.get_command(app)
+    options = {"--help", "-h", "--version"}
+    for word in span.split()[1:]:
+        children = getattr(command, "commands", None)
+        if children is not None and not word.startswith("-") and word != "COMMAND":
+            assert word in children, span
+            command = children[word]
+            options |= {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+        elif word.startswith("-"):
+            assert word in options, span
