@@ -645,3 +645,116 @@ def test_texts_of_every_kind_survive(both: Both) -> None:
     both.up(program)
 
     assert both.up(program).changes == {}
+
+
+def test_changed_options_alone_are_recorded(both: Both) -> None:
+    def program(stage: int) -> Callable[[], None]:
+        late = stage > 1
+
+        def run() -> None:
+            base = Res("base", {"v": 1})
+            Res("protected", {"v": 1}, protect=late)
+            Res(
+                "hidden",
+                {"v": Output.secret("s") if late else "s"},
+                additional_secret_outputs=["out"] if late else [],
+            )
+            Res("shown", {"v": "s" if late else Output.secret("s")})
+            Res("needs", {"v": 1}, depends_on=[base] if late else [])
+            Res("slow", {"v": 1}, custom_timeouts=CustomTimeouts(create="5m") if late else None)
+            Res("ignores", {"v": 1}, ignore_changes=["v"] if late else [], retain_on_delete=late)
+            Res("comes", {"v": 1}, deleted_with=base if late else None)
+            Res(
+                "moves",
+                {"v": 1},
+                parent=base if late else None,
+                aliases=[Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
+            )
+
+        return run
+
+    both.up(program(1))
+
+    assert both.up(program(2)).changes == {}
+    both.up(program(1))
+
+
+def test_ignored_secrets_keep_their_old_values(both: Both) -> None:
+    def program(value: int) -> Callable[[], None]:
+        def run() -> None:
+            Res("whole", {"v": Output.secret(value), "w": value}, ignore_changes=["v"])
+            Res("inner", {"m": {"k": Output.secret(value), "p": value}}, ignore_changes=["m.k"])
+            Res(
+                "absent",
+                {"w": value, **({"new": value} if value > 1 else {})},
+                ignore_changes=["new", "never"],
+            )
+
+        return run
+
+    both.up(program(1))
+
+    assert both.up(program(2)).ok
+
+
+def test_a_retained_resource_is_replaced_without_being_deleted(both: Both) -> None:
+    def program(value: int) -> Callable[[], None]:
+        def run() -> None:
+            a = Res("a", {"d": value}, retain_on_delete=True)
+            Res("b", {"rx": a.rid}, retain_on_delete=True)
+
+        return run
+
+    both.up(program(1))
+
+    assert both.up(program(2)).ok
+
+
+def test_a_first_run_that_fails_half_way_is_finished_by_the_next(both: Both) -> None:
+    def program() -> None:
+        group = Group("group")
+        a = Res("a", {"v": 1}, parent=group)
+        b = Res("b", {"v": a.out}, parent=group)
+        Res("c", {"v": b.out})
+        Res("free", {"v": 1})
+        group.register_outputs({"a": a.out})
+        pulumi.export("free", "yes")
+
+    both.fail("create", "b")
+    both.up(program)
+    both.heal()
+
+    done = both.up(program)
+
+    assert (ops(done, "c"), ops(done, "free")) == (["create"], ["same"])
+
+
+def test_a_first_plan_says_what_the_first_run_does(both: Both) -> None:
+    def program() -> None:
+        cloud = FakeCloud("cloud", {"region": Res("region", {"v": 1}).rid})
+        a = Res("a", {"v": 1}, provider=cloud)
+        Res("b", {"v": a.out.apply(lambda out: f"{out}!"), "s": Output.secret(a.rid)}, parent=Group("group"))
+        pulumi.export("b", a.out)
+
+    planned = both.plan(program)
+
+    assert planned.ops == both.up(program).ops
+
+
+def test_a_replaced_original_goes_after_its_dependents_have_moved(both: Both) -> None:
+    def program(value: int) -> Callable[[], None]:
+        def run() -> None:
+            a = Res("a", {"r": value})
+            b = Res("b", {"rx": a.rid})
+            Res("c", {"v": b.rid}, parent=b)
+            if value == 1:
+                Res("gone", {"v": a.rid})
+
+        return run
+
+    both.up(program(1))
+    both.fail("delete", "b")
+    both.up(program(2))
+    both.heal()
+
+    assert both.up(program(2)).ok
