@@ -12,6 +12,7 @@ from tests.worlds import CONTAINER, NAS, World
 from tomo.errors import ConfigMissing, ExitCode, PassphraseWrong, SpecError, StateCorrupt, StateLocked
 from tomo.model.events import Result
 from tomo.model.step import Op
+from tomo.service.apps import AddAppRequest, Apps
 from tomo.service.deployments import Deployments, PlanRequest, PlanResult
 from tomo.state.lock import LockOwner
 from tomo.testing.registry import ImageDefinition, exits, unhealthy
@@ -163,6 +164,8 @@ DRIFTS: dict[str, Callable[[World], object]] = {
         "/var/lib/tomo/home/web/server/etc/page.conf", b"edited"
     ),
     "volume removed": lambda world: world.nas.docker.remove_volume_by_hand("web-data"),
+    "image tag moved on the host": lambda world: world.nas.docker.retag_by_hand("tomo-test/web:1.0"),
+    "container crashed": lambda world: world.nas.docker.stop_by_hand(CONTAINER, 137),
     "docker removed": lambda world: world.nas.remove_docker_by_hand(),
     "docker stopped": lambda world: world.nas.stop_docker_by_hand(),
 }
@@ -180,6 +183,24 @@ def test_drift_is_seen_and_repaired(world: World, kind: str) -> None:
     assert repair.exit_code is ExitCode.OK, (repair.failures, repair.shown.plan.unlooked)
     assert not world.plan().has_changes
     assert world.nas.docker.inspect(CONTAINER)["State"]["Running"]
+
+
+@pytest.mark.parametrize("act", ["disconnect", "remove"])
+def test_a_network_that_was_pulled_away_is_seen_and_repaired(bare: World, act: str) -> None:
+    Apps(bare.doors).add(AddAppRequest(bare.place, "miniflux", ("nas",)))
+    applied(bare)
+    if act == "disconnect":
+        bare.nas.docker.disconnect_by_hand("miniflux", "miniflux-server")
+    else:
+        bare.nas.docker.remove_network_by_hand("miniflux")
+
+    plan = bare.plan()
+    repair = bare.apply()
+
+    assert plan.has_changes
+    assert repair.exit_code is ExitCode.OK, repair.failures
+    assert not bare.plan().has_changes
+    assert "miniflux" in bare.nas.docker.inspect("miniflux-server")["NetworkSettings"]["Networks"]
 
 
 def test_an_edited_daemon_json_is_seen_and_repaired(world: World) -> None:

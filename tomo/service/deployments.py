@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
@@ -22,6 +23,7 @@ from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value, same_value
 from tomo.resources.requirements import Shortfall
+from tomo.service.effect import Effect
 from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
@@ -59,6 +61,7 @@ Confirm = Callable[["PlanResult"], bool]
 class PlanRequest:
     """What would an apply do? Reads; writes nothing anywhere."""
 
+    effect: ClassVar[Effect] = Effect.READ
     place: Place
     look: bool = True
     destroy: bool = False
@@ -71,6 +74,7 @@ class PlanRequest:
 class ApplyRequest:
     """Make it so. `confirm` is shown the plan and says whether to go on."""
 
+    effect: ClassVar[Effect] = Effect.EXECUTE
     place: Place
     confirm: Confirm
     look: bool = True
@@ -87,6 +91,7 @@ class ApplyRequest:
 class RefreshRequest:
     """Take what the hosts say into the state."""
 
+    effect: ClassVar[Effect] = Effect.WRITE
     place: Place
     confirm: Confirm
     sink: Sink = ignore
@@ -97,6 +102,7 @@ class RefreshRequest:
 class DriftRequest:
     """What was changed on the hosts outside Tomo? Reads; writes nothing."""
 
+    effect: ClassVar[Effect] = Effect.READ
     place: Place
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
