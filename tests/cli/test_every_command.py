@@ -114,14 +114,14 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
     assert all(len(text) <= 80 for text in ran.out.splitlines())
 
 
-@pytest.mark.parametrize("words", COMMANDS.keys() - {"try", "completion"})
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"try", "completion"}))
 def test_every_command_takes_the_place_options(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 
     assert {"-C", "-f", "--stack"} <= names
 
 
-@pytest.mark.parametrize("words", COMMANDS.keys() - {"completion", "state export"})
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"completion", "state export"}))
 def test_every_command_that_shows_something_has_json(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 
