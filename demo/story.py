@@ -103,6 +103,7 @@ def tell(place: Place) -> None:
 
 def _two_servers(lab: Lab) -> dict[str, Host]:
     _heading("Two servers: Debian with systemd and sshd, no Docker yet")
+    _say("(their image is made first where it is not there yet: about a minute)")
     hosts = {host.name: host for host in lab.hosts("one", "two")}
     for host in hosts.values():
         _say(f"{host.name}: root@{host.address}, port {host.port}")
@@ -116,7 +117,8 @@ def _images(lab: Lab) -> Registry | None:
         return None
     _say("No public registry can be reached. The same apps are built from Debian packages")
     _say("instead, in Debian's versions, and put into a registry here, which the servers")
-    _say("use as a mirror, under the names that the catalog asks for:")
+    _say("use as a mirror, under the names that the catalog asks for")
+    _say("(about two minutes the first time):")
     registry = lab.registry()
     for name in standins.offer(registry, lab.images):
         _say(f"  {name}")
