@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tomo.engine.compare import conceal, reuse_all, revealed, secret_keys, with_secret_outputs
@@ -38,29 +39,21 @@ class Acts:
     def create(
         self, provider: Provider, wanted: ResourceState, replaces: ResourceState | None
     ) -> ResourceState:
-        """Creates a resource; an original it replaces is condemned or, if deleted already, dropped."""
-        self.recorder.begin(wanted, OperationType.CREATING)
-        try:
+        """Creates a resource; an original it replaces is condemned or, if there's none to delete, dropped."""
+        with self._intended(wanted, OperationType.CREATING):
             result = provider.create(self._create_request(wanted))
-        except BaseException:
-            self.recorder.abandon(wanted)
-            raise
         made = self.created(wanted, result)
-        gone = replaces if replaces is not None and replaces.pending_replacement else None
-        if replaces is not None and gone is None:
-            self.recorder.change_old(replaces, replace(replaces, delete=True))
-        self.recorder.add(made, gone, intent=wanted)
+        stays = replaces is not None and not replaces.pending_replacement and not replaces.external
+        self.recorder.add(
+            made, None if stays else replaces, intent=wanted, condemned=replaces if stays else None
+        )
         _raise_init_errors(made)
         return made
 
     def swap(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Replaces a resource in one act of its provider; on failure the old entry stays as it was."""
-        self.recorder.begin(wanted, OperationType.CREATING)
-        try:
+        with self._intended(wanted, OperationType.CREATING):
             result = provider.swap(self._swap_request(wanted, old))
-        except BaseException:
-            self.recorder.abandon(wanted)
-            raise
         made = self.created(wanted, result)
         self.recorder.add(made, old, intent=wanted)
         _raise_init_errors(made)
@@ -68,12 +61,8 @@ class Acts:
 
     def update(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Updates a resource; after a plain failure the old entry stands, after a partial one its inputs."""
-        self.recorder.begin(wanted, OperationType.UPDATING)
-        try:
+        with self._intended(wanted, OperationType.UPDATING):
             result = provider.update(self._update_request(wanted, old))
-        except BaseException:
-            self.recorder.abandon(wanted)
-            raise
         made = self.updated(wanted, result)
         if made.init_errors:
             # As in Pulumi: it isn't what these inputs ask for, so the next run must see a difference.
@@ -89,19 +78,28 @@ class Acts:
 
         Without a provider only the entry goes: the resource is retained, external or deleted otherwise.
         """
-        self.recorder.begin(old, OperationType.DELETING)
-        try:
+        with self._intended(old, OperationType.DELETING):
             if provider is not None:
                 provider.delete(self._delete_request(old))
-        except BaseException:
-            self.recorder.abandon(old)
-            raise
         if not pending_replacement:
             self.recorder.remove(old, intent=old)
             return old
         waiting = replace(old, pending_replacement=True)
         self.recorder.change_old(old, waiting, intent=old)
         return waiting
+
+    @contextmanager
+    def _intended(self, entry: ResourceState, kind: OperationType) -> Iterator[None]:
+        """The intention on disk while an act runs; gone again if it fails.
+
+        An interrupt is no failure: nobody knows how far the act came, and the intention stays to say so.
+        """
+        self.recorder.begin(entry, kind)
+        try:
+            yield
+        except Exception:
+            self.recorder.abandon(entry)
+            raise
 
     def created(self, wanted: ResourceState, result: CreateResult) -> ResourceState:
         """The entry of a resource just created."""

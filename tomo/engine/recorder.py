@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from threading import RLock
 from typing import Protocol
 
+from tomo.engine.graph import needs
+from tomo.errors import TomoError
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
 from tomo.model.urn import Urn, provider_ref, split_provider_ref
@@ -26,11 +29,15 @@ class Saver(Protocol):
 
 
 class _Entries:
-    """Entries in a fixed order, found and exchanged by identity in constant time."""
+    """Entries in a fixed order, found and exchanged by identity in constant time.
+
+    An exchanged entry still finds its place: what decided about it may hold the former one.
+    """
 
     def __init__(self, entries: Iterable[ResourceState] = ()) -> None:
         self._by_place: dict[int, ResourceState] = {}
         self._places: dict[int, int] = {}
+        self._former: list[ResourceState] = []
         self._next = 0
         for entry in entries:
             self.append(entry)
@@ -41,15 +48,21 @@ class _Entries:
         self._next += 1
 
     def exchange(self, old: ResourceState, now: ResourceState) -> None:
-        place = self._places.pop(id(old), None)
-        if place is not None:
+        place = self._places.get(id(old))
+        if place is not None and place in self._by_place:
+            # Kept, so that no other entry is ever made at the same address.
+            self._former.append(self._by_place[place])
             self._by_place[place] = now
             self._places[id(now)] = place
 
     def remove(self, entry: ResourceState) -> None:
-        place = self._places.pop(id(entry), None)
-        if place is not None:
-            del self._by_place[place]
+        place = self._places.get(id(entry))
+        if place is not None and place in self._by_place:
+            self._former.append(self._by_place.pop(place))
+
+    def current(self, entry: ResourceState) -> ResourceState | None:
+        place = self._places.get(id(entry))
+        return None if place is None else self._by_place.get(place)
 
     def __iter__(self) -> Iterator[ResourceState]:
         return iter(self._by_place.values())
@@ -70,32 +83,49 @@ class Recorder:
         self._by_urn: dict[Urn, ResourceState] = {}
         self._pending: dict[int, PendingOperation] = {}
         self._left_pending = base.pending_operations
-        self._renamed: dict[Urn, Urn] = {}
+        self._names: dict[Urn, Urn] = {}
+        self._mentions: dict[Urn, list[ResourceState]] = {}
 
     def snapshot(self) -> Snapshot:
         """What would be written now."""
         with self._lock:
-            old = map(self._mended, self._base) if self._renamed else self._base
             pending = (*self._left_pending, *self._pending.values())
-            return Snapshot((*self._new, *old), pending, self._extra)
+            return Snapshot((*self._new, *self._base), pending, self._extra)
 
     def begin(self, entry: ResourceState, kind: OperationType) -> None:
-        """Puts the intention on disk; returns when it is there."""
+        """Puts the intention on disk; returns when it is there. One that can't be written is none."""
         with self._lock:
             self._pending[id(entry)] = PendingOperation(entry, kind)
-        self.save()
+        try:
+            self.save()
+        except BaseException:
+            with self._lock:
+                self._pending.pop(id(entry), None)
+            raise
 
     def abandon(self, entry: ResourceState) -> None:
         """Forgets an intention whose act failed and left nothing behind."""
-        self._end(entry)
+        # What the act failed of matters more than a failed write; the run's last one tells of that.
+        with suppress(TomoError):
+            self._end(entry)
 
     def add(
-        self, entry: ResourceState, old: ResourceState | None, intent: ResourceState | None = None
+        self,
+        entry: ResourceState,
+        old: ResourceState | None,
+        intent: ResourceState | None = None,
+        *,
+        condemned: ResourceState | None = None,
     ) -> None:
-        """Takes a new or changed entry in place of an old one; on disk at once where it was an act."""
+        """Takes a new or changed entry in place of an old one; on disk at once where it was an act.
+
+        `condemned` is an original that stays until it's deleted.
+        """
         with self._lock:
             if old is not None:
                 self._base.remove(old)
+            if condemned is not None:
+                self._exchange(condemned, replace(condemned, delete=True))
             self._new.append(entry)
             self._by_urn[entry.urn] = entry
         self._end(intent)
@@ -103,7 +133,7 @@ class Recorder:
     def change_old(self, old: ResourceState, now: ResourceState, intent: ResourceState | None = None) -> None:
         """Marks an old entry, keeping its place: condemned, or waiting for its replacement."""
         with self._lock:
-            self._base.exchange(old, now)
+            self._exchange(old, now)
         self._end(intent)
 
     def remove(self, *olds: ResourceState, intent: ResourceState | None = None) -> None:
@@ -131,14 +161,18 @@ class Recorder:
     def left(self) -> list[ResourceState]:
         """Old entries that this run has neither taken over nor removed, in snapshot order."""
         with self._lock:
-            for entry in list(self._base) if self._renamed else ():
-                self._base.exchange(entry, self._mended(entry))
             return list(self._base)
 
     def rename(self, old: Urn, new: Urn) -> None:
         """Gives a resource its new URN everywhere in what is left of the old state."""
         with self._lock:
-            self._renamed[old] = new
+            if not self._names:
+                self._mentions = _mentions(self._base)
+            self._names[old] = new
+            for entry in self._mentions.get(old, ()):
+                now = self._base.current(entry)
+                if now is not None:
+                    self._base.exchange(now, renamed(now, self._names))
 
     def settle_pending(self) -> None:
         """Clears operations an earlier run left open, once a look has shown what became of them.
@@ -162,8 +196,21 @@ class Recorder:
                 self._pending.pop(id(intent), None)
             self.save()
 
-    def _mended(self, entry: ResourceState) -> ResourceState:
-        return renamed(entry, self._renamed)
+    def _exchange(self, old: ResourceState, now: ResourceState) -> None:
+        self._base.exchange(old, now)
+        if self._names:
+            # Whoever decided may have done so before a rename.
+            self._base.exchange(now, renamed(now, self._names))
+
+
+def _mentions(entries: Iterable[ResourceState]) -> dict[Urn, list[ResourceState]]:
+    """The entries by every URN that they mention, their own included."""
+    mentions: dict[Urn, list[ResourceState]] = {}
+    for entry in entries:
+        above = (entry.parent,) if entry.parent else ()
+        for urn in {entry.urn, *above, *needs(entry)}:
+            mentions.setdefault(urn, []).append(entry)
+    return mentions
 
 
 def renamed(entry: ResourceState, names: Mapping[Urn, Urn]) -> ResourceState:
@@ -172,6 +219,8 @@ def renamed(entry: ResourceState, names: Mapping[Urn, Urn]) -> ResourceState:
     def now(urn: Urn) -> Urn:
         return names.get(urn, urn)
 
+    if names.keys().isdisjoint((entry.urn, entry.parent, *needs(entry))):
+        return entry
     provider = entry.provider
     if provider:
         urn, id_ = split_provider_ref(provider)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
+from tomo.errors import StateError
 from tomo.model.events import Event
 from tomo.model.goal import Goal
 from tomo.model.resource import ResourceState
@@ -16,6 +17,8 @@ from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn, provider_ref
 from tomo.model.values import UNKNOWN, Value
+from tomo.state.integrity import problems
+from tomo.state.writer import check
 from tomo.testing.fake_provider import TYPE, FakeProviders, FakeWorld
 
 PROJECT, STACK = "proj", "dev"
@@ -138,17 +141,30 @@ class FunctionSource:
 
 @dataclass(slots=True)
 class SavedSnapshots:
-    """A saver that keeps every snapshot in memory."""
+    """A saver that keeps every snapshot in memory, and refuses those that break the rules of a state.
+
+    `full` decides about snapshots that the disk has no room for. `on_save` is called for every snapshot;
+    `problems` are the rules that any of them broke.
+    """
 
     snapshots: list[Snapshot] = field(default_factory=list)
+    full: Callable[[Snapshot], bool] = field(default=lambda _snapshot: False)
+    on_save: Callable[[Snapshot], None] = field(default=lambda _snapshot: None)
+    problems: list[str] = field(default_factory=list)
 
     def offer(self, snapshot: Snapshot) -> int:
         """Keeps a snapshot."""
         self.snapshots.append(snapshot)
+        self.problems.extend(problems(snapshot))
+        self.on_save(snapshot)
         return len(self.snapshots)
 
     def wait(self, ticket: int) -> None:
-        """Is there already."""
+        """Is there already, or raises StateError."""
+        snapshot = self.snapshots[ticket - 1]
+        check(snapshot)
+        if self.full(snapshot):
+            raise StateError("the disk is full")
 
 
 @dataclass(slots=True)
@@ -201,6 +217,9 @@ class Lifecycle:
 
     def _kept(self, outcome: Outcome) -> Outcome:
         self.outcome, self.snapshot = outcome, outcome.snapshot
+        broken = self.saved.problems
+        if broken:
+            raise AssertionError(f"a saved snapshot breaks the rules: {broken[0]}")
         return outcome
 
     def _deployment(self, options: dict[str, object], *, dry: bool = False) -> Deployment:
