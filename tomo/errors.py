@@ -193,6 +193,12 @@ class DockerUnavailable(DockerError):
     code = "docker-unavailable"
 
 
+class DockerDenied(DockerUnavailable):
+    """A Docker daemon is there, and the login may not use it."""
+
+    code = "docker-denied"
+
+
 class ImageNotFound(DockerError):
     """The image is neither on the host nor in the registry."""
 

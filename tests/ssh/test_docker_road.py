@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tomo.errors import DockerUnavailable
+from tomo.errors import DockerDenied, DockerUnavailable
 from tomo.model.connection import LOCAL
 from tomo.ssh.pool import ConnectionPool
 
@@ -100,9 +100,10 @@ def test_root_by_sudo_stands_in_where_the_socket_denies(sshd, spec_for, pool, pi
 def test_a_socket_that_denies_is_named_where_sudo_does_too(sshd, spec_for, pool, person) -> None:
     connection = pool.get(spec_for(sshd(), user=person.name))
 
-    with pytest.raises(DockerUnavailable, match=f"does not let `{person.name}` in") as caught:
+    with pytest.raises(DockerDenied, match=f"does not let `{person.name}` in") as caught:
         connection.open_docker()
 
+    assert "`become: sudo`" in caught.value.hint
     assert f"usermod -aG docker {person.name}" in caught.value.hint
 
 

@@ -68,8 +68,7 @@ class Chains:
                 return Registered(request.urn, failed=True)
             run.ended(replace(step, new=made) if step.new is not None else step, begun)
         for step in marks:
-            if step.op is Op.REPLACE:
-                run.ended(replace(step, new=made))
+            run.ended(replace(step, new=made) if step.op is Op.REPLACE else step)
         entry = made or acts[-1][0].entry
         return Registered(request.urn, entry.id, entry.outputs)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -150,7 +149,7 @@ class Deployment:
         plan = Plan(
             run.program.stack,
             run.program.project,
-            tuple(run.steps),
+            tuple(run.steps if run.dry else run.finished),
             self._output_changes(snapshot),
             tuple(run.unlooked),
             tuple(run.diagnostics),
@@ -158,8 +157,7 @@ class Deployment:
         )
         result = self._result()
         seconds = monotonic() - run.begun
-        counts: Mapping[Op, int] = plan.counts if run.dry else dict(run.done)
-        run.emit(Summary(result, counts, seconds, run.dry, plan.outputs))
+        run.emit(Summary(result, plan.counts, seconds, run.dry, plan.outputs))
         return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds, run.observation)
 
     def _result(self) -> Result:

@@ -29,7 +29,7 @@ from tomo.model.events import (
     StepSkipped,
     StepStarted,
 )
-from tomo.model.plan import Unlooked, is_hidden
+from tomo.model.plan import Unlooked
 from tomo.model.provider import ProviderSource, Report
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
@@ -107,7 +107,7 @@ class Run:
         self.recreate: dict[Urn, tuple[tuple[str, ...], Future[None]]] = {}
         self.aliased: dict[Urn, Urn] = {}
         self.stale: set[str] = set()
-        self.done: dict[Op, int] = {}
+        self.finished: list[Step] = []
         self.diagnostics: list[Diagnostic] = []
         self.unlooked: list[Unlooked] = []
         self.outputs: Properties | None = None
@@ -152,11 +152,10 @@ class Run:
         return monotonic()
 
     def ended(self, step: Step, begun: float | None = None) -> None:
-        """Tells that a step is done, and counts it."""
+        """Tells that a step is done, and notes it."""
         seconds = monotonic() - begun if begun is not None else 0.0
         with self.lock:
-            if step.op.is_logical and not is_hidden(step):
-                self.done[step.op] = self.done.get(step.op, 0) + 1
+            self.finished.append(step)
         self.emit(StepDone(step, planning=self.dry, seconds=seconds))
 
     def failed(self, step: Step, error: TomoError, begun: float | None = None) -> None:

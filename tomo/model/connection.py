@@ -57,10 +57,21 @@ class HostBook:
 
     def __init__(self, specs: Iterable[HostSpec] = ()) -> None:
         self._specs = {(spec.user, spec.host, spec.port or 22): spec for spec in specs}
+        self._places: dict[tuple[str, int], list[HostSpec]] = {}
+        for declared in self._specs.values():
+            self._places.setdefault((declared.host, declared.port or 22), []).append(declared)
 
     def complete(self, spec: HostSpec) -> HostSpec:
-        """The declared host of the same user, address and port; the spec itself where there is none."""
-        return self._specs.get((spec.user, spec.host, spec.port or 22), spec)
+        """The declared host of the same user, address and port; the spec itself where there is none.
+
+        What was made through another login than the declared one is reached through the declared one.
+        """
+        place = (spec.host, spec.port or 22)
+        exact = self._specs.get((spec.user, *place))
+        if exact is not None:
+            return exact
+        at_place = self._places.get(place, [])
+        return at_place[0] if len(at_place) == 1 else spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from tomo.errors import DockerUnavailable
+from tomo.errors import DockerDenied, DockerUnavailable
 from tomo.model.connection import Argv, ByteStream, CommandResult, HostSpec
 
 DOCKER_SOCKET: Final = "/var/run/docker.sock"
@@ -115,11 +115,12 @@ class DockerRoad:
     def _not_running(self, detail: str = "") -> DockerUnavailable:
         return self._error("is not running", "Start it on the host: `sudo systemctl start docker`", detail)
 
-    def _denied(self, also: str) -> DockerUnavailable:
-        user = self._host.spec.user or "the login user"
-        return self._error(
-            f"does not let `{user}` in (permission denied on its socket), and {also}",
-            "Set `become: true` with sudo that asks no password, or run "
+    def _denied(self, also: str) -> DockerDenied:
+        label, user = self._host.spec.label, self._host.spec.user or "the login user"
+        return DockerDenied(
+            f"Docker on `{label}` does not let `{user}` in (permission denied on its socket), and {also}",
+            host=label,
+            hint="Write `become: sudo` where sudo asks no password, or run "
             f"`sudo usermod -aG docker {user}` on the host",
         )
 

@@ -21,6 +21,16 @@ def test_a_failing_resource_stops_its_dependents_only(lifecycle: Lifecycle) -> N
     assert [e.urn.rsplit("::")[-1] for e in lifecycle.events if isinstance(e, StepSkipped)] == ["b"]
 
 
+def test_only_what_was_done_counts_as_done(lifecycle: Lifecycle) -> None:
+    lifecycle.up(three)
+    lifecycle.world.faults["delete", "c"] = "fail"
+
+    outcome = lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+
+    assert outcome.plan.counts == {Op.SAME: 2, Op.DELETE: 1}
+    assert lifecycle.names() == ["a", "c"]
+
+
 def test_stop_on_error_begins_nothing_more(lifecycle: Lifecycle) -> None:
     lifecycle.world.faults["create", "a"] = "fail"
 
