@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from lab.docker import answers
-from lab.shell import LabError
+from lab.shell import LabError, attempt
 from lab.waiting import until
 
 LAST_LOG_CHARACTERS = 2000
@@ -50,6 +50,8 @@ class Daemon:
             return False
         os.kill(pid, signal.SIGTERM)
         until(lambda: not _runs(pid), "dockerd's end", within=60)
+        # dockerd leaves its bridge behind; the next one makes it anew.
+        attempt(["ip", "link", "delete", "docker0"])
         return True
 
     def _refuse_early(self) -> None:
