@@ -103,7 +103,9 @@ class Site:
 
     @property
     def _deployments(self) -> Deployments:
-        return Deployments(Doors(Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)})))
+        return Deployments(
+            Doors(Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)}))
+        )
 
 
 def changes(plan: Plan) -> list[str]:
@@ -115,7 +117,9 @@ MakeSite = Callable[[list[Host]], Site]
 
 
 @pytest.fixture(scope="module")
-def make_site(tmp_path_factory: pytest.TempPathFactory, registry: Registry, request: pytest.FixtureRequest) -> MakeSite:
+def make_site(
+    tmp_path_factory: pytest.TempPathFactory, registry: Registry, request: pytest.FixtureRequest
+) -> MakeSite:
     """Makes fleets on given servers."""
 
     def make(hosts: list[Host]) -> Site:

@@ -39,7 +39,9 @@ def repaired(site: Site) -> list[str]:
 
 def only(change: str, planned: list[str]) -> bool:
     """Whether the page's container changes in that way, and its neighbour not at all."""
-    return any(item.startswith(f"{change} ") for item in planned) and not any("neighbour" in i for i in planned)
+    return any(item.startswith(f"{change} ") for item in planned) and not any(
+        "neighbour" in i for i in planned
+    )
 
 
 def test_a_removed_container_is_made_anew(site: Site, host: Host) -> None:
@@ -118,7 +120,9 @@ def test_a_moved_image_tag_is_moved_back(site: Site, host: Host) -> None:
 
 
 def test_a_disconnected_network_is_connected_again(site: Site, host: Host) -> None:
-    network = docker(host, "inspect", "-f", "'{{range $n, $_ := .NetworkSettings.Networks}}{{$n}}{{end}}'", "site-page")
+    network = docker(
+        host, "inspect", "-f", "'{{range $n, $_ := .NetworkSettings.Networks}}{{$n}}{{end}}'", "site-page"
+    )
     docker(host, "network", "disconnect", network, "site-page")
 
     assert only("replace", repaired(site))
@@ -126,7 +130,7 @@ def test_a_disconnected_network_is_connected_again(site: Site, host: Host) -> No
 
 
 def test_an_edited_daemon_json_is_merged_again(site: Site, host: Host) -> None:
-    host.inside("sh", "-c", "echo '{\"log-level\": \"warn\"}' > /etc/docker/daemon.json")
+    host.inside("sh", "-c", 'echo \'{"log-level": "warn"}\' > /etc/docker/daemon.json')
 
     planned = repaired(site)
 

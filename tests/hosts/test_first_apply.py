@@ -36,7 +36,9 @@ def test_the_first_apply_installs_docker_and_serves_the_page(site: Site, hosts: 
     assert hosts[1].ssh("docker", "version").code == 0
 
 
-def test_the_generated_secret_reaches_the_container_and_no_plain_text_on_disk(site: Site, hosts: list[Host]) -> None:
+def test_the_generated_secret_reaches_the_container_and_no_plain_text_on_disk(
+    site: Site, hosts: list[Host]
+) -> None:
     env = json.loads(hosts[0].ssh("docker", "inspect", "-f", "'{{json .Config.Env}}'", "site-page").out)
     token = next(entry.removeprefix("TOKEN=") for entry in env if entry.startswith("TOKEN="))
 
@@ -108,7 +110,9 @@ def test_removing_data_removes_the_volume_for_good(site: Site, hosts: list[Host]
     assert hosts[0].ssh("docker", "volume", "ls", "-q").out == ""
 
 
-def test_destroy_leaves_no_container_network_or_image_of_the_app_in_use(site: Site, hosts: list[Host]) -> None:
+def test_destroy_leaves_no_container_network_or_image_of_the_app_in_use(
+    site: Site, hosts: list[Host]
+) -> None:
     result = site.destroy()
 
     assert result.exit_code == 0, [str(f.error) for f in result.failures]
