@@ -30,6 +30,15 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
 
 
+def err_as_it_is_now() -> Console:
+    """The same, bound to the stream of this moment.
+
+    A view on a terminal lives while a program runs, whose prints are taken in by another stream: one
+    console must not find the other's stream in its own.
+    """
+    return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
+
+
 def say(text: str | Text = "") -> None:
     """A line of talk."""
     err().print(text if isinstance(text, Text) else Text(clean(text)), soft_wrap=True)

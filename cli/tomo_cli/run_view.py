@@ -26,7 +26,7 @@ from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.resources import tokens
 from tomo.service.deployments import RunResult
-from tomo_cli.console import clean, err
+from tomo_cli.console import clean, err_as_it_is_now
 from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
 
 _MOST_RUNNING = 12
@@ -38,8 +38,9 @@ class RunView:
     def __init__(self) -> None:
         self._lock = Lock()
         self._running: dict[str, tuple[Step, str]] = {}
+        self._console = err_as_it_is_now()
         self._live = (
-            Live(console=err(), transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
+            Live(console=self._console, transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
         )
 
     def __enter__(self) -> Self:
@@ -93,7 +94,7 @@ class RunView:
             self._print(Text(f"    hint: {clean(event.hint)}", style="cyan"))
 
     def _print(self, line: Text) -> None:
-        err().print(line, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
     def _picture(self) -> Text:
         lines = [

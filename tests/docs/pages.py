@@ -110,7 +110,9 @@ class World:
     folder: Path
     monkeypatch: pytest.MonkeyPatch
     hosts: dict[str, FakeHost] = field(
-        default_factory=lambda: {address: FakeHost(name) for address, name in ADDRESSES.items()}
+        default_factory=lambda: {
+            address: FakeHost(name, docker_installed=name == "attic") for address, name in ADDRESSES.items()
+        }
     )
     environment: dict[str, str] = field(default_factory=lambda: {"TOMO_PASSPHRASE": "a test's own"})
 
