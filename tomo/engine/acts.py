@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -37,16 +37,18 @@ class Acts:
     report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
 
     def create(
-        self, provider: Provider, wanted: ResourceState, replaces: ResourceState | None
+        self,
+        provider: Provider,
+        wanted: ResourceState,
+        *,
+        condemns: ResourceState | None = None,
+        drops: ResourceState | None = None,
     ) -> ResourceState:
-        """Creates a resource; an original it replaces is condemned or, if there's none to delete, dropped."""
+        """Creates a resource; an original is condemned or, where there's nothing to delete, dropped."""
         with self._intended(wanted, OperationType.CREATING):
             result = provider.create(self._create_request(wanted))
         made = self.created(wanted, result)
-        stays = replaces is not None and not replaces.pending_replacement and not replaces.external
-        self.recorder.add(
-            made, None if stays else replaces, intent=wanted, condemned=replaces if stays else None
-        )
+        self.recorder.add(made, drops, intent=wanted, condemned=condemns)
         _raise_init_errors(made)
         return made
 
@@ -72,18 +74,26 @@ class Acts:
         return made
 
     def delete(
-        self, provider: Provider | None, old: ResourceState, *, pending_replacement: bool
-    ) -> ResourceState:
-        """Deletes a resource; `pending_replacement` keeps its entry until the replacement is there.
+        self,
+        provider: Provider | None,
+        old: ResourceState,
+        along: Sequence[ResourceState] = (),
+        survivors: Sequence[ResourceState] = (),
+    ) -> None:
+        """Deletes a resource; what can't exist without it goes along, `survivors` forget that it was.
 
         Without a provider only the entry goes: the resource is retained, external or deleted otherwise.
         """
         with self._intended(old, OperationType.DELETING):
             if provider is not None:
                 provider.delete(self._delete_request(old))
-        if not pending_replacement:
-            self.recorder.remove(old, intent=old)
-            return old
+        self.recorder.remove(old, *along, intent=old, survivors=survivors)
+
+    def delete_first(self, provider: Provider | None, old: ResourceState) -> ResourceState:
+        """Deletes a resource ahead of its replacement; its entry stays until that is there."""
+        with self._intended(old, OperationType.DELETING):
+            if provider is not None:
+                provider.delete(self._delete_request(old))
         waiting = replace(old, pending_replacement=True)
         self.recorder.change_old(old, waiting, intent=old)
         return waiting

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tomo.engine.compare import changed_keys
 from tomo.engine.graph import DependencyGraph
+from tomo.engine.registry import is_provider
 from tomo.engine.verdict import resolve
 from tomo.errors import ResourceFailed
 from tomo.model.diff import DiffResult
@@ -49,7 +50,9 @@ def condemned_with(
                 hint="take `protect` off the dependent, or keep what forces the replacement",
             )
         doomed.add(entry.urn)
-        found.append(Condemned(entry, keys))
+        # A provider is nothing to delete; it's replaced when it is registered, and what it serves goes now.
+        if not is_provider(entry.type):
+            found.append(Condemned(entry, keys))
     return found
 
 

@@ -7,11 +7,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
+from tomo.engine.registry import as_tomo_error
 from tomo.engine.request import Request
-from tomo.engine.run import Run, as_tomo_error
-from tomo.errors import (
-    PlanRefused,
-)
+from tomo.engine.run import Run
 from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
 from tomo.model.step import Op, Step
@@ -57,32 +55,31 @@ class Chains:
         run = self._run
         made: ResourceState | None = None
         for step, act in acts:
-            if run.cancelled:
+            if run.stop_requested():
                 return self.skip(request, "the run was stopped")
             begun = run.started(step)
             try:
                 made = act()
             except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
-                known = as_tomo_error(error)
-                run.failed(replace(step, urn=request.urn), known, begun)
-                return Registered(request.urn, failed=True)
+                run.failed(step, as_tomo_error(error), begun)
+                return self._given_up(request, step)
             run.ended(replace(step, new=made) if step.new is not None else step, begun)
         for step in marks:
             run.ended(replace(step, new=made) if step.op is Op.REPLACE else step)
         entry = made or acts[-1][0].entry
         return Registered(request.urn, entry.id, entry.outputs)
 
+    def _given_up(self, request: Request, failed: Step) -> Registered:
+        """The answer after a failed step, which may be that of a resource that had to go along."""
+        if failed.entry.urn not in (request.urn, request.old.urn if request.old else ""):
+            self._run.skipped(request.urn, f"`{failed.urn.name}` failed")
+        return Registered(request.urn, failed=True)
+
     def _refuse_unshown(self, steps: Sequence[Step]) -> None:
-        shown = self._run.options.shown
-        if shown is None:
-            return
-        for step in steps:
-            seen = shown.get(step.urn, frozenset())
-            if step.op not in seen and not (step.op is Op.UPDATE and Op.REPLACE in seen):
-                raise PlanRefused(
-                    f"`{step.urn.name}` would now need `{step.op.pulumi_name}`, which the plan did not show",
-                    hint="something moved since; run `tomo plan` again",
-                )
+        refusals = (self._run.unshown(step) for step in steps)
+        refusal = next((each for each in refusals if each is not None), None)
+        if refusal is not None:
+            raise refusal
 
     def skip(self, request: Request, because: str) -> Registered:
         """Leaves a resource alone because something it needs failed."""

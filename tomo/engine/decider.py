@@ -10,12 +10,13 @@ from tomo.engine.compare import conceal, differences, revealed, secret_keys
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.inherit import entry_for
 from tomo.engine.provider_resources import ProviderResources
-from tomo.engine.registry import is_provider, visible
+from tomo.engine.registry import as_tomo_error, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.steps import Steps
 from tomo.engine.verdict import Verdict, judge, marked_drift, resolve
 from tomo.errors import (
+    NotSupported,
     ResourceFailed,
     TomoError,
 )
@@ -47,13 +48,14 @@ class Decider:
     def decide(self, request: Request) -> Future[Registered]:
         """Decides about a registration and begins its steps; what is refused counts as failed."""
         try:
+            _refuse_another_kind(request)
             if not request.goal.custom:
                 return answered(self._component(request))
             if is_provider(request.goal.type):
                 return answered(self.providers.register(request))
             return self._custom(request)
-        except TomoError as error:
-            return answered(self.refuse(request, error))
+        except Exception as error:  # noqa: BLE001  # whatever a provider raises, the others go on
+            return answered(self.refuse(request, as_tomo_error(error)))
 
     def refuse(self, request: Request, error: TomoError) -> Registered:
         """A resource that can't even be decided about; its old entry stays."""
@@ -84,7 +86,7 @@ class Decider:
 
     def _custom(self, request: Request) -> Future[Registered]:
         run, goal, old = self._run, request.goal, request.old
-        recreate = run.recreate.get(old.urn) if old else None
+        recreate = run.recreate.get(old.urn) if old and old.pending_replacement else None
         fresh = old is None or recreate is not None or old.external
         raw = goal.inputs if old is None or fresh else keep_ignored(goal, old)
         if not run.dry and has_unknown(raw):
@@ -125,6 +127,8 @@ class Decider:
         forced = [] if not run.replaced.intersection(request.goal.replace_with) else ["replaceWith"]
         if self._provider_replaces(request, old):
             forced.append("provider")
+        if old.taint:
+            forced.append("taint")
         verdict = judge(request.goal, old, diff, run.drift_of(old.urn), forced)
         recorded = run.observation.recorded.get(old.urn)
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
@@ -159,6 +163,16 @@ class Decider:
             return False
         self._run.stale.add(request.ref)
         return request.provider.diff_config(old_inputs, new_inputs).replaces
+
+
+def _refuse_another_kind(request: Request) -> None:
+    if request.old is not None and request.old.custom != request.goal.custom:
+        kinds = ("a component", "a resource of a provider")
+        was, now = kinds[request.old.custom], kinds[request.goal.custom]
+        raise NotSupported(
+            f"`{request.urn.name}` ({request.urn.type}) was {was} and is now {now}, which is not supported",
+            hint="give it another name",
+        )
 
 
 def keep_ignored(goal: Goal, old: ResourceState) -> Properties:

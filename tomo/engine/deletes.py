@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine.graph import delete_layers, needs
-from tomo.engine.registry import host_of
-from tomo.engine.run import Run, as_tomo_error
+from tomo.engine.registry import as_tomo_error, host_of
+from tomo.engine.request import answered
+from tomo.engine.run import Run
 from tomo.errors import ProviderFailed, ResourceFailed, TomoError
 from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
@@ -24,25 +25,9 @@ def delete_leftovers(run: Run) -> None:
 def delete_all(run: Run, condemned: Sequence[ResourceState]) -> None:
     """Deletes entries wave by wave; what a failed or protected one needs is kept."""
     ready = [_with_data(run, entry) for entry in condemned]
-    doomed = {entry.urn for entry in ready if not entry.protect and not entry.delete}
-    kept: set[Urn] = set()
+    deletions = Deletions(run, ready)
     for wave in delete_layers(ready):
-        jobs: list[tuple[ResourceState, Future[bool]]] = []
-        for entry in wave:
-            job = _begin(run, entry, doomed, kept)
-            if job is None:
-                _keep(entry, kept)
-            else:
-                jobs.append((entry, job))
-        for entry, job in jobs:
-            if not job.result():
-                _keep(entry, kept)
-
-
-def _keep(entry: ResourceState, kept: set[Urn]) -> None:
-    kept.update(needs(entry))
-    if entry.parent:
-        kept.add(entry.parent)
+        deletions.wave(wave)
 
 
 def _with_data(run: Run, entry: ResourceState) -> ResourceState:
@@ -53,36 +38,123 @@ def _with_data(run: Run, entry: ResourceState) -> ResourceState:
     return freed
 
 
-def _begin(run: Run, entry: ResourceState, doomed: set[Urn], kept: set[Urn]) -> Future[bool] | None:
-    if entry.urn in kept:
-        if entry.custom:
-            run.skipped(entry.urn, "something that needs it could not be deleted")
-        return None
-    step = Step(_op(entry), entry.urn, old=entry)
-    if entry.protect and not entry.delete:
-        run.decided(step)
-        run.failed(step, _protected(entry))
-        return None
-    if run.stop_requested():
-        return None
-    provider, error = _provider(run, entry, doomed)
-    step = replace(step, host=host_of(provider, entry.provider) if entry.provider else "")
-    run.decided(step)
-    if error is not None:
-        run.failed(step, error)
-        return None
-    if run.dry:
-        run.recorder.remove(entry)
-        run.ended(step)
-        return _answered()
-    limit = provider.parallel if provider else 0
-    return run.lanes.submit(step.host, limit, lambda: _delete(run, step, entry, provider))
+class Deletions:
+    """The deletions of one run.
+
+    What is to go with its owner (`deletedWith`) gets no deletion of its own. Its entry goes once the owner
+    is really gone, so that nothing is forgotten if that fails; what it needs may go before.
+    """
+
+    def __init__(self, run: Run, condemned: Sequence[ResourceState]) -> None:
+        self._run = run
+        self._kept: set[Urn] = set()
+        self._along: dict[Urn, list[ResourceState]] = {}
+        self._needing: dict[Urn, list[ResourceState]] = {}
+        self._children: dict[Urn, set[Urn]] = {}
+        owners = {entry.urn for entry in condemned if _really_goes(entry)}
+        for entry in condemned:
+            if entry.parent:
+                self._children.setdefault(entry.parent, set()).add(entry.urn)
+            if entry.deleted_with in owners and entry.deleted_with and _really_goes(entry) and _asks(entry):
+                self._along.setdefault(entry.deleted_with, []).append(entry)
+                for urn in {*needs(entry), *([entry.parent] if entry.parent else [])}:
+                    self._needing.setdefault(urn, []).append(entry)
+        self._waiting = {id(entry) for entries in self._along.values() for entry in entries}
+
+    def wave(self, entries: Sequence[ResourceState]) -> None:
+        """Deletes entries none of which needs another, and waits for the end of that."""
+        jobs: list[tuple[ResourceState, Future[bool]]] = []
+        for entry in entries:
+            if id(entry) in self._waiting and entry.urn not in self._kept:
+                continue
+            job = self._begin(entry)
+            if job is None:
+                self._keep(entry)
+            else:
+                jobs.append((entry, job))
+        for entry, job in jobs:
+            if not job.result():
+                self._keep(entry)
+
+    def _keep(self, entry: ResourceState) -> None:
+        """Keeps what an entry that stays needs; a component it needs stands for its children."""
+        for urn in needs(entry):
+            self._kept.add(urn)
+            self._kept |= self._children.get(urn, set()) - {entry.urn}
+        if entry.parent:
+            self._kept.add(entry.parent)
+
+    def _begin(self, entry: ResourceState) -> Future[bool] | None:
+        run = self._run
+        if entry.urn in self._kept:
+            if entry.custom:
+                run.skipped(entry.urn, "something that needs it could not be deleted")
+            return None
+        if run.stop_requested():
+            return None
+        step, provider, error = self._step(entry)
+        party = [Step(Op.DELETE, other.urn, old=other, host=step.host) for other in self._party(entry)]
+        for each in (*party, step):
+            run.decided(each)
+        if error is not None:
+            run.failed(step, error)
+            return None
+        if run.dry:
+            run.recorder.remove(entry, *(other.entry for other in party))
+            for each in (*party, step):
+                run.ended(each)
+            return answered(value=True)
+        limit = provider.parallel if provider else 0
+        return run.lanes.submit(step.host, limit, lambda: self._delete(step, provider, party))
+
+    def _party(self, owner: ResourceState) -> Iterator[ResourceState]:
+        """What goes along with an owner, and along with that."""
+        if owner.delete:
+            return
+        for entry in self._along.get(owner.urn, ()):
+            yield from self._party(entry)
+            yield entry
+
+    def _step(self, entry: ResourceState) -> tuple[Step, Provider | None, TomoError | None]:
+        step = Step(_op(entry), entry.urn, old=entry)
+        if _is_protected(entry):
+            return step, None, _protected(entry)
+        provider, error = _provider(self._run, entry)
+        step = replace(step, host=host_of(provider, entry.provider) if entry.provider else "")
+        return step, provider, error or (self._run.unshown(step) if provider else None)
+
+    def _delete(self, step: Step, provider: Provider | None, party: Sequence[Step]) -> bool:
+        run, entry = self._run, step.entry
+        if run.stop_requested():
+            return False
+        begun = run.started(step)
+        along = [other.entry for other in party]
+        survivors = [] if entry.delete else self._needing.get(entry.urn, [])
+        try:
+            run.acts.delete(provider, entry, along, survivors)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other deletes and the state go on
+            run.failed(step, as_tomo_error(error), begun)
+            return False
+        for other in party:
+            run.started(other)
+            run.ended(other)
+        run.ended(step, begun)
+        return True
 
 
-def _answered() -> Future[bool]:
-    done: Future[bool] = Future()
-    done.set_result(True)
-    return done
+def _really_goes(entry: ResourceState) -> bool:
+    """Whether deleting an entry is the end of what it stands for, and of what lives in that."""
+    return not (entry.delete or entry.external or entry.retain_on_delete or _is_protected(entry))
+
+
+def _asks(entry: ResourceState) -> bool:
+    """Whether a provider has anything to delete; else only the entry goes."""
+    dead = entry.external or entry.retain_on_delete or entry.pending_replacement
+    return entry.custom and bool(entry.provider) and not dead
+
+
+def _is_protected(entry: ResourceState) -> bool:
+    return entry.protect and not entry.delete and not entry.pending_replacement
 
 
 def _op(entry: ResourceState) -> Op:
@@ -100,11 +172,9 @@ def _protected(entry: ResourceState) -> TomoError:
     )
 
 
-def _provider(run: Run, entry: ResourceState, doomed: set[Urn]) -> tuple[Provider | None, TomoError | None]:
+def _provider(run: Run, entry: ResourceState) -> tuple[Provider | None, TomoError | None]:
     """The provider to ask for the deletion; None where only the entry goes."""
-    if not entry.provider or not entry.custom:
-        return None, None
-    if entry.external or entry.retain_on_delete or entry.pending_replacement or entry.deleted_with in doomed:
+    if not _asks(entry):
         return None, None
     try:
         provider = run.providers.get(entry.provider)
@@ -113,14 +183,3 @@ def _provider(run: Run, entry: ResourceState, doomed: set[Urn]) -> tuple[Provide
     if provider is None:
         return None, ProviderFailed(f"the state names a provider it doesn't hold: `{entry.provider}`")
     return provider, None
-
-
-def _delete(run: Run, step: Step, entry: ResourceState, provider: Provider | None) -> bool:
-    begun = run.started(step)
-    try:
-        run.acts.delete(provider, entry, pending_replacement=False)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the other deletes and the state go on
-        run.failed(step, as_tomo_error(error), begun)
-        return False
-    run.ended(step, begun)
-    return True

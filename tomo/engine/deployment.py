@@ -51,13 +51,17 @@ class Deployment:
         """
         run = self._run
         try:
-            if observed is not None:
+            if observed is not None and self._is_of_this_state(observed):
                 self._take(observed)
             elif run.options.look:
                 self._look()
             self._run_program(source)
             if not run.failures and self._error is None and not run.stop_requested():
                 delete_leftovers(run)
+        except BaseException:
+            # Even an interrupt waits for what runs; what only waits for its turn must not begin any more.
+            run.cancelled = True
+            raise
         finally:
             self._close()
         return self._outcome()
@@ -92,27 +96,35 @@ class Deployment:
 
     def _look(self) -> None:
         run = self._run
-        self._take(look(run.recorder.left(), run.providers.get, run.emit, run.world.now()))
+        entries, now = run.recorder.left(), run.world.now()
+        self._take(look(entries, run.providers.get, run.emit, now, run.world.redact))
+
+    def _is_of_this_state(self, observation: Observation) -> bool:
+        gone = {id(entry) for entry in observation.gone}
+        stayed = [entry.urn for entry in self._base.resources if id(entry) not in gone]
+        return stayed == [entry.urn for entry in observation.entries]
 
     def _take(self, observation: Observation) -> None:
         run = self._run
-        entries = run.recorder.left()
-        kept = {entry.urn: entry for entry in observation.entries if not entry.delete}
-        for entry in entries:
-            now = kept.get(entry.urn)
-            if now is not None and now is not entry and not entry.delete:
-                run.recorder.change_old(entry, now)
         run.recorder.remove(*observation.gone)
-        run.recorder.settle_pending()
+        for entry, now in zip(run.recorder.left(), observation.entries, strict=True):
+            if now is not entry:
+                run.recorder.change_old(entry, now)
+        run.recorder.settle_pending(unseen=observation.unreached)
         run.unlooked.extend(observation.unlooked)
         run.start_from(observation)
 
     def _run_program(self, source: Source) -> None:
+        run = self._run
         try:
-            source.run(self._run.program, EngineRegistrar(self._run))
+            source.run(run.program, EngineRegistrar(run))
         except TomoError as error:
-            self._run.redact(error)
             self._error = error
+        else:
+            run.lanes.drain()
+            self._error = run.refused
+        if self._error is not None:
+            run.redact(self._error)
 
     def _close(self) -> None:
         run = self._run
@@ -135,7 +147,7 @@ class Deployment:
     def _drift_steps(self) -> list[Step]:
         observation = self._run.observation
         steps = [Step(Op.DELETE, entry.urn, old=entry) for entry in observation.gone]
-        now = {entry.urn: entry for entry in observation.entries}
+        now = {entry.urn: entry for entry in observation.entries if not entry.delete}
         for urn, before in observation.recorded.items():
             after = now.get(urn)
             if after is not None and (after is not before or urn in observation.drift):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from tomo.model.resource import ResourceState
@@ -54,26 +55,49 @@ class DependencyGraph:
 def delete_layers(condemned: Sequence[ResourceState]) -> list[list[ResourceState]]:
     """The condemned in waves: dependents first, then what they need (engine-spec 2.10).
 
-    Within a wave nothing depends on anything else, so its order is free; entries of one URN (a replaced
-    original and its successor) count as one node.
+    Within a wave nothing depends on anything else, so its order is free. A mention means every entry of
+    that URN which stands before: a replaced original and its successor go after what needs either.
     """
-    urns = {entry.urn for entry in condemned}
     children: dict[Urn, set[Urn]] = {}
     for entry in condemned:
-        if entry.parent in urns and entry.parent is not None:
+        if entry.parent:
             children.setdefault(entry.parent, set()).add(entry.urn)
-    level: dict[Urn, int] = {}
+    highest: dict[Urn, int] = {}
+    waves: dict[int, list[ResourceState]] = {}
     # Snapshot order puts what is needed first, so one pass finds every level.
     for entry in condemned:
-        below = {urn for urn in needs(entry) if urn in urns and urn != entry.urn}
-        if entry.parent in urns and entry.parent is not None:
-            below.add(entry.parent)
+        below = set(needs(entry))
         # A dependency on a component means one on its children.
         for urn in below - {entry.parent}:
-            below = below | (children.get(urn, set()) - {entry.urn})
-        mine = 1 + max((level.get(urn, 0) for urn in below), default=0)
-        level[entry.urn] = max(mine, level.get(entry.urn, 0))
-    waves: dict[int, list[ResourceState]] = {}
-    for entry in condemned:
-        waves.setdefault(level[entry.urn], []).append(entry)
+            below = below | children.get(urn, set())
+        if entry.parent:
+            below.add(entry.parent)
+        level = 1 + max((highest.get(urn, 0) for urn in below - {entry.urn}), default=0)
+        highest[entry.urn] = max(level, highest.get(entry.urn, 0))
+        waves.setdefault(level, []).append(entry)
     return [waves[number] for number in sorted(waves, reverse=True)]
+
+
+def without(
+    entry: ResourceState, missing: Collection[Urn], parents: Mapping[Urn, Urn | None]
+) -> ResourceState:
+    """The entry without mention of resources that are gone; its parent becomes the grandparent."""
+    parent = entry.parent
+    while parent in missing and parent is not None:
+        parent = parents.get(parent)
+    mentions = {*entry.dependencies, *entry.replace_with, entry.deleted_with}
+    for urns in entry.property_dependencies.values():
+        mentions.update(urns)
+    if parent == entry.parent and mentions.isdisjoint(missing):
+        return entry
+    return replace(
+        entry,
+        parent=parent,
+        dependencies=tuple(urn for urn in entry.dependencies if urn not in missing),
+        property_dependencies={
+            key: tuple(urn for urn in urns if urn not in missing)
+            for key, urns in entry.property_dependencies.items()
+        },
+        deleted_with=None if entry.deleted_with in missing else entry.deleted_with,
+        replace_with=tuple(urn for urn in entry.replace_with if urn not in missing),
+    )

@@ -86,6 +86,13 @@ def _alias_urns(alias: Alias, goal: Goal, urn: Urn, parent: Parent | None) -> It
     )
 
 
+def _by_property(goal: Goal, inputs: Mapping[str, object]) -> Mapping[str, tuple[Urn, ...]]:
+    """What each input depends on; all on all where the program told nothing (engine-spec 10, 6)."""
+    if goal.property_dependencies is not None or not goal.dependencies:
+        return goal.property_dependencies or {}
+    return dict.fromkeys(inputs, tuple(dict.fromkeys(goal.dependencies)))
+
+
 def entry_for(goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object]) -> ResourceState:
     """The state entry a goal asks for, before any provider has acted."""
     return ResourceState(
@@ -96,7 +103,7 @@ def entry_for(goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object])
         parent=goal.parent,
         provider=provider,
         dependencies=tuple(dict.fromkeys(goal.dependencies)),
-        property_dependencies=goal.property_dependencies or {},
+        property_dependencies=_by_property(goal, inputs),
         protect=bool(goal.protect),
         retain_on_delete=bool(goal.retain_on_delete),
         additional_secret_outputs=goal.additional_secret_outputs,

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from tomo.engine.compare import conceal, reuse_all, revealed, with_secret_outputs
-from tomo.engine.registry import host_of
+from tomo.engine.graph import without
+from tomo.engine.hiding import hide_secrets
+from tomo.engine.registry import as_tomo_error, host_of
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
-from tomo.model.provider import Provider, ReadRequest, ReadResult, ReadStatus
+from tomo.model.provider import Provider, ReadRequest, ReadResult, ReadStatus, unreachable
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn, split_provider_ref
 
@@ -20,6 +22,9 @@ _MOST_THREADS = 32
 
 ProviderOf = Callable[[str], Provider | None]
 """The provider of a reference; None where it can't be used now."""
+
+Redact = Callable[[str], str]
+"""Takes known secrets out of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,9 @@ def can_look(entry: ResourceState) -> bool:
     return entry.custom and bool(entry.provider) and not entry.pending_replacement and not entry.external
 
 
-def look(entries: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, now: str) -> Observation:
+def look(
+    entries: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, now: str, redact: Redact = str
+) -> Observation:
     """Reads every entry through its provider, all providers at once, and folds in what was found."""
     groups: dict[str, list[ResourceState]] = {}
     for entry in entries:
@@ -53,41 +60,54 @@ def look(entries: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, 
     unlooked: list[Unlooked] = []
     if groups:
         with ThreadPoolExecutor(min(len(groups), _MOST_THREADS), "tomo-look") as pool:
-            jobs = [pool.submit(_look_at, ref, group, provider_of, sink) for ref, group in groups.items()]
-        for (ref, group), job in zip(groups.items(), jobs, strict=True):
-            found = job.result()
+            jobs = [
+                pool.submit(_look_at, ref, group, provider_of, sink, redact) for ref, group in groups.items()
+            ]
+        for group, job in zip(groups.values(), jobs, strict=True):
+            found, missed = job.result()
             results.update((id(entry), result) for entry, result in zip(group, found, strict=True))
-            unlooked.extend(_unlooked(ref, provider_of(ref), group, found))
+            unlooked.extend(missed)
     return _folded(entries, results, unlooked, now)
 
 
 def _look_at(
-    ref: str, group: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink
-) -> list[ReadResult]:
-    provider = provider_of(ref)
-    if provider is None:
-        return [ReadResult(ReadStatus.UNSUPPORTED) for _ in group]
+    ref: str, group: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, redact: Redact
+) -> tuple[list[ReadResult], list[Unlooked]]:
     begun = monotonic()
-    found = provider.read([ReadRequest(e.urn, e.id, revealed(e.inputs), revealed(e.outputs)) for e in group])
+    host = ""
+    asked = [ReadRequest(e.urn, e.id, revealed(e.inputs), revealed(e.outputs)) for e in group]
+    try:
+        provider = provider_of(ref)
+        host = host_of(provider, ref)
+        answers = provider.read(asked) if provider else [ReadResult(ReadStatus.UNSUPPORTED)] * len(asked)
+    except Exception as error:  # noqa: BLE001  # what can't be looked at stands as recorded
+        answers = [unreachable(as_tomo_error(error))] * len(asked)
+    found = [_redacted(answer, redact) for answer in answers]
+    _tell(host or split_provider_ref(ref)[0].name, found, monotonic() - begun, sink)
+    return found, _unlooked(host, group, found)
+
+
+def _redacted(result: ReadResult, redact: Redact) -> ReadResult:
+    drift = tuple(replace(diff, why=redact(diff.why)) for diff in result.drift)
+    return replace(result, drift=drift, problem=redact(result.problem), hint=redact(result.hint))
+
+
+def _tell(host: str, found: Sequence[ReadResult], seconds: float, sink: Sink) -> None:
     looked = sum(result.status is not ReadStatus.UNSUPPORTED for result in found)
     if looked:
         trouble = next((r for r in found if r.status is ReadStatus.UNREACHABLE), None)
-        host = (trouble.host if trouble else "") or host_of(provider, ref) or split_provider_ref(ref)[0].name
         problem, hint = (trouble.problem, trouble.hint) if trouble else ("", "")
-        sink(HostLooked(host, looked, monotonic() - begun, problem, hint))
-    return found
+        sink(HostLooked((trouble.host if trouble else "") or host, looked, seconds, problem, hint))
 
 
-def _unlooked(
-    ref: str, provider: Provider | None, group: Sequence[ResourceState], found: Sequence[ReadResult]
-) -> list[Unlooked]:
+def _unlooked(host: str, group: Sequence[ResourceState], found: Sequence[ReadResult]) -> list[Unlooked]:
     counted: dict[tuple[str, str], Unlooked] = {}
     for entry, result in zip(group, found, strict=True):
         if result.status is ReadStatus.UNREACHABLE:
-            host = host_of(provider, ref) or result.host or entry.urn.name
-            before = counted.get((host, result.problem))
+            where = host or result.host or entry.urn.name
+            before = counted.get((where, result.problem))
             count = before.resources + 1 if before else 1
-            counted[host, result.problem] = Unlooked(host, result.problem, result.hint, result.code, count)
+            counted[where, result.problem] = Unlooked(where, result.problem, result.hint, result.code, count)
     return list(counted.values())
 
 
@@ -113,7 +133,7 @@ def _folded(
             if not entry.delete:
                 recorded[entry.urn] = entry
                 if result.drift:
-                    drift[entry.urn] = result.drift
+                    drift[entry.urn] = hide_secrets(result.drift, entry, result.inputs)
             entry = observed(entry, result, now)  # noqa: PLW2901
         kept.append(entry)
     missing = {entry.urn for entry in gone} - {entry.urn for entry in kept}
@@ -132,31 +152,9 @@ def observed(entry: ResourceState, result: ReadResult, now: str) -> ResourceStat
     outputs = with_secret_outputs(conceal(outputs, inputs), entry.additional_secret_outputs)
     outputs = reuse_all(outputs, entry.outputs)
     id_ = result.id or entry.id
-    if id_ == entry.id and inputs == entry.inputs and outputs == entry.outputs:
+    # A look that finds nothing amiss doesn't say that the resource was ever finished: it is tried again.
+    errors = result.init_errors or entry.init_errors
+    same = id_ == entry.id and errors == entry.init_errors
+    if same and inputs == entry.inputs and outputs == entry.outputs:
         return entry
-    return replace(
-        entry, id=id_, inputs=inputs, outputs=outputs, init_errors=result.init_errors, modified=now
-    )
-
-
-def without(entry: ResourceState, missing: set[Urn], parents: Mapping[Urn, Urn | None]) -> ResourceState:
-    """The entry without mention of resources that are gone; its parent becomes the grandparent."""
-    parent = entry.parent
-    while parent in missing and parent is not None:
-        parent = parents.get(parent)
-    mentions = {*entry.dependencies, *entry.replace_with, entry.deleted_with}
-    for urns in entry.property_dependencies.values():
-        mentions.update(urns)
-    if parent == entry.parent and not mentions & missing:
-        return entry
-    return replace(
-        entry,
-        parent=parent,
-        dependencies=tuple(urn for urn in entry.dependencies if urn not in missing),
-        property_dependencies={
-            key: tuple(urn for urn in urns if urn not in missing)
-            for key, urns in entry.property_dependencies.items()
-        },
-        deleted_with=None if entry.deleted_with in missing else entry.deleted_with,
-        replace_with=tuple(urn for urn in entry.replace_with if urn not in missing),
-    )
+    return replace(entry, id=id_, inputs=inputs, outputs=outputs, init_errors=errors, modified=now)

@@ -56,12 +56,14 @@ class ProviderResources:
             run.providers.put(ref, provider)
         if step.op is Op.UPDATE:
             run.stale.add(ref)
-        if step.op is Op.REPLACE and old is not None:
-            run.decided(replace(step, op=Op.CREATE_REPLACEMENT))
+        make = replace(step, op=Op.CREATE_REPLACEMENT)
+        if step.op is Op.REPLACE:
+            run.decided(make)
         run.decided(step)
         if step.op is Op.REPLACE and old is not None:
             run.recorder.change_old(old, replace(old, delete=True))
             run.recorder.add(step.entry, None)
+            run.ended(make)
         else:
             run.recorder.add(step.entry, old)
         run.ended(step)

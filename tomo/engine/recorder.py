@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import RLock
 from typing import Protocol
 
-from tomo.engine.graph import needs
+from tomo.engine.graph import needs, without
 from tomo.errors import TomoError
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
@@ -136,12 +136,28 @@ class Recorder:
             self._exchange(old, now)
         self._end(intent)
 
-    def remove(self, *olds: ResourceState, intent: ResourceState | None = None) -> None:
-        """Drops old entries that exist no more."""
+    def remove(
+        self,
+        *olds: ResourceState,
+        intent: ResourceState | None = None,
+        survivors: Sequence[ResourceState] = (),
+    ) -> None:
+        """Drops old entries that exist no more; `survivors` that mention them do so no longer."""
         with self._lock:
             for old in olds:
                 self._base.remove(old)
+            if survivors:
+                self._forget(olds, survivors)
         self._end(intent)
+
+    def _forget(self, olds: Sequence[ResourceState], survivors: Sequence[ResourceState]) -> None:
+        missing = {old.urn: old.parent for old in olds}
+        for entry in (*self._new, *self._base):
+            missing.pop(entry.urn, None)
+        for survivor in survivors:
+            now = self._base.current(survivor)
+            if now is not None:
+                self._base.exchange(now, without(now, missing.keys(), missing))
 
     def set_outputs(self, urn: Urn, outputs: Properties) -> ResourceState | None:
         """Gives an entry of this run its outputs; None where the run has none of that URN."""
@@ -174,13 +190,17 @@ class Recorder:
                 if now is not None:
                     self._base.exchange(now, renamed(now, self._names))
 
-    def settle_pending(self) -> None:
+    def settle_pending(self, unseen: Container[Urn] = ()) -> None:
         """Clears operations an earlier run left open, once a look has shown what became of them.
 
         Creations stay: nothing says what they made (engine-spec 2.9).
         """
         with self._lock:
-            self._left_pending = tuple(op for op in self._left_pending if op.type is OperationType.CREATING)
+            self._left_pending = tuple(
+                op
+                for op in self._left_pending
+                if op.type is OperationType.CREATING or op.resource.urn in unseen
+            )
 
     def save(self) -> None:
         """Writes the snapshot."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tomo.engine.acts import finished_outputs
@@ -10,7 +12,7 @@ from tomo.engine.chains import Chains
 from tomo.engine.compare import reuse_all, revealed
 from tomo.engine.decider import Decider
 from tomo.engine.inherit import Parent, earlier_urns, entry_for, inherited, providers_for_children
-from tomo.engine.registry import default_name, is_provider
+from tomo.engine.registry import as_tomo_error, default_name, host_of, is_provider
 from tomo.engine.request import Request, after, answered
 from tomo.engine.run import Run
 from tomo.engine.second_look import SecondLook
@@ -45,7 +47,6 @@ from tomo.model.values import (
     Properties,
     Secret,
     Value,
-    has_secret,
     has_unknown,
 )
 
@@ -62,21 +63,10 @@ class EngineRegistrar:
 
     def register(self, goal: Goal) -> Future[Registered]:
         """Decides about one resource and begins its steps."""
-        run = self._run
-        with run.lock:
+        with self._run.lock, self._noting_refusals():
             self._refuse_when_stopped()
-            if has_secret(goal.inputs):
-                run.world.learn(goal.inputs)
-            request = self._completed(goal)
-            because = self._blocked(request)
-            if because:
-                return answered(self._chains.skip(request, because))
-            if self._second_look.wants(request):
-                return after(self._second_look.begin(request), lambda: self._decided_anew(request))
-            recreate = run.recreate.get(request.old.urn) if request.old else None
-            if recreate is not None:
-                return after(recreate[1], lambda: self._decided_anew(request))
-            return self._decider.decide(request)
+            self._run.learn(goal.inputs)
+            return self._proceed(self._completed(goal))
 
     def register_outputs(self, urn: Urn, outputs: Properties) -> None:
         """Takes the outputs of a component or of the stack."""
@@ -93,8 +83,9 @@ class EngineRegistrar:
     def read(self, goal: ReadGoal) -> Future[Registered]:
         """Looks at a resource that is not the program's own."""
         run = self._run
-        with run.lock:
+        with run.lock, self._noting_refusals():
             self._refuse_when_stopped()
+            run.learn(goal.inputs)
             as_goal = Goal(
                 goal.type,
                 goal.name,
@@ -110,15 +101,24 @@ class EngineRegistrar:
             because = self._blocked(request)
             if because:
                 return answered(self._chains.skip(request, because))
+            refusal = self._undeclared(request)
             if request.old is not None and not request.old.external:
-                return answered(self._decider.refuse(request, _read_of_managed(request.urn)))
-            return self._chains.lane(request, lambda: self._read(request, goal))
+                refusal = _read_of_managed(request.urn)
+            if refusal is not None:
+                return answered(self._decider.refuse(request, refusal))
+            wanted = replace(
+                entry_for(request.goal, request.urn, request.ref, goal.inputs), id=goal.id, external=True
+            )
+            step = Step(Op.READ, request.urn, request.old, wanted, host=request.host)
+            run.decided(step)
+            return self._chains.lane(request, lambda: self._read(request, step))
 
     def invoke(self, goal: InvokeGoal) -> Future[InvokeResult]:
         """Calls a provider's function."""
         run = self._run
         with run.lock:
             self._refuse_when_stopped()
+            run.learn(goal.args)
             if has_unknown(goal.args):
                 return answered(InvokeResult({}))
             package = package_of(goal.token)
@@ -127,8 +127,16 @@ class EngineRegistrar:
             if provider is None or ref.endswith(UNKNOWN_TEXT):
                 return answered(InvokeResult({}))
         args = revealed(goal.args)
-        call = lambda: provider.invoke(goal.token, args, preview=run.dry)  # noqa: E731
-        return run.lanes.submit(provider.host, provider.parallel, call)
+
+        def call() -> InvokeResult:
+            try:
+                return provider.invoke(goal.token, args, preview=run.dry)
+            except Exception as error:
+                known = as_tomo_error(error)
+                run.redact(known)
+                raise known from error
+
+        return run.lanes.submit(host_of(provider, ref), provider.parallel, call)
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:
         """Passes a line of the program on to people."""
@@ -176,15 +184,14 @@ class EngineRegistrar:
 
     def _old_entry(self, goal: Goal, urn: Urn, parent: Parent | None) -> ResourceState | None:
         run = self._run
+        if urn in run.aliased:
+            raise _claimed_twice(run.aliased[urn], urn)
         found = next((u for u in earlier_urns(goal, urn, parent) if u in run.olds), None)
         if found is None:
             return None
         if found != urn:
             if found in run.aliased or found in run.parents:
-                raise ProgramFailed(
-                    f"`{urn}` claims `{found}` as its earlier name, and so does another resource",
-                    hint="an alias belongs to one resource",
-                )
+                raise _claimed_twice(urn, found)
             run.aliased[found] = urn
             run.recorder.rename(found, urn)
             run.seen.add(found)
@@ -201,6 +208,7 @@ class EngineRegistrar:
                 if key.startswith(f"{package}:"):
                     name = key.removeprefix(f"{package}:")
                     inputs[name] = Secret(value) if key in run.program.secret_config_keys else value
+            run.learn(inputs)
             goal = Goal(type_, urn.name, custom=True, inputs=inputs, version=version, plugin_download_url=url)
             run.seen.add(urn)
             run.parents[urn] = Parent(urn, goal)
@@ -210,53 +218,104 @@ class EngineRegistrar:
             raise ProviderFailed(f"the default provider of `{package}` could not be set up")
         return provider_ref(urn, entry.id)
 
+    # --- going on with it -------------------------------------------------------------------------------
+
+    def _proceed(self, request: Request) -> Future[Registered]:
+        """Decides as soon as all is known that the decision needs; called again after each wait."""
+        because = self._blocked(request)
+        if because:
+            return answered(self._chains.skip(request, because))
+        refusal = self._undeclared(request)
+        if refusal is not None:
+            return answered(self._decider.refuse(request, refusal))
+        first = self._deletion_of(request) or self._second_look.before(request)
+        if first is not None:
+            return after(first, lambda: self._proceed_anew(request))
+        return self._decider.decide(request)
+
+    def _proceed_anew(self, request: Request) -> Future[Registered]:
+        run = self._run
+        with run.lock:
+            if request.old is None or request.old.urn in run.olds:
+                old = run.olds[request.old.urn] if request.old else None
+                return self._proceed(replace(request, old=old))
+            # A second look found it gone; its entry stays until there's another in its place.
+            return self._proceed(replace(request, old=None, lost=request.old))
+
+    def _deletion_of(self, request: Request) -> Future[None] | None:
+        """The end of the cascade that deletes this resource; None where there is none to wait for."""
+        if request.old is None or request.old.urn not in self._run.recreate:
+            return None
+        _, settled = self._run.recreate[request.old.urn]
+        return None if settled.done() else settled
+
     def _blocked(self, request: Request) -> str:
         """Why a registration can't go on: something it needs failed or was skipped."""
         blocked = self._run.blocked
-        if not blocked:
-            return ""
-        goal = request.goal
-        needed = [*goal.dependencies]
-        for urns in (goal.property_dependencies or {}).values():
-            needed.extend(urns)
-        if goal.parent:
-            needed.append(goal.parent)
-        if request.ref:
-            needed.append(split_provider_ref(request.ref)[0])
-        if goal.deleted_with:
-            needed.append(goal.deleted_with)
-        return next((blocked[urn] for urn in needed if urn in blocked), "")
+        return next((blocked[urn] for urn in _needed(request) if urn in blocked), "") if blocked else ""
 
-    def _read(self, request: Request, goal: ReadGoal) -> Registered:
-        run = self._run
-        wanted = replace(
-            entry_for(request.goal, request.urn, request.ref, goal.inputs), id=goal.id, external=True
+    def _undeclared(self, request: Request) -> TomoError | None:
+        """The refusal of a resource that needs one the program has not declared: no state could hold it."""
+        missing = next((urn for urn in _needed(request) if urn not in self._run.parents), None)
+        if missing is None:
+            return None
+        return ResourceFailed(
+            f"`{request.urn.name}` needs `{missing}`, which the program has not declared",
+            hint="declare it before what needs it",
         )
-        step = Step(Op.READ, request.urn, request.old, wanted, host=request.host)
-        run.decided(step)
+
+    @contextmanager
+    def _noting_refusals(self) -> Iterator[None]:
+        """Notes what is raised to the program: even if that goes on, nothing may be deleted for it."""
+        try:
+            yield
+        except TomoError as error:
+            self._run.refused = self._run.refused or error
+            raise
+
+    def _read(self, request: Request, step: Step) -> Registered:
+        run, goal, wanted = self._run, request.goal, step.entry
+        if run.stop_requested():
+            return self._chains.skip(request, "the run was stopped")
         begun = run.started(step) if not run.dry else None
         try:
-            [found] = request.acting.read([ReadRequest(request.urn, goal.id, revealed(goal.inputs))])
-        except TomoError as error:
-            run.failed(step, error, begun)
+            [found] = request.acting.read([ReadRequest(request.urn, wanted.id, revealed(goal.inputs))])
+        except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
+            run.failed(step, as_tomo_error(error), begun)
             return Registered(request.urn, failed=True)
         if found.status is not ReadStatus.FOUND:
-            problem = found.problem or f"`{goal.id}` does not exist"
+            problem = found.problem or f"`{wanted.id}` does not exist"
             run.failed(step, ProviderFailed(f"can't read `{goal.name}`: {problem}", hint=found.hint), begun)
             return Registered(request.urn, failed=True)
         outputs = finished_outputs(wanted, found.outputs)
-        entry = replace(wanted, id=found.id or goal.id, outputs=outputs)
+        entry = replace(wanted, id=found.id or wanted.id, outputs=outputs)
         if request.old is not None:
             entry = replace(entry, created=request.old.created, modified=request.old.modified)
         run.recorder.add(entry, request.old)
         run.ended(replace(step, new=entry), begun)
         return Registered(request.urn, entry.id, outputs)
 
-    def _decided_anew(self, request: Request) -> Future[Registered]:
-        run = self._run
-        with run.lock:
-            old = run.olds.get(request.old.urn) if request.old else None
-            return self._decider.decide(replace(request, old=old))
+
+def _needed(request: Request) -> Iterator[Urn]:
+    """Everything a registration refers to."""
+    goal = request.goal
+    yield from goal.dependencies
+    for urns in (goal.property_dependencies or {}).values():
+        yield from urns
+    if goal.parent:
+        yield goal.parent
+    if request.ref:
+        yield split_provider_ref(request.ref)[0]
+    if goal.deleted_with:
+        yield goal.deleted_with
+    yield from goal.replace_with
+
+
+def _claimed_twice(urn: Urn, earlier: Urn) -> TomoError:
+    return ProgramFailed(
+        f"`{urn}` claims `{earlier}` as its earlier name, and so does another resource",
+        hint="an alias belongs to one resource",
+    )
 
 
 def _read_of_managed(urn: Urn) -> TomoError:

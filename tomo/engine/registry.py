@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from threading import Lock
 
 from tomo.engine.compare import revealed
+from tomo.errors import ProviderFailed, TomoError
 from tomo.model.provider import Provider, ProviderSource
 from tomo.model.resource import ResourceState
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn, package_of, provider_ref, split_provider_ref
@@ -61,7 +63,18 @@ class Providers:
     def cancel(self) -> None:
         """Asks every provider in use to end soon."""
         for provider in list(self._ready.values()):
-            provider.cancel()
+            # One that can't even be asked must not keep the others from being asked.
+            with suppress(Exception):
+                provider.cancel()
+
+
+def as_tomo_error(error: BaseException) -> TomoError:
+    """The error itself, or a foreign one a provider let through, named as that."""
+    if isinstance(error, TomoError):
+        return error
+    return ProviderFailed(
+        f"the provider raised {type(error).__name__}: {error}", hint="this is a defect; please report it"
+    )
 
 
 def visible(inputs: Properties) -> Properties:

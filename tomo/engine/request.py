@@ -30,13 +30,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A registration on its way to a decision: completed, with its provider and the old entry, if any."""
+    """A registration on its way to a decision: completed, with its provider and the old entry, if any.
+
+    `lost` is the entry of an old one that turned out to be gone during this run.
+    """
 
     goal: Goal
     urn: Urn
     ref: str = ""
     provider: Provider | None = None
     old: ResourceState | None = None
+    lost: ResourceState | None = None
 
     @property
     def host(self) -> str:
@@ -69,6 +73,7 @@ class Request:
             created=old.created,
             modified=old.modified,
             import_id=old.import_id,
+            refresh_before_update=old.refresh_before_update,
             source_position=self.goal.source_position or old.source_position,
             extra=old.extra,
         )
@@ -89,6 +94,7 @@ def answered(value: T) -> Future[T]:
 def after(first: Future[None], then: Callable[[], Future[T]]) -> Future[T]:
     """The answer of what begins once `first` is done."""
     answer: Future[T] = Future()
+    answer.set_running_or_notify_cancel()
 
     def go(_: Future[None]) -> None:
         try:

@@ -16,7 +16,7 @@ from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
 from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
-from tomo.errors import ProviderFailed, TomoError
+from tomo.errors import PlanRefused, TomoError
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import (
     Diagnostic,
@@ -36,7 +36,7 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
-from tomo.model.values import Properties, Value
+from tomo.model.values import Properties, Value, has_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class Run:
         self.blocked: dict[Urn, str] = {}
         self.failures: list[Failure] = []
         self.replaced: set[Urn] = set()
+        self.refused: TomoError | None = None
         self.recreate: dict[Urn, tuple[tuple[str, ...], Future[None]]] = {}
         self.aliased: dict[Urn, Urn] = {}
         self.stale: set[str] = set()
@@ -123,9 +124,12 @@ class Run:
         self.observation = observation
         self.olds = {entry.urn: entry for entry in observation.entries if not entry.delete}
         self.graph = DependencyGraph(observation.entries)
+        self.gone = {entry.urn for entry in observation.gone if not entry.delete}
 
     def seed_for(self, urn: Urn, old: ResourceState | None) -> bytes:
         """The seed of automatic names: the same for the same resource in the same state."""
+        # As recorded: a look sets other times, and two looks would give two names.
+        old = self.observation.recorded.get(old.urn, old) if old else None
         before = f"{old.id}\0{old.modified}" if old else ""
         return hashlib.sha256(b"\0".join((self.world.seed, urn.encode(), before.encode()))).digest()
 
@@ -179,6 +183,24 @@ class Run:
             self.blocked[urn] = because
         self.emit(StepSkipped(urn, because))
 
+    def unshown(self, step: Step) -> TomoError | None:
+        """The refusal of a step that the person who agreed was not shown; None where it was."""
+        shown = self.options.shown
+        if shown is None:
+            return None
+        seen = shown.get(step.urn, frozenset())
+        if step.op in seen or (step.op is Op.UPDATE and Op.REPLACE in seen):
+            return None
+        return PlanRefused(
+            f"`{step.urn.name}` would now need `{step.op.pulumi_name}`, which the plan did not show",
+            hint="something moved since; run `tomo plan` again",
+        )
+
+    def learn(self, value: Properties) -> None:
+        """Lets the world know the secrets in a value, so that it can hide them."""
+        if any(map(has_secret, value.values())):
+            self.world.learn(value)
+
     def say(self, severity: Severity, message: str, urn: str = "") -> None:
         """A line for people."""
         line = Diagnostic(severity, self.world.redact(message), urn)
@@ -193,12 +215,3 @@ class Run:
     def _reporter(self, entry: ResourceState) -> Report:
         urn = str(entry.urn)
         return lambda message: self.emit(StepProgress(urn, self.world.redact(message)))
-
-
-def as_tomo_error(error: BaseException) -> TomoError:
-    """The error itself, or a foreign one a provider let through, named as that."""
-    if isinstance(error, TomoError):
-        return error
-    return ProviderFailed(
-        f"the provider raised {type(error).__name__}: {error}", hint="this is a defect; please report it"
-    )

@@ -10,6 +10,8 @@ from tomo.engine.look import Observation, can_look, look
 from tomo.engine.registry import host_of
 from tomo.engine.request import Request
 from tomo.engine.run import Run
+from tomo.errors import TomoError
+from tomo.model.events import Severity
 from tomo.model.resource import ResourceState
 from tomo.model.values import (
     UNKNOWN_TEXT,
@@ -21,54 +23,67 @@ class SecondLook:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._looks: dict[str, Future[Observation]] = {}
+        self._taken: dict[str, Future[None]] = {}
 
-    def wants(self, request: Request) -> bool:
-        """Whether the look before the run can't hold: its host was silent, or the provider changed."""
+    def before(self, request: Request) -> Future[None] | None:
+        """The look to wait for before deciding about a resource; None where there is nothing to wait for.
+
+        There is where the look before the run can't hold: its host was silent, or the provider changed.
+        """
         run, old = self._run, request.old
         if not run.options.look or old is None or not can_look(old) or request.provider is None:
-            return False
-        if request.ref.endswith(UNKNOWN_TEXT) or request.ref in self._looks:
-            return request.ref in self._looks
+            return None
+        if request.ref.endswith(UNKNOWN_TEXT):
+            return None
+        if request.ref in self._taken:
+            taken = self._taken[request.ref]
+            return None if taken.done() else taken
         silent = not run.dry and old.urn in run.observation.unreached
-        return silent or request.ref in run.stale
+        return self._begin(request, old) if silent or request.ref in run.stale else None
 
-    def begin(self, request: Request) -> Future[None]:
-        """One more look at everything behind this provider, shared by all its resources."""
-        run, ref = self._run, request.ref
-        job = self._looks.get(ref)
-        if job is None:
-            provider = request.provider
-            old_ref = request.old.provider if request.old else ref
-            entries = [e for e in run.olds.values() if e.provider in {ref, old_ref} and can_look(e)]
-            now = run.world.now()
-            job = run.lanes.submit("", 0, lambda: look(entries, lambda _: provider, run.emit, now))
-            self._looks[ref] = job
-            job.add_done_callback(lambda done: self._take(done, entries))
+    def _begin(self, request: Request, old: ResourceState) -> Future[None]:
+        """Begins one more look at everything behind this provider that nothing was decided about yet."""
+        run, refs = self._run, {request.ref, old.provider}
+        undecided = (e for e in run.olds.values() if e.urn not in run.seen and e.urn not in run.recreate)
+        entries = [old, *(e for e in undecided if e.provider in refs and can_look(e))]
+        now = run.world.now()
         taken: Future[None] = Future()
-        job.add_done_callback(lambda _: taken.set_result(None))
+        self._taken[request.ref] = taken
+        job = run.lanes.submit(
+            "", 0, lambda: look(entries, lambda _: request.provider, run.emit, now, run.world.redact)
+        )
+        job.add_done_callback(lambda done: self._take(done, entries, taken))
         return taken
 
-    def _take(self, done: Future[Observation], entries: Sequence[ResourceState]) -> None:
+    def _take(self, done: Future[Observation], entries: Sequence[ResourceState], taken: Future[None]) -> None:
+        try:
+            with self._run.lock:
+                self._fold(done.result(), entries)
+        except TomoError as error:
+            self._run.redact(error)
+            self._run.say(Severity.WARNING, f"could not look once more: {error}")
+        finally:
+            taken.set_result(None)
+
+    def _fold(self, seen: Observation, entries: Sequence[ResourceState]) -> None:
         run = self._run
-        if done.exception() is not None:
-            return
-        seen = done.result()
         now = {entry.urn: entry for entry in seen.entries}
-        with run.lock:
-            host = host_of(run.providers.get(entries[0].provider), entries[0].provider) if entries else ""
-            run.unlooked = [u for u in run.unlooked if u.host != host] + list(seen.unlooked)
-            for entry in entries:
-                found = now.get(entry.urn)
-                if found is None:
-                    run.recorder.remove(entry)
-                    run.olds.pop(entry.urn, None)
-                elif found is not entry:
-                    run.recorder.change_old(entry, found)
-                    run.olds[entry.urn] = found
-            run.observation = replace(
-                run.observation,
-                recorded={**run.observation.recorded, **seen.recorded},
-                drift={**run.observation.drift, **seen.drift},
-                gone=(*run.observation.gone, *seen.gone),
-            )
+        host = host_of(run.providers.get(entries[0].provider), entries[0].provider)
+        run.unlooked = [u for u in run.unlooked if u.host != host] + list(seen.unlooked)
+        for entry in entries:
+            if run.olds.get(entry.urn) is not entry:
+                continue  # A cascade has deleted it meanwhile.
+            found = now.get(entry.urn)
+            if found is None:
+                # Others may still mention it: its entry goes when another takes its place, or at the end.
+                run.olds.pop(entry.urn, None)
+                run.gone.add(entry.urn)
+            elif found is not entry:
+                run.recorder.change_old(entry, found)
+                run.olds[entry.urn] = found
+        run.observation = replace(
+            run.observation,
+            recorded={**run.observation.recorded, **seen.recorded},
+            drift={**run.observation.drift, **seen.drift},
+            gone=(*run.observation.gone, *seen.gone),
+        )

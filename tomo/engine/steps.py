@@ -11,7 +11,7 @@ from tomo.engine.cascade import Condemned, condemned_with
 from tomo.engine.chains import Chains
 from tomo.engine.compare import revealed, secret_keys
 from tomo.engine.inherit import entry_for
-from tomo.engine.registry import host_of
+from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.verdict import GONE, Verdict
@@ -30,6 +30,7 @@ from tomo.model.source import Registered
 from tomo.model.step import Op, Step
 from tomo.model.urn import (
     Urn,
+    provider_ref,
 )
 from tomo.model.values import (
     Properties,
@@ -54,19 +55,13 @@ class Steps:
 
     def create(self, request: Request, inputs: Properties) -> Future[Registered]:
         """Makes a resource."""
-        run, old = self._run, request.old
+        run, old = self._run, request.old or request.lost
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
-        gone = any(entry.urn == request.urn for entry in run.observation.gone)
+        gone = request.urn in run.gone or (old is not None and old.urn in run.gone)
         step = Step(Op.CREATE, request.urn, None, wanted, (GONE,) if gone else (), host=request.host)
         if run.dry:
             return answered(self._predicted_create(request, step, old))
-
-        def act() -> ResourceState:
-            made = run.acts.create(request.acting, wanted, None)
-            if old is not None:
-                run.recorder.remove(old)
-            return made
-
+        act = lambda: run.acts.create(request.acting, wanted, drops=old)  # noqa: E731
         return self._chains.carry_out(request, [(step, act)])
 
     def _predicted_create(self, request: Request, step: Step, old: ResourceState | None) -> Registered:
@@ -128,13 +123,21 @@ class Steps:
             return self._replaced(request, base, [], make_first=False)
         if not verdict.delete_before_replace:
             return self._replaced(request, base, [], make_first=True)
-        handled = run.seen - {request.urn}
-        condemned = condemned_with(old, run.graph, handled, self._diff_of_entry)
-        if not condemned and provider.can_swap(request.goal.type):
+        condemned = self._condemned(condemned_with(old, run.graph, run.seen, self._diff_of_entry))
+        if not condemned and not old.retain_on_delete and provider.can_swap(request.goal.type):
             return self._swapped(request, base)
         return self._replaced(request, base, condemned, make_first=False, delete_old=True)
 
+    def _condemned(self, found: Sequence[Condemned]) -> list[Condemned]:
+        """The condemned as they stand now; the graph has them as the look before the run left them."""
+        olds = self._run.olds
+        return [replace(item, entry=olds[item.entry.urn]) for item in found if item.entry.urn in olds]
+
     def _diff_of_entry(self, entry: ResourceState, inputs: Properties) -> DiffResult:
+        if is_provider(entry.type):
+            own = self._run.providers.get(provider_ref(entry.urn, entry.id))
+            old, new = visible(revealed(entry.inputs)), visible(revealed(inputs))
+            return own.diff_config(old, new) if own else DiffResult(changed=None)
         provider = self._run.providers.get(entry.provider)
         if provider is None:
             return DiffResult(changed=None)
@@ -169,27 +172,40 @@ class Steps:
         if delete_old:
             deletes.append(replace(base, op=Op.DELETE_REPLACED, new=None))
         mark, make = base, replace(base, op=Op.CREATE_REPLACEMENT)
-        settled: Future[None] = Future()
-        for item in condemned:
-            run.recreate[item.entry.urn] = (item.keys, settled)
-            run.replaced.add(item.entry.urn)
         order = [make, mark] if make_first else [*deletes, mark, make]
         if run.dry:
-            answer = self._predicted_replacement(request, order, old, keep_old=make_first)
-            settled.set_result(None)
-            return answered(answer)
+            answer = answered(self._predicted_replacement(request, order, old, keep_old=make_first))
+            for item in condemned:
+                self._now_waiting(item.entry)
+            self._await_recreation(condemned, answer)
+            return answer
         acts: list[tuple[Step, Callable[[], ResourceState]]] = [
             (step, self._deletion_of(step.entry)) for step in deletes
         ]
 
         def create() -> ResourceState:
             now = run.olds.get(old.urn, old)
-            return run.acts.create(request.acting, wanted, now)
+            if now.pending_replacement:
+                return run.acts.create(request.acting, wanted, drops=now)
+            return run.acts.create(request.acting, wanted, condemns=now)
 
         acts.append((make, create))
         future = self._chains.carry_out(request, acts, order)
-        future.add_done_callback(lambda _: settled.set_result(None))
+        self._await_recreation(condemned, future)
         return future
+
+    def _await_recreation(self, condemned: Sequence[Condemned], chain: Future[Registered]) -> None:
+        """Lets later registrations of the condemned wait for the end of the chain that deletes them."""
+        settled: Future[None] = Future()
+        for item in condemned:
+            self._run.recreate[item.entry.urn] = (item.keys, settled)
+            self._run.replaced.add(item.entry.urn)
+        chain.add_done_callback(lambda _: settled.set_result(None))
+
+    def _now_waiting(self, entry: ResourceState) -> None:
+        waiting = replace(entry, pending_replacement=True)
+        self._run.recorder.change_old(entry, waiting)
+        self._run.olds[entry.urn] = waiting
 
     def _condemned_step(self, item: Condemned) -> Step:
         entry = item.entry
@@ -204,7 +220,7 @@ class Steps:
                 return entry
             retained = entry.retain_on_delete or entry.external
             provider = None if retained else run.providers.get(entry.provider)
-            waiting = run.acts.delete(provider, entry, pending_replacement=True)
+            waiting = run.acts.delete_first(provider, entry)
             with run.lock:
                 run.olds[entry.urn] = waiting
             return waiting
