@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.interchange.engines import PASSPHRASE, Program, PulumiCli, Ran, Store, TomoEngine
+from tests.interchange.engines import (
+    PASSPHRASE,
+    Program,
+    PulumiCli,
+    Ran,
+    Store,
+    TomoEngine,
+)
 from tests.interchange.normal import Names, comparable, told_apart
 from tomo.secrets.passphrase import PassphraseManagers
 

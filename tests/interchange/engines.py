@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
-import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import grpc
-from pulumi.automation._server import LanguageServer
-from pulumi.runtime.proto import language_pb2_grpc
-
 from tests.interchange.plugin import served
+from tests.interchange.programs import program_served
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
 from tomo.model.provider import Provider
@@ -164,17 +156,20 @@ class TomoEngine:
 
     def up(self, store: Store, program: Program, *, stop_on_error: bool = False) -> Ran:
         options = Options(look=False, stop_on_error=stop_on_error)
-        return _ran(self._deployment(store, options).up(SdkSource(program, store.directory)))
+        deployment = self._deployment(store, options)
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
 
     def plan(self, store: Store, program: Program) -> Ran:
         deployment = self._deployment(store, Options(look=False), dry=True)
-        return _ran(deployment.up(SdkSource(program, store.directory)))
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
 
     def refresh(self, store: Store) -> Ran:
-        return _ran(self._deployment(store, Options()).refresh())
+        deployment = self._deployment(store, Options())
+        return _ran(deployment, deployment.refresh())
 
     def destroy(self, store: Store) -> Ran:
-        return _ran(self._deployment(store, Options(look=False)).destroy())
+        deployment = self._deployment(store, Options(look=False))
+        return _ran(deployment, deployment.destroy())
 
     def _deployment(self, store: Store, options: Options, *, dry: bool = False) -> Deployment:
         stored = store.backend.load(PROJECT, STACK, store.secrets)
@@ -189,9 +184,10 @@ class TomoEngine:
         return Deployment(run, stored.snapshot, world, options)
 
 
-def _ran(outcome: Outcome) -> Ran:
+def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
     ops: Ops = {}
-    for step in outcome.plan.steps:
+    # Pulumi tells of every step it begins, those that then fail too; an outcome need not.
+    for step in deployment._run.steps:
         if not _is_default(step.urn):
             ops.setdefault(step.urn, []).append(step.op.pulumi_name)
     said = [str(failure.error) for failure in outcome.failures]
@@ -234,7 +230,7 @@ class PulumiCli:
         with (
             tempfile.TemporaryDirectory() as folder,
             served(FakeProvider(store.world)) as port,
-            _program_served(program or _nothing) as client,
+            program_served(program or _nothing) as client,
         ):
             events = Path(folder) / "events.json"
             options = ["--stack", STACK, "--non-interactive", "--color", "never", "--suppress-progress"]
@@ -271,30 +267,6 @@ class PulumiCli:
 
 def _nothing() -> None:
     """No program."""
-
-
-@contextmanager
-def _program_served(program: Program) -> Iterator[int]:
-    server = grpc.server(ThreadPoolExecutor(4))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(program), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop(grace=5).wait()
-        _drop_what_the_sdk_left()
-
-
-def _drop_what_the_sdk_left() -> None:
-    """A program that the CLI stopped leaves tasks and loops behind; Python would complain of them later."""
-    told, sys.unraisablehook = sys.unraisablehook, lambda _what: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            gc.collect()
-    finally:
-        sys.unraisablehook = told
 
 
 def _told(events: Sequence[Mapping[str, Any]], ended: subprocess.CompletedProcess[str]) -> Ran:
