@@ -1,4 +1,7 @@
-"""pyinfra, the best of the peers that can be had here, doing the same work by its own operations."""
+"""pyinfra, the best of the peers that can be had here, doing the same work by its own operations.
+
+It leaves a container as it is whose declaration has changed, so it is told to make every one anew.
+"""
 
 import venv
 from pathlib import Path
@@ -14,7 +17,7 @@ _DEPLOY = """from pyinfra.operations import docker
 docker.network(network={network!r})
 for name in {names!r}:
     docker.container(
-        container=name, image={image!r}, networks=[{network!r}], env_vars=["ROUND={env}"], present=True
+        container=name, image={image!r}, networks=[{network!r}], env_vars=["ROUND={env}"], force=True
     )
 """
 

@@ -22,6 +22,17 @@ COPY busybox /bin/busybox
 ENTRYPOINT ["/bin/busybox", "sh", "-c", "trap 'exit 0' TERM; while :; do busybox sleep 999 & wait; done"]
 """
 
+# A busy dockerd 20.10 may keep an endpoint of a removed container, and only forgets it when it starts anew.
+_CLEAR = """docker ps --all --quiet | xargs --no-run-if-empty docker rm --force
+docker image rm --force {image}
+for attempt in 1 2 3 4 5 6 7 8 9; do
+  docker network inspect {network} >/dev/null 2>&1 || exit 0
+  docker network rm {network} && exit 0
+  sleep 0.3
+done
+systemctl restart docker && docker network rm {network}
+"""
+
 
 def idle_image(store: ImageStore) -> str:
     """The image of every container."""
@@ -68,10 +79,7 @@ class World:
 
     def clear(self) -> None:
         """Takes away what any tool made, and Tomo's state."""
-        self.on_every_host(
-            "docker ps --all --quiet | xargs --no-run-if-empty docker rm --force; "
-            f"docker network rm {NETWORK}; docker image rm --force {IMAGE}; true"
-        )
+        self.on_every_host(_CLEAR.format(network=NETWORK, image=IMAGE))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def check(self, env: str) -> None:
