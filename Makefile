@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit demo demo-down docs changelog pin clean
+.PHONY: help setup lint test test-unit demo demo-down bench docs changelog pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(READY) ## start two real servers and run plan, apply, drift and repair o
 
 demo-down: ## remove every trace of the demo
 	@scripts/demo down $(BIN)
+
+bench: $(READY) ## measure speed on real servers, beside floors and a peer (ARGS="--quick", "--json")
+	@scripts/bench $(BIN) $(ARGS)
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python docs/generate.py
