@@ -62,11 +62,6 @@ class Typed:
         """Sends it a signal, as the keyboard does."""
         self._process.send_signal(number)
 
-    def read_until(self, text: str) -> str:
-        """Reads stdout up to the line with that text, and returns the line."""
-        assert self._process.stdout is not None
-        return next(line for line in self._process.stdout if text in line)
-
     def end(self) -> Shown:
         """Waits for its end."""
         out, err = self._process.communicate(timeout=120)
@@ -75,7 +70,7 @@ class Typed:
     def kill(self) -> None:
         """Ends it at once, as a power cut does, where it still runs."""
         self._process.kill()
-        self._process.communicate(timeout=120)
+        self._process.communicate()
 
 
 class Terminal:
