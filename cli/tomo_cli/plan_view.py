@@ -10,6 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
+from tomo.model.events import Severity
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
@@ -45,6 +46,7 @@ _WORDS = {
 """What people call each type; in the order in which a plan shows them."""
 DRIFT = "Drift"
 """The heading of a plan that tells what was changed outside Tomo."""
+_SEVERITY_STYLES = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
 _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
 _HEX_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
@@ -279,6 +281,9 @@ def _show_outputs(console: Console, changes: OutputChanges) -> None:
 
 
 def _show_notes(console: Console, result: PlanResult) -> None:
+    for line in result.plan.diagnostics:
+        if line.severity is not Severity.DEBUG:
+            say(Text(clean(line.message.rstrip()), style=_SEVERITY_STYLES.get(line.severity, "")))
     if result.new_secrets:
         console.print()
         console.print(Text("Secrets that apply will generate", style="bold"))
@@ -286,10 +291,11 @@ def _show_notes(console: Console, result: PlanResult) -> None:
     for host in result.plan.unlooked:
         console.print()
         count = f"{host.resources} resource{'s' if host.resources != 1 else ''}"
+        stands = f" ({count} stand as recorded)" if host.resources else ""
         console.print(
             Text.assemble(
                 ("not looked at: ", "yellow"),
-                f"{clean(host.host)} ({count} stand as recorded): {clean(host.problem)}",
+                f"{clean(host.host)}{stands}: {clean(host.problem)}",
             ),
             soft_wrap=True,
         )

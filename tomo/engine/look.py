@@ -11,6 +11,7 @@ from tomo.engine.compare import conceal, reuse_all, revealed, with_secret_output
 from tomo.engine.graph import without
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
+from tomo.errors import HostError
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
@@ -158,3 +159,8 @@ def observed(entry: ResourceState, result: ReadResult, now: str) -> ResourceStat
     if same and inputs == entry.inputs and outputs == entry.outputs:
         return entry
     return replace(entry, id=id_, inputs=inputs, outputs=outputs, init_errors=errors, modified=now)
+
+
+def not_looked_at(error: HostError) -> Unlooked:
+    """A host that a plan wanted to ask and could not; nothing on it is recorded yet."""
+    return Unlooked(error.host, error.message, error.hint, error.code)

@@ -11,6 +11,7 @@ from tomo.engine.cascade import Condemned, condemned_with
 from tomo.engine.chains import Chains
 from tomo.engine.compare import revealed, secret_keys
 from tomo.engine.inherit import entry_for
+from tomo.engine.look import not_looked_at
 from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
@@ -70,7 +71,10 @@ class Steps:
         asked = CreateRequest(
             request.urn, revealed(wanted.inputs), preview=True, secret_keys=secret_keys(wanted.inputs)
         )
-        outputs = finished_outputs(wanted, provider.create(asked).outputs)
+        foreseen = provider.create(asked)
+        if foreseen.unlooked is not None:
+            run.unlooked.append(not_looked_at(foreseen.unlooked))
+        outputs = finished_outputs(wanted, foreseen.outputs)
         made = replace(step, new=replace(wanted, outputs=outputs))
         run.decided(made)
         run.recorder.add(made.entry, old)

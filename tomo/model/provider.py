@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from tomo.errors import NotSupported, TomoError, host_named
+from tomo.errors import HostError, NotSupported, TomoError, host_named
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
@@ -80,12 +80,14 @@ class CreateRequest:
 class CreateResult:
     """`id` is `""` only in a preview. With `init_errors` the resource exists but isn't as asked.
 
-    `outputs` may hold `Secret` values; in a preview those not yet known are `Unknown`.
+    `outputs` may hold `Secret` values; in a preview those not yet known are `Unknown`, and `unlooked`
+    tells why the host could not be asked for them.
     """
 
     id: str
     outputs: Properties
     init_errors: tuple[str, ...] = ()
+    unlooked: HostError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class ProviderRegistry:
             served = ", ".join(f"`{name}`" for name in self._makers())
             raise NotSupported(
                 f"no provider serves the package `{package}`",
-                hint=f"{served} are served; run this program with `--engine pulumi`",
+                hint=f"{served} are served; other packages run with the pulumi CLI",
             )
         _refuse_version(package, version)
         return make()

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tomo.catalog.index import Catalog
-from tomo.errors import StackNotFound, UsageError
+from tomo.errors import NotSupported, StackNotFound, UsageError
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
@@ -101,6 +101,11 @@ class Workspace:
     def _of_program(
         cls, place: Place, settings: Settings, program: ProjectFile, ask: Ask | None
     ) -> Workspace:
+        if program.runtime != "python":
+            raise NotSupported(
+                f"`{program.path}` has `runtime: {program.runtime}`, and Tomo runs Python programs",
+                hint="run this project with the pulumi CLI",
+            )
         made = cls(
             place,
             settings,

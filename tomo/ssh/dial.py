@@ -270,8 +270,8 @@ def _changed(endpoint: Endpoint, shown: HostKey, trusted: Trust) -> HostKeyChang
         f"instead of {pinned}; no credential was sent",
         host=label,
         hint="Someone may be in between. If the machine was reinstalled, check the new fingerprint on its "
-        f"console, then run `tomo server add {_name(endpoint)} {_address(endpoint)} --host-key "
-        f"'{shown.kind} …'`",
+        f"console, then run `tomo server add {_name(endpoint)} {_address(endpoint)} --replace-key "
+        f"--host-key '{shown.kind} …'`",
     )
 
 

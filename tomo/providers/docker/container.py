@@ -94,7 +94,10 @@ class Container(Resource):
         return UpdateResult({**request.old_outputs, **made})
 
     def create(self, host: Host, request: CreateRequest) -> CreateResult:
-        """Makes and starts it; one that doesn't come up is removed again."""
+        """Makes and starts it; one that doesn't come up is removed again.
+
+        Where the road to the host is lost with it, it is recorded as it was made, so that it isn't forgotten.
+        """
         inputs = request.inputs
         name = text(inputs, "name")
         self._make_way(host, name, inputs)
@@ -102,8 +105,9 @@ class Container(Resource):
         id_ = life.make(host, inputs)
         try:
             found, log = bring_up(host, id_, inputs, request.report, timeout=request.timeout)
-        except BaseException:
-            life.discard(host, id_)
+        except BaseException as error:
+            if not life.discard(host, id_) and isinstance(error, HostError):
+                return CreateResult(id_, outputs(inputs, {"Id": id_}), (error.message,))
             raise
         return CreateResult(id_, outputs(inputs, found, log))
 

@@ -170,10 +170,12 @@ def remove(host: Host, id_: str, *, volumes: bool) -> None:
         _await_removal(host, id_)
 
 
-def discard(host: Host, id_: str) -> None:
-    """Removes what did not come up; that this may fail too must not hide why."""
+def discard(host: Host, id_: str) -> bool:
+    """Removes what did not come up and says whether that worked; its failure must not hide why."""
     with suppress(HostError):
         remove(host, id_, volumes=True)
+        return True
+    return False
 
 
 def _await_removal(host: Host, id_: str) -> None:

@@ -59,14 +59,15 @@ class Server:
     def create(self, request: CreateRequest) -> CreateResult:
         """Looks at the host and waits until its package manager is free; a preview only looks."""
         if request.preview:
-            return CreateResult("", self._foreseen(request.inputs, ""))
+            outputs, problem = self._foreseen(request.inputs, "")
+            return CreateResult("", outputs, unlooked=problem)
         return CreateResult(request.urn.name, self._outputs(request.inputs, "", request.report))
 
     def update(self, request: UpdateRequest) -> UpdateResult:
         """Looks again; what was said of Docker stands, as the engine's own inputs change with these."""
         said = text_of(request.old_outputs, "dockerDrift")
         if request.preview:
-            return UpdateResult(self._foreseen(request.new_inputs, said))
+            return UpdateResult(self._foreseen(request.new_inputs, said)[0])
         return UpdateResult(self._outputs(request.new_inputs, said, request.report))
 
     def delete(self, request: DeleteRequest) -> None:
@@ -106,15 +107,16 @@ class Server:
         refuse_unfit(facts, inputs.get("docker"), spec.label)
         return {**inputs, **facts.outputs(), "dockerDrift": said}
 
-    def _foreseen(self, inputs: Properties, said: str) -> Properties:
+    def _foreseen(self, inputs: Properties, said: str) -> tuple[Properties, HostError | None]:
+        """The outputs as far as a look can tell them now, and what kept it from telling."""
         unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said}
         if has_unknown(inputs):
-            return unknown
+            return unknown, None
         try:
             facts = look(self._connections.get(spec_of(inputs)))
-        except HostError:
-            return unknown
-        return {**inputs, **facts.outputs(), "dockerDrift": said}
+        except HostError as error:
+            return unknown, error
+        return {**inputs, **facts.outputs(), "dockerDrift": said}, None
 
     def _when_free(self, spec: HostSpec, report: Report) -> Facts:
         waited = 0.0
