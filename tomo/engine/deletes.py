@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tomo.errors import ProviderFailed, ResourceFailed, TomoError
 from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
-from tomo.model.urn import Urn
+from tomo.model.urn import Urn, provider_ref
 
 
 def delete_leftovers(run: Run) -> None:
@@ -24,10 +24,7 @@ def delete_leftovers(run: Run) -> None:
 
 def delete_all(run: Run, condemned: Sequence[ResourceState]) -> None:
     """Deletes entries wave by wave; what a failed or protected one needs is kept."""
-    ready = [_with_data(run, entry) for entry in condemned]
-    deletions = Deletions(run, ready)
-    for wave in delete_layers(ready):
-        deletions.wave(wave)
+    Deletions(run, [_with_data(run, entry) for entry in condemned]).carry_out()
 
 
 def _with_data(run: Run, entry: ResourceState) -> ResourceState:
@@ -42,11 +39,13 @@ class Deletions:
     """The deletions of one run.
 
     What is to go with its owner (`deletedWith`) gets no deletion of its own. Its entry goes once the owner
-    is really gone, so that nothing is forgotten if that fails; what it needs may go before.
+    is really gone, so that nothing is forgotten if that fails; what it needs may go before, but for its
+    provider, whose entry goes last.
     """
 
     def __init__(self, run: Run, condemned: Sequence[ResourceState]) -> None:
         self._run = run
+        self._condemned = condemned
         self._kept: set[Urn] = set()
         self._along: dict[Urn, list[ResourceState]] = {}
         self._needing: dict[Urn, list[ResourceState]] = {}
@@ -57,14 +56,27 @@ class Deletions:
                 self._children.setdefault(entry.parent, set()).add(entry.urn)
             if entry.deleted_with in owners and entry.deleted_with and _really_goes(entry) and _asks(entry):
                 self._along.setdefault(entry.deleted_with, []).append(entry)
-                for urn in {*needs(entry), *([entry.parent] if entry.parent else [])}:
-                    self._needing.setdefault(urn, []).append(entry)
-        self._waiting = {id(entry) for entries in self._along.values() for entry in entries}
+        along = [entry for entries in self._along.values() for entry in entries]
+        served_by = {entry.provider for entry in along}
+        self._late = {e.urn: e for e in condemned if provider_ref(e.urn, e.id) in served_by}
+        self._waiting = {id(entry) for entry in along}
+        for entry in (*along, *self._late.values()):
+            for urn in {*needs(entry), *([entry.parent] if entry.parent else [])}:
+                self._needing.setdefault(urn, []).append(entry)
 
-    def wave(self, entries: Sequence[ResourceState]) -> None:
+    def carry_out(self) -> None:
+        """Deletes everything, what needs another before that."""
+        waves = delete_layers(self._condemned)
+        late = {id(entry) for entry in self._late.values()}
+        for wave in waves:
+            self._delete_all(entry for entry in wave if id(entry) not in late)
+        for wave in waves:
+            self._delete_all(entry for entry in wave if id(entry) in late)
+
+    def _delete_all(self, wave: Iterable[ResourceState]) -> None:
         """Deletes entries none of which needs another, and waits for the end of that."""
         jobs: list[tuple[ResourceState, Future[bool]]] = []
-        for entry in entries:
+        for entry in wave:
             if id(entry) in self._waiting and entry.urn not in self._kept:
                 continue
             job = self._begin(entry)
@@ -79,6 +91,8 @@ class Deletions:
     def _keep(self, entry: ResourceState) -> None:
         """Keeps what an entry that stays needs; a component it needs stands for its children."""
         for urn in needs(entry):
+            if urn in self._late and urn not in self._kept:
+                self._keep(self._late[urn])
             self._kept.add(urn)
             self._kept |= self._children.get(urn, set()) - {entry.urn}
         if entry.parent:

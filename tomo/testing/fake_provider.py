@@ -74,7 +74,8 @@ class FakeWorld:
 class FakeProvider(ProviderBase):
     """Serves `fake:` resources: keys starting with `r` replace, with `d` replace delete-first.
 
-    `auto` is made from the seed where absent; the outputs are the inputs and `rid` and `out`.
+    `auto` is made from the seed where absent; the outputs are the inputs and `rid` and `out`. A thing
+    whose `within` is the id of another does not outlive that.
     """
 
     def __init__(self, world: FakeWorld) -> None:
@@ -142,7 +143,7 @@ class FakeProvider(ProviderBase):
     def delete(self, request: DeleteRequest) -> None:
         """Takes a thing out of the world."""
         self._world.called("delete", request.urn.name)
-        self._world.things.pop(request.id, None)
+        self._end(request.id)
 
     def can_swap(self, type_: str) -> bool:
         """As the world says."""
@@ -153,8 +154,16 @@ class FakeProvider(ProviderBase):
         self._world.called("swap", request.urn.name)
         asked = CreateRequest(request.urn, request.new_inputs)
         result = self.create(asked)
-        self._world.things.pop(request.old_id, None)
+        self._end(request.old_id)
         return result
+
+    def _end(self, id_: str) -> None:
+        with self._world.lock:
+            ended = [id_]
+            while ended:
+                this = ended.pop()
+                self._world.things.pop(this, None)
+                ended += [other for other, thing in self._world.things.items() if thing.get("within") == this]
 
     def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
         """What the world holds; UNREACHABLE where the host is silent."""
