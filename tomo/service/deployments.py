@@ -15,16 +15,17 @@ from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
-from tomo.model.events import Result, Severity, Sink, ignore
+from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan, Unlooked
 from tomo.model.snapshot import Snapshot
-from tomo.model.source import ProgramRun, Registrar, Source
+from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value, same_value
 from tomo.resources.requirements import Shortfall
 from tomo.service.effect import Effect
 from tomo.service.fleets import FleetProgram, fleet_program
+from tomo.service.noted import Noted, unused_option
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
@@ -336,7 +337,7 @@ class _Session:
 
         source = SdkSource(self.workspace.program_path, self.workspace.directory)
         project = self.workspace.program
-        return _Noted(source, tuple(map(_unused_option, project.runtime_options if project else ())))
+        return Noted(source, tuple(map(unused_option, project.runtime_options if project else ())))
 
     def _program_run(self, *, dry: bool) -> ProgramRun:
         config = {} if self.fleet else self.config.opened()
@@ -455,24 +456,6 @@ _UNDONE = {
     DiffKind.DELETE: DiffKind.ADD,
     DiffKind.DELETE_REPLACE: DiffKind.ADD_REPLACE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    """A source that first says what people should know of it."""
-
-    source: Source
-    notes: tuple[str, ...]
-
-    def run(self, run: ProgramRun, registrar: Registrar) -> None:
-        """Says it, then runs the source."""
-        for note in self.notes:
-            registrar.log(Severity.WARNING, note)
-        self.source.run(run, registrar)
-
-
-def _unused_option(name: str) -> str:
-    return f"`runtime.options.{name}` is not used: the program runs in the Python that Tomo is installed in"
 
 
 def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
