@@ -28,7 +28,7 @@ SICK = {
     "retries": 1,
     "start": "0s",
 }
-NEVER_WELL = {"test": ["CMD", "/bin/busybox", "false"], "interval": "1s", "retries": 900}
+LATER_WELL = {"test": ["CMD", "/bin/busybox", "test", "-e", "/well"], "interval": "1s", "retries": 900}
 LOCK_FRONTEND = "/var/lib/dpkg/lock-frontend"
 
 
@@ -472,9 +472,9 @@ def test_hostile_strings_arrive_as_they_are_and_are_run_by_nobody(fleet: Fleet, 
 
 @pytest.fixture
 def under_way(fleet: Fleet, terminal: Terminal) -> Iterator[Typed]:
-    """An apply that waits for a container which never becomes healthy."""
+    """An apply that waits for a container which has to be told that it is well."""
     good = fleet.good
-    good["apps"]["new"] = app(fleet.hosts[0], healthcheck=NEVER_WELL)
+    good["apps"]["new"] = app(fleet.hosts[0], healthcheck=LATER_WELL)
     good["apps"]["quick"] = app(fleet.hosts[1])
     fleet.write(good)
     typed = terminal.start(fleet.folder, "apply", "--yes")
@@ -499,13 +499,28 @@ def test_ctrl_c_ends_an_apply_cleanly(fleet: Fleet, under_way: Typed) -> None:
     assert not list(fleet.locks.glob("*"))
 
 
-def test_a_connection_lost_in_the_middle_of_an_apply_is_told(fleet: Fleet, under_way: Typed) -> None:
-    fleet.hosts[0].inside("pkill", "-KILL", "-f", "^sshd: root")
+def test_a_connection_that_breaks_in_the_middle_of_an_apply_is_made_again(
+    fleet: Fleet, under_way: Typed
+) -> None:
+    zeta = fleet.hosts[0]
+    zeta.inside("pkill", "-KILL", "-f", "^sshd: root")
+    zeta.inside("docker", "exec", "new", "/bin/busybox", "touch", "/well")
     ended = under_way.end()
 
-    told(ended, 1, "zeta", "connection", "hint:")
+    told(ended, 0)
+    assert fleet.recorded_containers() == {"one", "two", "quick", "new"}
+
+
+def test_a_server_that_loses_power_in_the_middle_of_an_apply_is_told(fleet: Fleet, under_way: Typed) -> None:
+    zeta = fleet.hosts[0]
+    zeta.stop()
+    ended = under_way.end()
+    zeta.reboot()
+
+    told(ended, 1, "container new@zeta", "refused the connection", "hint:")
     assert "Traceback" not in ended.text
-    assert "quick" in fleet.recorded_containers()
+    assert fleet.recorded()[1] == []
+    assert fleet.recorded_containers() == {"one", "two", "quick", "new"}
     assert not list(fleet.locks.glob("*"))
 
 
@@ -520,14 +535,19 @@ def test_a_second_apply_at_the_same_time_is_told_who_is_at_it(
     told(first, 1)
 
 
-def test_an_apply_killed_in_the_middle_leaves_a_lock_and_nothing_twice(
+def test_an_apply_killed_in_the_middle_leaves_word_of_it_and_makes_nothing_twice(
     fleet: Fleet, terminal: Terminal, under_way: Typed
 ) -> None:
     under_way.kill()
 
     refused = terminal.tomo(fleet.folder, "apply", "--yes")
     unlocked = terminal.tomo(fleet.folder, "state", "unlock", "--yes")
-    fleet.hosts[0].ssh("docker", "rm", "-f", "new")
+    pending = [op["resource"]["urn"].rsplit("::", 1)[1] for op in fleet.recorded()[1]]
+    again = terminal.tomo(fleet.folder, "apply", "--yes")
 
     told(refused, 1, "locked by", "runs no more", "tomo state unlock")
     told(unlocked, 0)
+    assert pending == ["new@zeta"]
+    told(again, 1, "`new`", "zeta", "hint:")
+    assert containers(fleet.hosts[0]) == ["new", "one"]
+    fleet.hosts[0].ssh("docker", "rm", "-f", "new")

@@ -150,3 +150,24 @@ def test_an_interrupted_create_leaves_nothing_in_its_own_way_before_it_ran(
     provider(host).create(CreateRequest(URN, OLD))
 
     assert host.docker.container_names == ["web"]
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+@pytest.mark.parametrize("instant", range(1, 9))
+def test_an_interrupted_create_forgets_no_container(host: FakeHost, instant: int, carried_out: bool) -> None:
+    runner = provider(Doomed(host, instant, carried_out=carried_out))
+    made = None
+    with suppress(HostError):
+        made = runner.create(CreateRequest(URN, OLD))
+    if made is None or not made.init_errors:
+        return
+
+    again = provider(host)
+    seen = again.read([ReadRequest(URN, made.id, OLD, made.outputs)])[0]
+    again.update(UpdateRequest(URN, seen.id, seen.inputs, seen.outputs, OLD))
+
+    found = again.read([ReadRequest(URN, made.id, OLD, made.outputs)])[0]
+    assert "web1" in made.init_errors[0]
+    assert (found.status, found.drift, found.id) == (ReadStatus.FOUND, (), made.id)
+    assert host.docker.container_names == ["web"]
+    assert host.docker.inspect("web")["State"]["Running"]

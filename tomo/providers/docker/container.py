@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from tomo.errors import DockerError
+from tomo.errors import DockerError, HostError
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import (
     CheckFailure,
