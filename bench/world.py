@@ -100,6 +100,16 @@ class World:
                     f"on {host.name} only {len(right)} containers run with ROUND={env}: {said.err}"
                 )
 
+    def cpu_seconds(self) -> float | None:
+        """The CPU time that the servers have used so far; None where this machine keeps no such count.
+
+        Time on the wall swings with whatever else the machine does, this hardly.
+        """
+        files = [Path(f"/sys/fs/cgroup/cpuacct/docker/{host.container}/cpuacct.usage") for host in self.hosts]
+        if not all(file.exists() for file in files):
+            return None
+        return sum(int(file.read_text()) for file in files) / 1e9
+
     def logins(self) -> list[int]:
         """How many logins each host's sshd has accepted so far."""
         return [
