@@ -150,11 +150,10 @@ class Decider:
         """Whether a changed provider reference means another object (engine-spec 1.3)."""
         if old.provider == request.ref or not old.provider:
             return False
-        old_urn, _ = split_provider_ref(old.provider)
-        new_urn, _ = split_provider_ref(request.ref)
-        old_urn = self._run.aliased.get(old_urn, old_urn)
-        if old_urn == new_urn:
-            return True
+        old_urn, old_id = split_provider_ref(old.provider)
+        new_urn, new_id = split_provider_ref(request.ref)
+        if self._run.aliased.get(old_urn, old_urn) == new_urn:
+            return old_id != new_id
         before, after = self._run.olds.get(old_urn), self._run.recorder.entry(new_urn)
         if before is None or after is None or request.provider is None:
             return False

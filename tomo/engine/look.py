@@ -11,7 +11,7 @@ from tomo.engine.compare import conceal, reuse_all, revealed, with_secret_output
 from tomo.engine.graph import without
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
-from tomo.errors import HostError
+from tomo.errors import HostError, ProviderFailed
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
@@ -83,6 +83,9 @@ def _look_at(
         answers = provider.read(asked) if provider else [ReadResult(ReadStatus.UNSUPPORTED)] * len(asked)
     except Exception as error:  # noqa: BLE001  # what can't be looked at stands as recorded
         answers = [unreachable(as_tomo_error(error))] * len(asked)
+    if len(answers) != len(asked):
+        told = f"the provider was asked about {len(asked)}, and answered {len(answers)}"
+        answers = [unreachable(ProviderFailed(told))] * len(asked)
     found = [_redacted(answer, redact) for answer in answers]
     _tell(host or split_provider_ref(ref)[0].name, found, monotonic() - begun, sink)
     return found, _unlooked(host, group, found)

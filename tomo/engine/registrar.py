@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ from tomo.model.values import (
     Value,
     has_unknown,
 )
+
+_NO_DEFAULTS = "pulumi:disable-default-providers"
 
 
 class EngineRegistrar:
@@ -199,6 +202,11 @@ class EngineRegistrar:
 
     def _default_provider(self, package: str, version: str, url: str) -> str:
         run = self._run
+        if not self._may_be_default(package):
+            raise ProviderFailed(
+                f"the default provider of `{package}` is disabled by `{_NO_DEFAULTS}`",
+                hint="give the resource a provider of its own",
+            )
         type_ = f"{PROVIDER_TYPE_PREFIX}{package}"
         urn = Urn.make(self.stack, self.project, None, type_, default_name(version, url))
         entry = run.recorder.entry(urn)
@@ -217,6 +225,20 @@ class EngineRegistrar:
         if entry is None:
             raise ProviderFailed(f"the default provider of `{package}` could not be set up")
         return provider_ref(urn, entry.id)
+
+    def _may_be_default(self, package: str) -> bool:
+        listed = self._run.program.config.get(_NO_DEFAULTS)
+        if listed is None or package == "pulumi":
+            return True
+        try:
+            names = json.loads(listed)
+        except ValueError:
+            names = None
+        if not isinstance(names, list):
+            raise ProviderFailed(
+                f"`{_NO_DEFAULTS}` is no JSON list of packages", hint='write it like this: ["docker"]'
+            )
+        return not {package, "*"}.intersection(map(str, names))
 
     # --- going on with it -------------------------------------------------------------------------------
 

@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine.look import Observation, can_look, look
-from tomo.engine.registry import host_of
+from tomo.engine.registry import as_tomo_error, host_of
 from tomo.engine.request import Request
 from tomo.engine.run import Run
-from tomo.errors import TomoError
 from tomo.model.events import Severity
 from tomo.model.resource import ResourceState
 from tomo.model.values import (
@@ -59,9 +58,8 @@ class SecondLook:
         try:
             with self._run.lock:
                 self._fold(done.result(), entries)
-        except TomoError as error:
-            self._run.redact(error)
-            self._run.say(Severity.WARNING, f"could not look once more: {error}")
+        except Exception as error:  # noqa: BLE001  # whoever waits for the look must go on
+            self._run.say(Severity.WARNING, f"could not look once more: {as_tomo_error(error)}")
         finally:
             taken.set_result(None)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from tomo.errors import ProviderFailed
+from tomo.errors import NotSupported, ProviderFailed
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.provider import (
     CheckFailure,
@@ -196,5 +196,9 @@ class FakeProviders:
         self._world, self._others = world, dict(others or {})
 
     def load(self, package: str, version: str) -> Provider:  # noqa: ARG002
-        """A new provider of the package."""
-        return self._others.get(package) or FakeProvider(self._world)
+        """A new provider of the package; raises NotSupported for one that nobody gave."""
+        if package in self._others:
+            return self._others[package]
+        if package != PACKAGE:
+            raise NotSupported(f"no provider `{package}`", hint="the fake one serves `fake`")
+        return FakeProvider(self._world)

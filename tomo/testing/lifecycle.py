@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tomo.engine.deployment import Deployment, Outcome
+from tomo.engine.look import Observation
 from tomo.engine.run import Options, World
 from tomo.errors import StateError
 from tomo.model.events import Event
 from tomo.model.goal import Goal
+from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Registered, Registrar
@@ -169,7 +171,10 @@ class SavedSnapshots:
 
 @dataclass(slots=True)
 class Lifecycle:
-    """One stack over one fake world; each operation starts from what the last one left."""
+    """One stack over one fake world; each operation starts from what the last one left.
+
+    `others` are providers by package that serve in place of the fake one.
+    """
 
     world: FakeWorld = field(default_factory=FakeWorld)
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -178,16 +183,21 @@ class Lifecycle:
     outcome: Outcome | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     redact: Callable[[str], str] = str
+    others: dict[str, Provider] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def plan(self, program: Callable[[Program], None], **options: object) -> Outcome:
+    def plan(
+        self, program: Callable[[Program], None], observed: Observation | None = None, **options: object
+    ) -> Outcome:
         """What `up` would do; changes neither the world nor the state."""
-        return self._deployment(options, dry=True).up(FunctionSource(program))
+        return self._deployment(options, dry=True).up(FunctionSource(program), observed)
 
-    def up(self, program: Callable[[Program], None], **options: object) -> Outcome:
-        """Applies the program."""
-        return self._kept(self._deployment(options).up(FunctionSource(program)))
+    def up(
+        self, program: Callable[[Program], None], observed: Observation | None = None, **options: object
+    ) -> Outcome:
+        """Applies the program; `observed` saves the look."""
+        return self._kept(self._deployment(options).up(FunctionSource(program), observed))
 
     def refresh(self) -> Outcome:
         """Takes the world into the state."""
@@ -225,7 +235,7 @@ class Lifecycle:
     def _deployment(self, options: dict[str, object], *, dry: bool = False) -> Deployment:
         run = ProgramRun(PROJECT, STACK, dry_run=dry, config=self.config)
         world = World(
-            FakeProviders(self.world),
+            FakeProviders(self.world, self.others),
             self.events.append,
             now=lambda: f"2026-01-01T00:00:{next(self._ticks):09.6f}Z",
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
