@@ -116,7 +116,7 @@ class LazyRedactor:
             waiting, self._waiting = self._waiting, []
         for secret in waiting:
             try:
-                self._redactor.learn(_credentials(secret.reveal()))
+                self._redactor.learn(Secret(_credentials(secret.reveal())))
             except SecretsError:
                 # One that can't be opened was not opened for anybody else in this process either.
                 continue
