@@ -79,9 +79,11 @@ class SecondLook:
             elif found is not entry:
                 run.recorder.change_old(entry, found)
                 run.olds[entry.urn] = found
+        before, looked = run.observation, {entry.urn for entry in entries}
         run.observation = replace(
-            run.observation,
-            recorded={**run.observation.recorded, **seen.recorded},
-            drift={**run.observation.drift, **seen.drift},
-            gone=(*run.observation.gone, *seen.gone),
+            before,
+            # What an earlier look set aside is the form before both.
+            recorded={**seen.recorded, **before.recorded},
+            drift={**{u: d for u, d in before.drift.items() if u not in looked}, **seen.drift},
+            gone=(*before.gone, *seen.gone),
         )

@@ -271,3 +271,19 @@ def test_the_name_of_a_replacement_is_the_same_in_plan_and_up_though_a_look_foun
 
     [made] = [step.new for step in planned.plan.steps if step.op is Op.CREATE_REPLACEMENT]
     assert lifecycle.entry("a").inputs["auto"] == made.inputs["auto"]
+
+
+def test_drift_stays_marked_and_names_stay_the_same_after_a_second_look(lifecycle: Lifecycle) -> None:
+    def program(host: str):
+        return lambda p: p.res("a", {"r": 1}, provider=p.provider("web", {"host": host})) and None
+
+    lifecycle.up(program("one"))
+    lifecycle.world.things["a-1"]["r"] = 7
+
+    planned, again = lifecycle.plan(program("two")), lifecycle.plan(program("two"))
+
+    [made], [remade] = (
+        [s for s in outcome.plan.steps if s.op is Op.CREATE_REPLACEMENT] for outcome in (planned, again)
+    )
+    assert made.diffs[0].drift
+    assert made.new.inputs["auto"] == remade.new.inputs["auto"]
