@@ -76,6 +76,8 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
     _show_notes(console, result)
     console.print()
     line = drift_summary(plan) if heading == DRIFT else summary(plan, destroys=result.destroys)
+    if not shown and (result.failures or result.program_error is not None):
+        line = "No plan could be made."
     console.print(Text(line, style="bold"))
 
 

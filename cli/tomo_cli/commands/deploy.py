@@ -306,8 +306,8 @@ def _finish(result: RunResult, *, as_json: bool) -> None:
     from tomo_cli.run_view import closing_line
 
     if result.done is None and not result.declined:
-        if as_json:
-            _show(result.shown, as_json=True)
+        # It failed before anybody was asked, so nobody has seen it yet.
+        _show(result.shown, as_json=as_json)
         raise typer.Exit(int(result.exit_code))
     if result.declined:
         say("Nothing was done.")
