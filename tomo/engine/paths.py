@@ -72,7 +72,7 @@ def _copied(new: Value, old: Value, path: Path) -> Value:
         old = old.reveal()
     head, rest = path[0], path[1:]
     if head == ANY:
-        for key in _keys(new) | _keys(old):
+        for key in sorted(_keys(new) | _keys(old), key=str):
             new = _copied(new, old, (key, *rest))
         return new
     return _copied_at(new, old, head, rest)
