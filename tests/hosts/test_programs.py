@@ -273,6 +273,7 @@ def test_a_program_that_raises_changes_nothing_and_shows_its_own_lines(project: 
 
     for shown in (planned, applied):
         assert shown.code == 1, shown.text
+        assert "[secret]" not in shown.text, shown.text
         assert "the program's own trouble" in shown.text
         assert "__main__.py" in shown.text
     assert project.docker("inspect", "-f", "{{.Id}}", "shop-web") == before

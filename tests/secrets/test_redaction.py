@@ -91,3 +91,12 @@ def test_no_learned_text_survives(secret: str, before: str, after: str) -> None:
     redacted = knowing(Secret(secret)).redact(before + secret + after)
 
     assert secret not in redacted.replace("[secret]", "\0\0")
+
+
+def test_of_a_secret_connection_only_the_credentials_are_learned() -> None:
+    gate = {"host": "gate", "password": "pw-of-gate"}
+    redactor = knowing(Secret({"host": "192.0.2.1", "user": "root", "privateKey": "KEYTEXT", "proxy": gate}))
+
+    told = redactor.redact("root at 192.0.2.1 with KEYTEXT through gate with pw-of-gate")
+
+    assert told == "root at 192.0.2.1 with [secret] through gate with [secret]"

@@ -20,6 +20,7 @@ from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unkno
 from tomo.program import versions, wire
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
 from tomo.program.loop import NotYet
+from tomo.secrets.redaction import credentials
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -258,7 +259,7 @@ def _without_mark(value: Value) -> Value:
 def _secret_texts(value: Value, *, secret: bool = False) -> Iterator[str]:
     for leaf in leaves(value):
         if isinstance(leaf, Secret):
-            yield from _secret_texts(leaf.reveal(), secret=True)
+            yield from _secret_texts(credentials(leaf.reveal()), secret=True)
         elif secret and isinstance(leaf, str):
             yield leaf
 

@@ -14,6 +14,7 @@ from tomo.model.values import SECRET_SHOWN, Asset, Secret, Value, leaves
 
 _SHORTEST: Final = 3
 """Shorter texts would black out ordinary words; Pulumi's own filter draws the same line."""
+_CREDENTIAL_KEYS: Final = ("privateKey", "privateKeyPassword", "password")
 
 
 class Redactor:
@@ -48,10 +49,18 @@ class Redactor:
         return "".join([*parts, text[end:]])
 
 
+def credentials(value: Value) -> Value:
+    """Of a secret connection only what is secret in it: a host or a user may stand in any message."""
+    if not isinstance(value, Mapping) or "host" not in value:
+        return value
+    parts = {key: value[key] for key in _CREDENTIAL_KEYS if key in value}
+    return {**parts, "proxy": credentials(value.get("proxy"))}
+
+
 def _secret_texts(value: Value) -> Iterator[str]:
     for leaf in leaves(value):
         if isinstance(leaf, Secret):
-            opened = leaf.reveal()
+            opened = credentials(leaf.reveal())
             if isinstance(opened, (Mapping, list, tuple)):
                 yield from _json_texts(opened)
             yield from _plain_texts(opened)

@@ -21,7 +21,6 @@ from tomo.settings import Settings
 from tomo.ssh.hostkeys import HostKey, scan
 from tomo.state.clock import rfc3339
 
-_CREDENTIAL_KEYS = ("privateKey", "privateKeyPassword", "password")
 AskPassphrase = Callable[[str], str | None]
 ScanKeys = Callable[[HostSpec, Settings], Sequence[HostKey]]
 MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
@@ -116,19 +115,11 @@ class LazyRedactor:
             waiting, self._waiting = self._waiting, []
         for secret in waiting:
             try:
-                self._redactor.learn(Secret(_credentials(secret.reveal())))
+                self._redactor.learn(secret)
             except SecretsError:
                 # One that can't be opened was not opened for anybody else in this process either.
                 continue
         return self._redactor.redact(text)
-
-
-def _credentials(value: Value) -> Value:
-    """Of a secret connection only what is secret in it: a host or a port may stand in any message."""
-    if not isinstance(value, Mapping) or "host" not in value:
-        return value
-    parts = {key: value[key] for key in _CREDENTIAL_KEYS if key in value}
-    return {**parts, "proxy": _credentials(value.get("proxy"))}
 
 
 def now() -> str:
