@@ -293,3 +293,76 @@ def test_destroy_removes_all_and_only_what_the_program_made(project: Project) ->
     project.docker("rm", "-f", "foreign")
     project.converged()
     project.done("destroy", "--yes")
+
+
+# --- a fleet as a program ---------------------------------------------------------------------------
+
+FLEET = """fleet: home
+servers:
+  theta:
+    host: 127.0.0.1
+    port: {port}
+    user: root
+    docker: {{registry_mirrors: ['{mirror}']}}
+apps:
+  site:
+    server: theta
+    env: {{QUOTED: "it's $HOME \\"quoted\\""}}
+    definition:
+      schema: tomo.app/v1
+      id: site
+      title: Site
+      tagline: A page and its neighbour
+      description: A page and its neighbour.
+      categories: [networking]
+      version: "1"
+      inputs: [{{name: TOKEN, type: secret, generate: {{kind: password, length: 24}}}}]
+      services:
+        page:
+          image: tomo-test/web:1
+          env: {{TOKEN: {{input: TOKEN}}}}
+          ports: [{{name: web, container: 80, host: 18091, expose: local}}]
+          mounts: [{{volume: data, path: /data}}]
+          healthcheck: {{test: [CMD, /bin/busybox, "true"], interval: 1s, retries: 2}}
+          stop: {{grace: 1s}}
+        neighbour: {{image: tomo-test/web:1, stop: {{grace: 1s}}}}
+      volumes: {{data: {{}}}}
+      files: [{{path: /etc/site.conf, content: "answer = 42\\n", service: page}}]
+      web: {{service: page, port: 80}}
+"""
+
+
+def containers(host: Host) -> dict[str, dict[str, object]]:
+    """What Docker says of each container, without what is another with each making."""
+    names = host.ssh("docker", "ps", "-a", "--format", "'{{.Names}}'").out.split()
+    found = json.loads(host.ssh("docker", "inspect", *names).out) if names else []
+    fixed = ("Config", "HostConfig", "Mounts", "Path", "Args", "RestartCount")
+    seen = {each["Name"]: {key: each[key] for key in fixed} for each in found}
+    for each in seen.values():
+        each["Config"].pop("Hostname")
+    return seen
+
+
+def test_a_fleet_written_as_a_program_makes_the_same_containers(
+    host: Host, registry: Registry, terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    known = f"Host 127.0.0.1\n  IdentityFile {host.identity}\n  UserKnownHostsFile {host.known_hosts}\n"
+    (tmp_path / ".ssh" / "config").write_text(known)
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "fleet.yaml").write_text(FLEET.format(port=host.port, mirror=registry.mirror))
+    written = fleet / "written"
+
+    for command in (["apply", "--yes"], ["program", str(written)]):
+        shown = terminal.tomo(fleet, *command)
+        assert shown.code == 0, shown.text
+    made = containers(host)
+    assert terminal.tomo(fleet, "destroy", "--yes").code == 0
+    shown = terminal.tomo(written, "apply", "--yes", "--stack", "home")
+    again = terminal.tomo(written, "plan", "--detailed-exitcode", "--stack", "home")
+
+    assert shown.code == 0, shown.text
+    assert again.code == 0, again.text
+    assert containers(host) == made
+    assert sorted(made) == ["/site-neighbour", "/site-page"]
