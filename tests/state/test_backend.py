@@ -78,6 +78,20 @@ def test_a_store_written_by_hand_is_loaded(
     assert backend.stacks() == [StackName("golden", "golden")]
 
 
+def test_a_key_is_wanted_only_for_a_state_that_holds_a_secret(
+    backend: FileBackend, golden: bytes, managers: PassphraseManagers
+) -> None:
+    document = json.loads(golden)
+    document["checkpoint"]["latest"]["resources"] = []
+    put(backend, "stacks/golden/golden.json", golden)
+    put(backend, "stacks/golden/empty.json", json.dumps(document).encode())
+
+    secret, plain = (backend.load("golden", name, managers) for name in ("golden", "empty"))
+
+    assert secret.sealed_salt == secret.salt == plain.salt
+    assert plain.sealed_salt == ""
+
+
 def test_a_store_needs_no_meta_file(
     backend: FileBackend, golden: bytes, managers: PassphraseManagers
 ) -> None:

@@ -240,7 +240,9 @@ class _Session:
         """Reads everything a run starts from, and holds the connections until its end."""
         stored = workspace.stored()
         config = workspace.config()
-        workspace.prepare_secrets(stored.salt if stored else "", config.salt if config.secret_keys else "")
+        workspace.prepare_secrets(
+            stored.sealed_salt if stored else "", config.salt if config.secret_keys else ""
+        )
         fleet = fleet_program(workspace, config) if workspace.is_fleet else None
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)

@@ -64,6 +64,11 @@ class StoredStack:
     time: str = ""
     seals: Seals | None = field(default=None, repr=False)
 
+    @property
+    def sealed_salt(self) -> str:
+        """The salt, where the state holds a secret under it; "" where no key is needed to read it."""
+        return self.salt if self.seals is not None and self.seals.in_use else ""
+
     def seals_under(self, manager: PassphraseManager) -> Seals:
         """The seals to write with: under the state's own salt what is unchanged keeps its ciphertext."""
         if self.seals is not None and self.seals.salt == manager.salt:

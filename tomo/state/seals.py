@@ -29,6 +29,11 @@ class Seals:
         """The salt, as the state's `secrets_providers` records it."""
         return self.manager.salt
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the state that was read holds a secret at all."""
+        return bool(self._known)
+
     def adopt(self, ciphertext: str) -> None:
         """Remembers a ciphertext as this state's own, to be written back unchanged."""
         self._known.add(ciphertext)
