@@ -89,7 +89,12 @@ class Deletions:
                 self._keep(entry)
 
     def _keep(self, entry: ResourceState) -> None:
-        """Keeps what an entry that stays needs; a component it needs stands for its children."""
+        """Keeps what an entry that stays needs; a component it needs stands for its children.
+
+        What was to go with it stays as well.
+        """
+        for other in self._along.get(entry.urn, ()) if not entry.delete else ():
+            self._keep(other)
         for urn in needs(entry):
             if urn in self._late and urn not in self._kept:
                 self._keep(self._late[urn])

@@ -102,7 +102,7 @@ def test_what_waits_for_its_owner_forgets_what_goes_before(lifecycle: Lifecycle)
     lifecycle.up(nothing)
 
     assert lifecycle.names() == ["owner", "inside"]
-    assert lifecycle.entry("inside").parent == lifecycle.entry("proj-dev").urn
+    assert lifecycle.entry("inside").parent == lifecycle.entry("box").urn
     assert [urn.name for urn in lifecycle.entry("inside").dependencies] == ["owner"]
 
 
@@ -135,6 +135,25 @@ def test_a_failed_delete_behind_a_provider_keeps_the_machine_the_provider_needs(
     lifecycle.up(nothing)
 
     assert set(lifecycle.names()) == {"machine", "inside", "stuck"}
+
+
+def test_the_provider_of_what_stays_with_its_owner_stays_too(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        owner = p.res("owner", {"v": 1})
+        p.res("inside", {"v": 1}, provider=p.provider("own", {"host": "h"}), deleted_with=owner.urn)
+
+    lifecycle.up(program)
+    lifecycle.world.faults["delete", "owner"] = "fail"
+
+    lifecycle.up(nothing)
+
+    assert [e.urn.name for e in lifecycle.snapshot.resources] == [
+        "proj-dev",
+        "default",
+        "owner",
+        "own",
+        "inside",
+    ]
 
 
 def test_a_delete_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:

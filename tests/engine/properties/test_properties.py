@@ -52,7 +52,7 @@ def recorded(snapshot: Snapshot) -> set[str]:
     return {e.id for e in snapshot.resources if e.type == TYPE and not e.pending_replacement}
 
 
-@some(120)
+@some(70)
 @given(programs(), programs())
 def test_a_second_up_changes_nothing(first: Parts, second: Parts) -> None:
     lifecycle = Lifecycle()
@@ -67,7 +67,7 @@ def test_a_second_up_changes_nothing(first: Parts, second: Parts) -> None:
     assert len([c for c in lifecycle.world.calls if c.verb in {"create", "update", "delete"}]) == calls
 
 
-@some(120)
+@some(70)
 @given(programs(), programs())
 def test_an_up_does_what_the_plan_before_it_said(first: Parts, second: Parts) -> None:
     lifecycle = Lifecycle()
@@ -83,7 +83,7 @@ def test_an_up_does_what_the_plan_before_it_said(first: Parts, second: Parts) ->
         assert planned.result is Result.FAILED
 
 
-@some(100)
+@some(70)
 @given(programs(), programs(), st.data())
 def test_a_plan_twice_is_the_same_plan(first: Parts, second: Parts, data: st.DataObject) -> None:
     lifecycle = Lifecycle()
@@ -96,7 +96,7 @@ def test_a_plan_twice_is_the_same_plan(first: Parts, second: Parts, data: st.Dat
     assert told(planned) == told(again)
 
 
-@some(100)
+@some(70)
 @given(programs(), programs())
 def test_no_resource_goes_before_what_depends_on_it(first: Parts, second: Parts) -> None:
     lifecycle = Lifecycle()
@@ -112,7 +112,7 @@ def test_no_resource_goes_before_what_depends_on_it(first: Parts, second: Parts)
         assert not late
 
 
-@some(100)
+@some(70)
 @given(programs(), programs())
 def test_after_a_success_world_and_state_hold_the_same(first: Parts, second: Parts) -> None:
     lifecycle = Lifecycle()
@@ -125,7 +125,7 @@ def test_after_a_success_world_and_state_hold_the_same(first: Parts, second: Par
     assert recorded(lifecycle.snapshot) == set(lifecycle.world.things)
 
 
-@some(120)
+@some(70)
 @given(programs(), programs(), faults)
 def test_a_run_with_failures_repeated_comes_to_the_same_end(
     first: Parts, second: Parts, went_wrong: dict[tuple[str, str], str]
