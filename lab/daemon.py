@@ -11,6 +11,10 @@ from lab.shell import LabError, attempt
 from lab.waiting import until
 
 LAST_LOG_CHARACTERS = 2000
+PID_FILES = {
+    Path("/run/docker.pid"): "dockerd",
+    Path("/run/docker/containerd/containerd.pid"): "containerd",
+}
 
 
 class Daemon:
@@ -26,6 +30,7 @@ class Daemon:
         if answers():
             return False
         self._refuse_early()
+        _forget_dead()
         self._data.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             child = subprocess.Popen(
@@ -65,6 +70,13 @@ class Daemon:
             return None
         pid = int(self._pid.read_text())
         return pid if str(self._data) in _command_line(pid) else None
+
+
+def _forget_dead() -> None:
+    """Removes what a killed dockerd left: a new one would take whoever has that process id now for it."""
+    for path, program in PID_FILES.items():
+        if path.exists() and program not in _command_line(int(path.read_text() or 0)):
+            path.unlink()
 
 
 def _command_line(pid: int) -> str:
