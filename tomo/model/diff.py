@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tomo.model.values import Value
+from tomo.model.values import Value, same_value
 
 
 class DiffKind(StrEnum):
@@ -65,3 +65,9 @@ class OutputChanges:
 
     old: Mapping[str, Value] = field(default_factory=dict)
     new: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def moved(self) -> list[str]:
+        """Names of the outputs that differ."""
+        names = sorted(self.old.keys() | self.new.keys())
+        return [name for name in names if not same_value(self.old.get(name), self.new.get(name))]

@@ -14,14 +14,14 @@ from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
-from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
+from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan, Unlooked
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Properties, Value, same_value
+from tomo.model.values import Properties, Value
 from tomo.resources.requirements import Shortfall
 from tomo.service.effect import Effect
 from tomo.service.fleets import FleetProgram, fleet_program
@@ -124,7 +124,7 @@ class PlanResult:
     @property
     def has_changes(self) -> bool:
         """Whether an apply would do anything."""
-        return bool(self.plan.changes) or bool(changed_outputs(self.plan.outputs)) or bool(self.new_secrets)
+        return bool(self.plan.changes) or bool(self.plan.outputs.moved) or bool(self.new_secrets)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -491,12 +491,6 @@ def _exit_code(
     if errors or silent or any(shortfall.blocks for shortfall in shortfalls):
         return ExitCode.FAILED
     return ExitCode.OK
-
-
-def changed_outputs(changes: OutputChanges) -> list[str]:
-    """Names of the stack outputs that differ."""
-    names = sorted(changes.old.keys() | changes.new.keys())
-    return [name for name in names if not same_value(changes.old.get(name), changes.new.get(name))]
 
 
 _LOGIN = {"host-key", "host-key-unknown", "host-key-changed", "login-refused"}
