@@ -15,7 +15,7 @@ from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Secret, Unknown, Value, same_value
+from tomo.model.values import Secret, Unknown, Value
 from tomo.resources import tokens
 from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
@@ -270,8 +270,7 @@ def _show_ports(console: Console, plan: Plan, hosts: Mapping[Urn, str]) -> None:
 
 
 def _show_outputs(console: Console, changes: OutputChanges) -> None:
-    names = sorted(changes.old.keys() | changes.new.keys())
-    moved = [n for n in names if not same_value(changes.old.get(n), changes.new.get(n))]
+    moved = changes.moved
     if not moved:
         return
     console.print()
