@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -60,8 +60,10 @@ class Deletions:
         served_by = {entry.provider for entry in along}
         self._late = {e.urn: e for e in condemned if provider_ref(e.urn, e.id) in served_by}
         self._waiting = {id(entry) for entry in along}
+        parents = {entry.urn: entry.parent for entry in condemned}
         for entry in (*along, *self._late.values()):
-            for urn in {*needs(entry), *([entry.parent] if entry.parent else [])}:
+            # All above it: one that waits moves up to its grandparent when its parent goes.
+            for urn in {*needs(entry), *_above(entry, parents)}:
                 self._needing.setdefault(urn, []).append(entry)
 
     def carry_out(self) -> None:
@@ -159,6 +161,14 @@ class Deletions:
             run.ended(other)
         run.ended(step, begun)
         return True
+
+
+def _above(entry: ResourceState, parents: Mapping[Urn, Urn | None]) -> Iterator[Urn]:
+    """The parent of an entry, that one's parent, and so on."""
+    parent = entry.parent
+    while parent:
+        yield parent
+        parent = parents.get(parent)
 
 
 def _really_goes(entry: ResourceState) -> bool:

@@ -106,6 +106,21 @@ def test_what_waits_for_its_owner_forgets_what_goes_before(lifecycle: Lifecycle)
     assert [urn.name for urn in lifecycle.entry("inside").dependencies] == ["owner"]
 
 
+def test_what_waits_for_its_owner_moves_up_as_far_as_there_is_anything(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        box = p.component("box")
+        inner = p.component("inner", under=box)
+        owner = p.res("owner", {"v": 1})
+        p.res("inside", {"v": 1, "within": owner.out("rid")}, deleted_with=owner.urn, under=inner)
+
+    lifecycle.up(program)
+
+    lifecycle.destroy(parallel=1)
+
+    assert lifecycle.snapshot.resources == ()
+    assert lifecycle.world.things == {}
+
+
 def test_a_provider_on_a_machine_goes_after_the_machine_takes_along_what_it_serves(
     lifecycle: Lifecycle,
 ) -> None:
