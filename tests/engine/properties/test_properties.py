@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.properties.programs import NAMES, Parts, programs, unprotected
+from tests.engine.properties.programs import NAMES, Part, Parts, programs, unprotected
 from tomo.engine.deployment import Outcome
 from tomo.model.events import Result
 from tomo.model.snapshot import Snapshot
@@ -249,7 +249,9 @@ def _unretained(program: Parts) -> Parts:
     return replace(program, parts=tuple(replace(part, retain=False) for part in parts))
 
 
-def _as_before(part: Parts, program: Parts) -> Parts:
-    """The part with the protection that it has in another program."""
+def _as_before(part: Part, program: Parts) -> Part:
+    """The part with the protection, and in the place, that it has in another program."""
     old = next((each for each in program.parts if each.name == part.name), None)
-    return replace(part, protect=old.protect, retain=old.retain) if old else part
+    if old is None:
+        return part
+    return replace(part, protect=old.protect, retain=old.retain, deleted_with=old.deleted_with)
