@@ -125,6 +125,7 @@ class Run:
         self.olds = {entry.urn: entry for entry in observation.entries if not entry.delete}
         self.graph = DependencyGraph(observation.entries)
         self.gone = {entry.urn for entry in observation.gone if not entry.delete}
+        self.lost: dict[Urn, ResourceState] = {}
 
     def seed_for(self, urn: Urn, old: ResourceState | None) -> bytes:
         """The seed of automatic names: the same for the same resource in the same state."""

@@ -76,6 +76,7 @@ class SecondLook:
                 # Others may still mention it: its entry goes when another takes its place, or at the end.
                 run.olds.pop(entry.urn, None)
                 run.gone.add(entry.urn)
+                run.lost[entry.urn] = entry
             elif found is not entry:
                 run.recorder.change_old(entry, found)
                 run.olds[entry.urn] = found

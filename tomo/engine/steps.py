@@ -56,7 +56,9 @@ class Steps:
 
     def create(self, request: Request, inputs: Properties) -> Future[Registered]:
         """Makes a resource."""
-        run, old = self._run, request.old or request.lost
+        run = self._run
+        # What a second look found gone still stands in the state, as others may mention it.
+        old = request.old or request.lost or run.lost.get(request.urn)
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
         gone = request.urn in run.gone or (old is not None and old.urn in run.gone)
         step = Step(Op.CREATE, request.urn, None, wanted, (GONE,) if gone else (), host=request.host)

@@ -1,6 +1,7 @@
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.events import Result
 from tomo.model.step import Op
+from tomo.state.integrity import problems
 from tomo.testing.lifecycle import Lifecycle, Program
 
 
@@ -120,3 +121,25 @@ def test_survivors_forget_what_is_gone(lifecycle: Lifecycle) -> None:
 
     assert lifecycle.entry("b").dependencies == ()
     assert lifecycle.entry("b").property_dependencies["v"] == ()
+
+
+def test_what_a_second_look_finds_gone_is_made_anew_and_stands_in_the_state_once(
+    lifecycle: Lifecycle,
+) -> None:
+    def two_on_host(p: Program) -> None:
+        ref = p.provider("web1", {"host": "web1"})
+        a = p.res("a", {"v": 1}, provider=ref)
+        p.res("b", {"v": 1}, provider=ref, needs=[a])
+
+    lifecycle.up(two_on_host)
+    lifecycle.world.things.clear()
+    lifecycle.world.silent.add("web1")
+
+    def heals(p: Program) -> None:
+        lifecycle.world.silent.clear()
+        two_on_host(p)
+
+    lifecycle.up(heals)
+
+    assert lifecycle.names() == ["a", "b"]
+    assert [problems(snapshot) for snapshot in lifecycle.saves if problems(snapshot)] == []
