@@ -340,6 +340,8 @@ def containers(host: Host) -> dict[str, dict[str, object]]:
     seen = {each["Name"]: {key: each[key] for key in fixed} for each in found}
     for each in seen.values():
         each["Config"].pop("Hostname")
+        # dockerd lists a container's mounts in the order of a Go map: another with each request.
+        each["Mounts"].sort(key=lambda mount: mount["Destination"])
     return seen
 
 
