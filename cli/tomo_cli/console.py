@@ -49,6 +49,16 @@ def print_json(document: object) -> None:
     sys.stdout.write(_escaped(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
 
 
+def print_markdown(text: str) -> None:
+    """A Markdown page on stdout: laid out on a terminal, as it is elsewhere."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    from rich.markdown import Markdown
+
+    out().print(Markdown(text))
+
+
 def as_json_text(value: object) -> str:
     """A value as JSON on one line."""
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,9 +1,16 @@
-"""Shows a run while it goes on: a line a finished step, and on a terminal what is under way."""
+"""Shows a run while it goes on: a line a finished step, and what is under way.
+
+On a terminal the latter is a live picture; without one each step that takes long says so now and then.
+"""
 
 from __future__ import annotations
 
 import sys
-from threading import Lock
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event as Signal
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -30,14 +37,26 @@ from tomo_cli.console import clean, err_as_it_is_now
 from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
 
 _MOST_RUNNING = 12
+_REMINDER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    step: Step
+    since: float
+    message: str = ""
+    told: float = 0.0
+    """How many seconds it had run when a line last said so."""
 
 
 class RunView:
     """A sink that talks on stderr; used as a context manager around the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = Lock()
-        self._running: dict[str, tuple[Step, str]] = {}
+        self._clock = clock
+        self._running: dict[str, _Running] = {}
+        self._ended = Signal()
         self._console = err_as_it_is_now()
         self._live = (
             Live(console=self._console, transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
@@ -46,11 +65,14 @@ class RunView:
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
+        else:
+            Thread(target=self._remind_now_and_then, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         if self._live is not None:
             self._live.stop()
 
@@ -64,9 +86,9 @@ class RunView:
     def _take(self, event: Event) -> None:
         match event:
             case StepStarted(step, planning) if not planning:
-                self._running[step.urn] = (step, "")
+                self._running[step.urn] = _Running(step, self._clock())
             case StepProgress(urn, message) if urn in self._running:
-                self._running[urn] = (self._running[urn][0], message)
+                self._running[urn] = replace(self._running[urn], message=message)
             case StepDone(step, planning) if not planning:
                 self._running.pop(step.urn, None)
                 if _worth_a_line(step):
@@ -97,13 +119,20 @@ class RunView:
         self._console.print(line, soft_wrap=True)
 
     def _picture(self) -> Text:
-        lines = [
-            Text.assemble(
-                ("…         ", "dim"), _label(step), (f"  {clean(message)}" if message else "", "dim")
-            )
-            for step, message in list(self._running.values())[:_MOST_RUNNING]
-        ]
-        return Text("\n").join(lines)
+        return Text("\n").join(_under_way(each) for each in list(self._running.values())[:_MOST_RUNNING])
+
+    def _remind_now_and_then(self) -> None:
+        while not self._ended.wait(_REMINDER_SECONDS / 2):
+            self.remind()
+
+    def remind(self) -> None:
+        """Prints a line for each step that has run for another ten seconds."""
+        with self._lock:
+            for urn, each in self._running.items():
+                seconds = self._clock() - each.since
+                if seconds - each.told >= _REMINDER_SECONDS:
+                    self._running[urn] = replace(each, told=seconds)
+                    self._print(_under_way(each, f"  {seconds:.0f} s"))
 
 
 def closing_line(result: RunResult) -> str:
@@ -125,6 +154,11 @@ def _worth_a_line(step: Step) -> bool:
 def _done_line(step: Step, seconds: float) -> Text:
     took = f"  {seconds:.1f} s" if seconds >= 0.1 else ""  # noqa: PLR2004  # tenths are shown
     return Text.assemble((step.op.past.ljust(10), _STYLES.get(step.op, "")), _label(step), (took, "dim"))
+
+
+def _under_way(running: _Running, took: str = "") -> Text:
+    message = f"  {clean(running.message)}" if running.message else ""
+    return Text.assemble(("…         ", "dim"), _label(running.step), (f"{message}{took}", "dim"))
 
 
 def _label(step: Step) -> Text:

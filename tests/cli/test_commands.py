@@ -17,6 +17,7 @@ from tests.cli.conftest import Tomo
 from tests.worlds import PASSPHRASE, World, host_key
 from tomo.spec.load import load_fleet
 from tomo.state.lock import LockOwner
+from tomo_cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -448,3 +449,14 @@ def test_nobody_listening_is_said_and_nothing_written(bare: World, tomo: Tomo) -
     assert ran.code == 1
     assert "127.0.0.1" in ran.err
     assert bare.file.read_bytes() == before
+
+
+def test_the_fields_of_a_fleet_file_can_be_asked_for_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    page = capsys.readouterr().out
+    assert run(["schema", "app", "--json"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+
+    assert page.startswith("# Fleet reference")
+    assert "host_key" in page
+    assert schema["properties"]["services"]

@@ -94,8 +94,9 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("app remove feeds")
     does("server remove pi --yes")
     does("destroy --yes")
-    used.add("completion")
+    used.update(("completion", "schema"))
     assert "complete" in tomo(None, "completion", "bash").out
+    assert "host_key" in tomo(None, "schema").out
     used.add("try")
     assert tomo(None, "try", "--json").json["ok"]
 
@@ -114,7 +115,7 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
     assert all(len(text) <= 80 for text in ran.out.splitlines())
 
 
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"try", "completion"}))
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"try", "completion", "schema"}))
 def test_every_command_takes_the_place_options(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 
@@ -135,7 +136,7 @@ NEEDED = {
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
     "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "config get": ["x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
-    "state import": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"],
+    "state import": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
 }  # fmt: skip
 WRONG: dict[str, list[str]] = {
     "unknown option": ["--no-such-option"],
@@ -157,7 +158,7 @@ def test_wrong_input_is_refused_with_a_hint(words: str, wrong: str, world: World
     (world.folder / "broken.yaml").write_text("fleet: [\n\tservers: \x1b[31m")
     before = sorted(path.name for path in world.folder.iterdir())
     place = [] if wrong in {"no folder", "an option without value"} else ["-C", str(world.folder)]
-    if words in {"try", "completion"}:
+    if words in {"try", "completion", "schema"}:
         place = []
 
     ran = tomo(

@@ -12,7 +12,7 @@ from tomo.model.declaration import Declaration, Key
 from tomo.model.values import Value
 from tomo.resources import tokens
 from tomo.resources.containers import Surroundings, container_inputs
-from tomo.resources.hosts import provider_key, road
+from tomo.resources.hosts import provider_key, road, server_key
 from tomo.resources.texts import Instance, is_secret
 from tomo.spec.app import Service
 
@@ -119,6 +119,7 @@ class AppOnServer:
                 type=tokens.FILE,
                 name=f"{self.docker_name(service_name)}:{path}@{self.instance.server_name}",
                 parent=self.key,
+                depends_on=(server_key(self.instance.server_name),),
                 inputs={
                     **road(self.instance.server),
                     "path": self._host_path(service_name, path),

@@ -15,7 +15,7 @@ from tomo.model.declaration import Declarations
 from tomo.model.values import Secret
 from tomo.resources import tokens
 from tomo.resources.compile import compile_fleet
-from tomo.resources.hosts import docker_address, engine
+from tomo.resources.hosts import docker_address, engine, provider_key, server_key
 from tomo.resources.registration import Registration
 from tomo.resources.texts import FleetValues
 from tomo.spec.app import AppDefinition
@@ -187,7 +187,11 @@ class App(pulumi.ComponentResource):
         self.url = str(outputs.get("url", ""))
         Registration(
             Declarations(tuple(children)),
-            known={component.key: self, "docker/server": engine.provider},
+            known={
+                component.key: self,
+                provider_key("server"): engine.provider,
+                server_key("server"): server,
+            },
         )
         self.register_outputs(outputs)
 
@@ -208,7 +212,7 @@ def _model(model: type[M], values: Mapping[str, Any], what: str) -> M:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"{what}: `{place}`: {first['msg']}", hint="docs/fleet.md has every field"
+            f"{what}: `{place}`: {first['msg']}", hint="`tomo schema` lists every field"
         ) from error
 
 

@@ -440,7 +440,7 @@ _NEW: Final = """\
 #   tomo plan     shows what would change on which server, and changes nothing
 #   tomo apply    makes it so
 #
-# Every field is described in docs/fleet-reference.md.
+# `tomo schema` lists every field.
 
 # The fleet's name; its state is kept under it.
 fleet: {name}

@@ -90,7 +90,7 @@ def _words(model: type[BaseModel], detail: ErrorDetails) -> _Words:
         return str(context["message"]), str(context["hint"])
     if kind == "extra_forbidden":
         word, known = str(detail["loc"][-1]), list(_known_keys(model, detail["loc"][:-1]))
-        return f"unknown key `{shown(word)}`", did_you_mean(word, known, "see docs/fleet-reference.md")
+        return f"unknown key `{shown(word)}`", did_you_mean(word, known, "`tomo schema` lists every field")
     if kind == "missing":
         return _missing(model, detail["loc"])
     if kind == "literal_error":
@@ -170,7 +170,7 @@ _KINDS: Final[tuple[tuple[frozenset[str], _Words], ...]] = (
     (frozenset({"less_than_equal"}), ("{given} is more than {le}", "write a smaller number")),
     (
         frozenset({"string_pattern_mismatch"}),
-        ("{given} does not match `{pattern}`", "see docs/fleet-reference.md"),
+        ("{given} does not match `{pattern}`", "`tomo schema` lists every field"),
     ),
     (frozenset({"too_short"}), ("is empty", "write at least one entry")),
 )

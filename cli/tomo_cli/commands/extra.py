@@ -1,4 +1,4 @@
-"""init, program, try, doctor, completion."""
+"""init, schema, program, try, doctor, completion."""
 
 from __future__ import annotations
 
@@ -32,9 +32,16 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
+class Format(StrEnum):
+    """Files that people write."""
+
+    FLEET = "fleet"
+    APP = "app"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (init, program, try_, doctor, completion):
+    for command in (init, schema, program, try_, doctor, completion):
         add_command(app, command)
 
 
@@ -98,6 +105,24 @@ def _first_server(
     if not keys and not target.is_local:
         keys = accepted_keys(Servers(doors()), target, identity, yes=yes)
     return NewServer(name or name_for(target.host), target, keys, identity, become)
+
+
+def schema(
+    of: Annotated[
+        Format,
+        typer.Argument(metavar="[fleet|app]", help="Which file: the fleet's, or one that defines an app."),
+    ] = Format.FLEET,
+    as_json: Annotated[bool, typer.Option("--json", help="The JSON Schema, for editors.")] = False,
+) -> None:
+    """List every field of a fleet or app file."""
+    from tomo.service.formats import FormatRequest, Formats
+    from tomo_cli.console import print_json, print_markdown
+
+    described = Formats().describe(FormatRequest(of.value))
+    if as_json:
+        print_json(described.schema)
+    else:
+        print_markdown(described.reference)
 
 
 def program(
