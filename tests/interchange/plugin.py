@@ -31,7 +31,7 @@ from tomo.model.provider import (
 )
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
-from tomo.program.wire import from_struct, to_struct
+from tomo.model.wire import from_struct, to_struct
 
 _KINDS = {
     DiffKind.ADD: provider_pb2.PropertyDiff.ADD,

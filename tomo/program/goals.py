@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from tomo.errors import NotSupported, ProgramFailed
+from tomo.model import wire
 from tomo.model.goal import Alias, Goal, InvokeGoal, ReadGoal, Timeouts
 from tomo.model.urn import Urn
 from tomo.model.values import Value
-from tomo.program import durations, wire
+from tomo.program import durations
 from tomo.program.assets import with_hashes
 
 if TYPE_CHECKING:

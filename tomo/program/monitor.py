@@ -11,13 +11,14 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from tomo.errors import NotSupported
+from tomo.model import wire
 from tomo.model.events import Severity
 from tomo.model.goal import Goal, InvokeGoal
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import Urn, split_provider_ref
 from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unknown, leaves
-from tomo.program import versions, wire
+from tomo.program import versions
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
 from tomo.program.loop import NotYet
 from tomo.secrets.redaction import credentials

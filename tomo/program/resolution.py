@@ -12,7 +12,7 @@ from tomo.errors import ProgramFailed
 from tomo.model.declaration import Concat, OutputRef
 from tomo.model.source import Registered
 from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, reveal
-from tomo.program.wire import number
+from tomo.model.wire import number
 
 Lookup = Callable[[OutputRef], Value]
 

@@ -2,8 +2,8 @@ import pytest
 from google.protobuf import struct_pb2
 
 from tomo.errors import NotSupported
+from tomo.model import wire
 from tomo.model.values import UNKNOWN, UNKNOWN_TEXT, Archive, Asset, ResourceRef, Secret, Unknown, has_unknown
-from tomo.program import wire
 
 
 def struct(**fields):

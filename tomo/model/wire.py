@@ -1,4 +1,7 @@
-"""Property values as the SDK sends them, and back: protobuf `Struct` on one side, our nouns on the other."""
+"""Property values on Pulumi's wire: protobuf `Struct` on one side, our nouns on the other (engine-spec 0.3).
+
+The SDK and provider plugins speak it alike.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ _EXACT_INTEGERS: Final = 2**53
 Fields = dict[str, Value]
 
 
-# --- from the SDK ----------------------------------------------------------------------------------
+# --- from the wire ----------------------------------------------------------------------------------
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Value]:
@@ -125,7 +128,7 @@ _READERS: Final[Mapping[str, Callable[[Fields], Value]]] = {
 }
 
 
-# --- to the SDK ------------------------------------------------------------------------------------
+# --- to the wire ------------------------------------------------------------------------------------
 
 
 def to_struct(properties: Properties) -> struct_pb2.Struct:
@@ -179,7 +182,7 @@ def envelope(value: Value) -> Fields:
     if isinstance(value, ResourceRef):
         version = value.package_version or None
         return _without_none(RESOURCE, urn=value.urn, id=value.id, packageVersion=version)
-    raise NotSupported(f"a value of type `{type(value).__name__}` can't be given to the program")
+    raise NotSupported(f"a value of type `{type(value).__name__}` has no form on the wire")
 
 
 def _without_none(signature: str, **fields: Value) -> Fields:
