@@ -14,7 +14,19 @@ SURFACE = sorted((ROOT / "cli").rglob("*.py"))
 SOURCES = [*LIBRARY, *SURFACE]
 EVERYTHING = sorted(
     path
-    for folder in ("tomo", "cli", "catalog", "stacks", "docs", "tests", "demo", "lab", "scripts", "bench")
+    for folder in (
+        "tomo",
+        "cli",
+        "catalog",
+        "stacks",
+        "docs",
+        "tests",
+        "demo",
+        "lab",
+        "scripts",
+        "bench",
+        "conformance",
+    )
     for path in (ROOT / folder).rglob("*")
     if path.is_file()
     and path.suffix in {".py", ".sh", ".yaml", ".md", ".toml", ""}

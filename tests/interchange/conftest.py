@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.interchange.engines import (
-    PASSPHRASE,
-    Program,
-    PulumiCli,
-    Ran,
-    Store,
-    TomoEngine,
-)
-from tests.interchange.normal import Names, comparable, told_apart
+from conformance.engines import Orders, Program, PulumiCli, Ran, TomoEngine
+from conformance.normal import Names, comparable, told_apart
+from conformance.store import PASSPHRASE, Store
 from tomo.secrets.passphrase import PassphraseManagers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +74,7 @@ class Both:
     ) -> Ran:
         """Without `steps`, what is told of the run may differ; without `calls`, what the provider is asked."""
         pairs = zip(self.engines, self.stores, strict=True)
-        ran = [e.up(s, program, stop_on_error=stop_on_error) for e, s in pairs]
+        ran = [e.up(s, program, Orders(stop_on_error=stop_on_error)) for e, s in pairs]
         return self._compared(ran, steps=steps, calls=calls)
 
     def plan(self, program: Program) -> Ran:

@@ -9,8 +9,8 @@ import pulumi
 import pytest
 from pulumi import Alias, CustomTimeouts, Output
 
+from conformance.vocabulary import FakeCloud, Group, Res
 from tests.interchange.conftest import Both
-from tests.interchange.vocabulary import FakeCloud, Group, Res
 
 pytestmark = pytest.mark.pulumi_cli
 

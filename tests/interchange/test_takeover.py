@@ -12,8 +12,9 @@ import pytest
 from pulumi import Alias, CustomTimeouts, Output
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from tests.interchange.engines import PROJECT, STACK, Engine, Program, PulumiCli, Ran, Store, TomoEngine
-from tests.interchange.vocabulary import FakeCloud, Group, Res
+from conformance.engines import Engine, Program, PulumiCli, Ran, TomoEngine
+from conformance.store import PROJECT, STACK, Store
+from conformance.vocabulary import FakeCloud, Group, Res
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import STACK_TYPE, Urn

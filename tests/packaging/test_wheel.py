@@ -85,7 +85,11 @@ def test_the_wheel_holds_the_packages_their_types_and_what_ships_as_data(wheel: 
     assert {"tomo/py.typed", "tomo_cli/py.typed", "tomo/resources/scripts/docker-install.sh"} <= names
     assert {name.rsplit("/", 1)[1] for name in names if name.startswith("tomo/_data/catalog/apps/")} == apps
     assert "tomo/_data/stacks/fleet/__main__.py" in names
-    assert not [name for name in names if name.startswith(("tests/", "lab/", "bench/", "demo/", "docs/"))]
+    assert not [
+        name
+        for name in names
+        if name.startswith(("tests/", "lab/", "bench/", "conformance/", "demo/", "docs/"))
+    ]
 
 
 def test_the_command_tells_its_version(installed: Installed, tmp_path: Path) -> None:

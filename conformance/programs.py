@@ -38,22 +38,22 @@ class Language(LanguageRuntimeServicer):
     def __init__(self, program: Callable[[], Any]) -> None:
         self._program = program
 
-    def About(self, request, context):
+    def About(self, request: Any, context: Any) -> Any:
         return language_pb2.AboutResponse(executable=sys.executable)
 
-    def GetRequiredPlugins(self, request, context):
+    def GetRequiredPlugins(self, request: Any, context: Any) -> Any:
         return language_pb2.GetRequiredPluginsResponse()
 
-    def GetRequiredPackages(self, request, context):
+    def GetRequiredPackages(self, request: Any, context: Any) -> Any:
         return language_pb2.GetRequiredPackagesResponse()
 
-    def GetPluginInfo(self, request, context):
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo()
 
-    def Run(self, request, context):
+    def Run(self, request: Any, context: Any) -> Any:
         return contextvars.copy_context().run(self._run, request)
 
-    def _run(self, request):
+    def _run(self, request: Any) -> Any:
         reset_options(
             project=request.project,
             stack=request.stack,

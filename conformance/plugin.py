@@ -62,37 +62,37 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    def Handshake(self, request, context):
+    def Handshake(self, request: Any, context: Any) -> Any:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "a plugin from before handshakes")
 
-    def Attach(self, request, context):
+    def Attach(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def GetPluginInfo(self, request, context):
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo()
 
-    def Cancel(self, request, context):
+    def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def CheckConfig(self, request, context):
+    def CheckConfig(self, request: Any, context: Any) -> Any:
         olds, news = from_struct(request.olds), from_struct(request.news)
         return _check_response(_asked(context, lambda: self._provider.check_config(olds, news)))
 
-    def DiffConfig(self, request, context):
+    def DiffConfig(self, request: Any, context: Any) -> Any:
         olds, news = from_struct(request.old_inputs), from_struct(request.news)
         return _diff_response(_asked(context, lambda: self._provider.diff_config(olds, news)))
 
-    def Configure(self, request, context):
+    def Configure(self, request: Any, context: Any) -> Any:
         _asked(context, lambda: self._provider.configure(from_struct(request.args)))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Check(self, request, context):
+    def Check(self, request: Any, context: Any) -> Any:
         asked = CheckRequest(
             Urn(request.urn), from_struct(request.olds), from_struct(request.news), request.randomSeed
         )
         return _check_response(_asked(context, lambda: self._provider.check(asked)))
 
-    def Diff(self, request, context):
+    def Diff(self, request: Any, context: Any) -> Any:
         asked = DiffRequest(
             Urn(request.urn),
             request.id,
@@ -103,14 +103,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         )
         return _diff_response(_asked(context, lambda: self._provider.diff(asked)))
 
-    def Create(self, request, context):
+    def Create(self, request: Any, context: Any) -> Any:
         asked = CreateRequest(Urn(request.urn), from_struct(request.properties), request.preview)
         made = _asked(context, lambda: self._provider.create(asked))
         if made.init_errors:
             _half_made(context, made.id, made.outputs, made.init_errors)
         return provider_pb2.CreateResponse(id=made.id, properties=to_struct(made.outputs))
 
-    def Update(self, request, context):
+    def Update(self, request: Any, context: Any) -> Any:
         asked = UpdateRequest(
             Urn(request.urn),
             request.id,
@@ -125,14 +125,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             _half_made(context, request.id, made.outputs, made.init_errors)
         return provider_pb2.UpdateResponse(properties=to_struct(made.outputs))
 
-    def Delete(self, request, context):
+    def Delete(self, request: Any, context: Any) -> Any:
         asked = DeleteRequest(
             Urn(request.urn), request.id, from_struct(request.old_inputs), from_struct(request.properties)
         )
         _asked(context, lambda: self._provider.delete(asked))
         return empty_pb2.Empty()
 
-    def Read(self, request, context):
+    def Read(self, request: Any, context: Any) -> Any:
         asked = ReadRequest(
             Urn(request.urn), request.id, from_struct(request.inputs), from_struct(request.properties)
         )

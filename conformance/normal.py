@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from tests.interchange.engines import Store
+from conformance.store import Store
 
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -45,7 +45,7 @@ class Names:
 
     def _name(self, id_: str, stem: str) -> None:
         if len(id_.rpartition("-")[2]) == len("0a1b2c3"):
-            # Tomo's automatic names follow from the state, Pulumi's from chance: one that comes again is no error.
+            # Tomo's automatic names follow from the state, Pulumi's from chance: one may come again.
             self._known[id_] = f"{stem}.auto"
         elif id_ not in self._known:
             self._count[stem] += 1

@@ -1,0 +1,312 @@
+"""The real CLI and Tomo's engine behind one face: run a program on a stack, tell what was done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from conformance.plugin import served
+from conformance.programs import program_served
+from conformance.store import PASSPHRASE, PROJECT, STACK, Store
+from conformance.witness import Witness, plain
+from tomo.engine.deployment import Deployment, Outcome
+from tomo.engine.run import Options, World
+from tomo.model.provider import Provider
+from tomo.model.source import ProgramRun
+from tomo.model.step import Step
+from tomo.program.runner import SdkSource
+from tomo.providers.builtin import BuiltinProvider
+from tomo.providers.dynamic import DynamicProvider
+from tomo.service.wiring import new_id, now
+from tomo.state.config import read_stack_config
+
+PATIENCE = 50
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_PROVIDER = ("pulumi:providers:", "::default")
+
+Program = Callable[[], Any]
+Ops = dict[str, list[str]]
+"""Operations by resource URN, in order."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How a command is to go about it, beside what it does."""
+
+    stop_on_error: bool = False
+    serial: bool = False
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    dependents: bool = False
+
+
+AS_USUAL = Orders()
+
+
+@dataclass(frozen=True)
+class Told:
+    """A step as it was told of: what is done, because of which keys, what differs, what is asked for."""
+
+    urn: str
+    op: str
+    keys: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What an operation did: whether it went well, its steps by URN, and the URNs whose step failed.
+
+    `refused` are URNs about which an error was told without a step; `steps` has the order of all.
+    """
+
+    ok: bool
+    ops: Ops
+    failed: frozenset[str] = frozenset()
+    said: str = ""
+    refused: frozenset[str] = frozenset()
+    steps: tuple[Told, ...] = ()
+
+    @property
+    def changes(self) -> Ops:
+        """The steps without those that leave everything as it is."""
+        return {urn: ops for urn, ops in self.ops.items() if set(ops) - {"same", "read"}}
+
+
+class Engine(Protocol):
+    """Something that runs Pulumi programs."""
+
+    name: str
+
+    def up(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Brings the stack to what the program declares."""
+        ...
+
+    def plan(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Says what that would do."""
+        ...
+
+    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Takes what is there into the state."""
+        ...
+
+    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Deletes everything."""
+        ...
+
+
+# --- Tomo ------------------------------------------------------------------------------------------
+
+
+class Providers:
+    """The providers of programs in these tests."""
+
+    def __init__(self, store: Store, config: Mapping[str, str]) -> None:
+        self._store, self._config = store, config
+
+    def load(self, package: str, version: str) -> Provider:  # noqa: ARG002
+        """The provider of a package."""
+        if package == "fake":
+            return Witness(self._store.world)
+        if package == "pulumi":
+            return BuiltinProvider(self._store.outputs_of)
+        return DynamicProvider(NoConnections(), project=PROJECT, config=self._config)
+
+
+class NoConnections:
+    """No resource of these tests is on a host."""
+
+    def get(self, spec: Any) -> Any:
+        """Refuses."""
+        raise AssertionError(f"nothing here should connect to {spec}")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TomoEngine:
+    """The embedded engine, as the service puts it together, without a look at the hosts before an up."""
+
+    name = "tomo"
+
+    def up(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Brings the stack to what the program declares."""
+        deployment = self._deployment(store, _options(orders))
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
+
+    def plan(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Says what that would do."""
+        deployment = self._deployment(store, _options(orders), dry=True)
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
+
+    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Takes what is there into the state."""
+        deployment = self._deployment(store, replace(_options(orders), look=True))
+        return _ran(deployment, deployment.refresh())
+
+    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Deletes everything."""
+        deployment = self._deployment(store, _options(orders))
+        return _ran(deployment, deployment.destroy())
+
+    def _deployment(self, store: Store, options: Options, *, dry: bool = False) -> Deployment:
+        stored = store.backend.load(PROJECT, STACK, store.secrets)
+        config = read_stack_config(store.stack_file, PROJECT, store.secrets)
+        run = ProgramRun(
+            PROJECT, STACK, dry_run=dry, config=config.opened(), secret_config_keys=config.secret_keys
+        )
+        writer = store.backend.writer(PROJECT, STACK, stored.seals_under(store.manager))
+        world = World(
+            Providers(store, config.opened()), lambda _event: None, now, new_id, None if dry else writer
+        )
+        return Deployment(run, stored.snapshot, world, options)
+
+
+def _options(orders: Orders) -> Options:
+    parallel = 1 if orders.serial else Options().parallel
+    return Options(look=False, stop_on_error=orders.stop_on_error, parallel=parallel)
+
+
+def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
+    # Pulumi tells of every step it begins, those that then fail too; an outcome need not.
+    steps = [_told_by_tomo(step) for step in deployment._run.steps if not _is_default(step.urn)]
+    said = [str(failure.error) for failure in outcome.failures]
+    if outcome.program_error is not None:
+        said.append(f"{outcome.program_error}\n{outcome.program_error.detail}")
+    failed = frozenset(str(failure.urn) for failure in outcome.failures)
+    ok = outcome.result.value == "succeeded"
+    return Ran(ok, _by_urn(steps), failed, "\n".join(said), steps=tuple(steps))
+
+
+def _told_by_tomo(step: Step) -> Told:
+    diffs = {re.split(r"[.\[]", diff.path)[0] for diff in step.diffs if not diff.drift}
+    inputs = plain(step.new.inputs) if step.new else None
+    return Told(step.urn, step.op.pulumi_name, tuple(sorted(step.keys)), tuple(sorted(diffs)), inputs)
+
+
+def _by_urn(steps: Sequence[Told]) -> Ops:
+    ops: Ops = {}
+    for step in steps:
+        ops.setdefault(step.urn, []).append(step.op)
+    return ops
+
+
+def _is_default(urn: str) -> bool:
+    return all(part in urn for part in DEFAULT_PROVIDER)
+
+
+# --- Pulumi ----------------------------------------------------------------------------------------
+
+
+class PulumiCli:
+    """The real CLI with inline programs, called as the Automation API calls it (less its extra calls)."""
+
+    name = "pulumi"
+
+    def __init__(self, binary: Path, home: Path) -> None:
+        self._binary, self._home = binary, home
+        self.settings: dict[str, str] = {}
+
+    def up(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Brings the stack to what the program declares."""
+        return self._run(store, ["up", "--yes", "--skip-preview", *_flags(orders)], program)
+
+    def plan(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
+        """Says what that would do."""
+        return self._run(store, ["preview", *_flags(replace(orders, stop_on_error=True))], program)
+
+    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Takes what is there into the state."""
+        flags = _flags(replace(orders, stop_on_error=True))
+        return self._run(store, ["refresh", "--yes", "--skip-preview", *flags])
+
+    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
+        """Deletes everything."""
+        return self._run(store, ["destroy", "--yes", "--skip-preview", *_flags(orders)])
+
+    def _run(self, store: Store, argv: Sequence[str], program: Program | None = None) -> Ran:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            served(Witness(store.world)) as port,
+            program_served(program or _nothing) as client,
+        ):
+            events = Path(folder) / "events.json"
+            options = ["--stack", STACK, "--non-interactive", "--color", "never", "--suppress-progress"]
+            options += ["--exec-kind", "auto.inline", "--event-log", str(events)]
+            options += [f"--client=127.0.0.1:{client}"]
+            ended = subprocess.run(
+                [self._binary, *argv, *options],
+                cwd=store.directory,
+                env=self._environment(store, port),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+            found = events.read_text().splitlines() if events.exists() else []
+        return _told([json.loads(line) for line in found], ended)
+
+    def _environment(self, store: Store, port: int) -> dict[str, str]:
+        return {
+            "PATH": f"{self._home / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self._home),
+            "PULUMI_HOME": str(self._home),
+            "PULUMI_BACKEND_URL": store.backend.url,
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DEBUG_PROVIDERS": f"fake:{port}",
+            "PULUMI_DEBUG_COMMANDS": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **self.settings,
+        }
+
+
+def _nothing() -> None:
+    """No program."""
+
+
+def _flags(orders: Orders) -> list[str]:
+    flags = [] if orders.stop_on_error else ["--continue-on-error"]
+    if orders.serial:
+        flags.append("--parallel=1")
+    flags += [f"--target={urn}" for urn in orders.targets]
+    flags += [f"--exclude={urn}" for urn in orders.excludes]
+    flags += [f"--replace={urn}" for urn in orders.replaces]
+    if orders.dependents:
+        flags.append("--exclude-dependents" if orders.excludes else "--target-dependents")
+    return flags
+
+
+def _told(events: Sequence[Mapping[str, Any]], ended: subprocess.CompletedProcess[str]) -> Ran:
+    steps: list[Told] = []
+    failed, refused = set(), set()
+    for event in events:
+        if "resourcePreEvent" in event:
+            step = event["resourcePreEvent"]["metadata"]
+            if not _is_default(step["urn"]):
+                steps.append(_told_by_pulumi(step))
+        elif "resOpFailedEvent" in event:
+            failed.add(event["resOpFailedEvent"]["metadata"]["urn"])
+        elif "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] == "error":
+            refused.add(event["diagnosticEvent"].get("urn", ""))
+    said = f"{ended.stdout}\n{ended.stderr}"
+    refused -= {"", *failed}
+    ok = ended.returncode == 0
+    return Ran(ok, _by_urn(steps), frozenset(failed), said, frozenset(refused), tuple(steps))
+
+
+def _told_by_pulumi(step: Mapping[str, Any]) -> Told:
+    keys, diffs = sorted(step.get("keys") or ()), sorted(step.get("diffs") or ())
+    inputs = plain((step.get("new") or {}).get("inputs")) if step.get("new") else None
+    return Told(step["urn"], step["op"], tuple(keys), tuple(diffs), inputs)
