@@ -282,6 +282,18 @@ class StateCorrupt(StateError):
     code = "state-corrupt"
 
 
+class StateFileMissing(StateError):
+    """A file of the store is not there."""
+
+    code = "state-file-missing"
+
+
+class StateFileExists(StateError):
+    """A file of the store that must be new is there already."""
+
+    code = "state-file-exists"
+
+
 class StateLocked(StateError):
     """Another process holds the stack's lock."""
 

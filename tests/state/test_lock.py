@@ -17,7 +17,7 @@ ME = LockOwner.this_process("kim")
 
 
 def lock_folder(backend: FileBackend) -> Path:
-    return backend.directory / ".pulumi" / "locks" / "organization" / "shop" / "dev"
+    return Path(backend.location) / ".pulumi" / "locks" / "organization" / "shop" / "dev"
 
 
 def test_the_lock_file_is_the_one_the_real_cli_writes(backend: FileBackend) -> None:
@@ -81,7 +81,7 @@ def test_a_lock_that_appears_at_the_same_instant_makes_both_step_back(backend: F
         other.write_text("{}")
         return 0
 
-    lock = FileBackend(backend.directory, clock=clock_that_lets_another_in).lock("shop", "dev", owner=ME)
+    lock = FileBackend(Path(backend.location), clock=clock_that_lets_another_in).lock("shop", "dev", owner=ME)
 
     with pytest.raises(StateLocked, match="unreadable lock file"):
         lock.__enter__()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ GOLDEN = StackName("golden", "golden")
 
 @pytest.fixture
 def store(backend: FileBackend, golden: bytes) -> FileBackend:
-    path = backend.directory / ".pulumi" / "stacks" / "golden" / "golden.json"
+    path = Path(backend.location) / ".pulumi" / "stacks" / "golden" / "golden.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(golden)
     return backend

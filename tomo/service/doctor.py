@@ -253,7 +253,7 @@ def _state(workspace: Workspace) -> Check:
         stored = workspace.stored()
         if stored is None:
             return Check(
-                "state", Health.OK, f"none yet; it will be in `{workspace.backend.directory}/.pulumi`"
+                "state", Health.OK, f"none yet; it will be in `{workspace.backend.location}/.pulumi`"
             )
         if pending := stored.snapshot.pending_operations:
             message = f"{_counted(len(pending), 'operation')} begun and never finished"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from tomo.errors import StackNotFound, StateCorrupt, StateError, UsageError
@@ -66,7 +65,7 @@ class StateListing:
 
     project: str
     stack: str
-    file: Path
+    file: str
     time: str
     resources: tuple[ResourceState, ...]
     pending: tuple[PendingOperation, ...]

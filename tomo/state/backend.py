@@ -8,7 +8,7 @@ import importlib
 import re
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,17 +16,20 @@ from urllib.parse import parse_qsl, unquote
 
 from tomo.errors import NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
 from tomo.model.snapshot import Snapshot
+from tomo.model.storage import Content, Storage, exists, newest
 from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
 from tomo.state.clock import Clock
 from tomo.state.codec import ORGANIZATION, decode_checkpoint
-from tomo.state.files import copy, sync_directory, translated, write_atomically
-from tomo.state.history import HistoryEntry, read_entries, write_entry
+from tomo.state.history import HistoryEntry, checkpoint_path, read_entries, write_entry
 from tomo.state.integrity import problems
+from tomo.state.local import LocalStorage
 from tomo.state.lock import HeldLock, LockOwner, StackLock, held_locks, remove_locks
 from tomo.state.seals import Seals
 from tomo.state.writer import CheckpointWriter, backup_path
 
 _LAYOUT: Final = 1
+_ROOT: Final = ".pulumi"
+_META: Final = f"{_ROOT}/meta.yaml"
 _NAME: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -51,11 +54,11 @@ class StackName:
 class StoredStack:
     """A stack as loaded. `salt` and `seals` are what its secrets are under; "" and None without any.
 
-    `digest` is the SHA-256 of the file's bytes.
+    `path` is where a person finds the file; `digest` is the SHA-256 of its bytes.
     """
 
     name: StackName
-    path: Path
+    path: str
     snapshot: Snapshot
     salt: str = ""
     version: int = 3
@@ -77,12 +80,12 @@ class StoredStack:
 
 
 class FileBackend:
-    """The stacks below one directory; their files lie in its `.pulumi`."""
+    """The stacks of one store: a folder of this machine, or the storage that holds it."""
 
-    def __init__(self, directory: Path, *, clock: Clock = time.time_ns) -> None:
-        self.directory = directory
-        self._root = directory / ".pulumi"
+    def __init__(self, place: Path | Storage, *, clock: Clock = time.time_ns) -> None:
+        self.storage: Storage = LocalStorage(place) if isinstance(place, Path) else place
         self._clock = clock
+        self._layout_seen = False
 
     @classmethod
     def from_url(cls, url: str, *, base: Path, home: Path) -> FileBackend:
@@ -90,22 +93,30 @@ class FileBackend:
         return cls(directory_of(url, base=base, home=home))
 
     @property
+    def location(self) -> str:
+        """Where a person finds the store."""
+        return self.storage.location()
+
+    @property
     def url(self) -> str:
         """The address that `from_url` and the Pulumi CLI take."""
-        return f"file://{self.directory}"
+        return self.location if "://" in self.location else f"file://{self.location}"
 
     # --- stacks ---
 
     def stacks(self, project: str | None = None) -> list[StackName]:
         """The stacks of one project, or of all, by name."""
-        self._check_layout()
-        found = {
-            StackName(path.parent.name, path.name.removesuffix(form))
-            for form in _FORMS
-            for path in (self._root / "stacks").glob(f"*/*{form}")
-            if not path.name.startswith(".")
-        }
-        return sorted(name for name in found if project in {None, name.project})
+        self._see_layout()
+        folder = f"{_ROOT}/stacks"
+        projects = [entry.name for entry in self.storage.list(folder) if not entry.is_file]
+        wanted = [name for name in projects if project in {None, name}]
+        return sorted({name for one in wanted for name in self._stacks_of(one)})
+
+    def _stacks_of(self, project: str) -> Iterator[StackName]:
+        for entry in self.storage.list(f"{_ROOT}/stacks/{project}"):
+            form = next((form for form in _FORMS if entry.name.endswith(form)), None)
+            if form and not entry.name.startswith("."):
+                yield StackName(project, entry.name.removesuffix(form))
 
     def exists(self, project: str, stack: str) -> bool:
         """Whether the store has the stack."""
@@ -114,12 +125,7 @@ class FileBackend:
     def load(self, project: str, stack: str, secrets: PassphraseManagers) -> StoredStack:
         """The stack's state, checked. Its secrets stay sealed, so no passphrase is asked for yet."""
         name = _name(project, stack)
-        self._check_layout()
-        path = self._find(name)
-        if path is None:
-            raise self._not_found(name)
-        with translated(path, "read the state"):
-            raw = path.read_bytes()
+        path, raw = self._read(name)
         try:
             checkpoint = decode_checkpoint(_decompress(raw), lambda salt: Seals(secrets.for_salt(salt)))
             _refuse_broken(checkpoint.snapshot)
@@ -127,7 +133,7 @@ class FileBackend:
             raise self._corrupt(name, path, error) from error
         return StoredStack(
             name=name,
-            path=path,
+            path=self.storage.location(path),
             snapshot=checkpoint.snapshot,
             salt=checkpoint.salt,
             version=checkpoint.version,
@@ -139,30 +145,36 @@ class FileBackend:
 
     def raw(self, project: str, stack: str) -> bytes:
         """The checkpoint file's own text, unchecked."""
-        name = _name(project, stack)
-        path = self._find(name)
-        if path is None:
+        _, raw = self._read(_name(project, stack))
+        return _decompress(raw)
+
+    def _read(self, name: StackName) -> tuple[str, bytes]:
+        """The newest form: a crash can leave a compressed one beside the plain one that replaced it."""
+        forms = self._forms(name)
+        found = dict(self.storage.read_many([_META, *forms]))
+        self._check_layout(found.pop(_META, None))
+        if not found:
             raise self._not_found(name)
-        with translated(path, "read the state"):
-            return _decompress(path.read_bytes())
+        path = max(found, key=lambda path: found[path].modified)
+        return path, found[path].raw
 
     def writer(self, project: str, stack: str, seals: Seals | None) -> CheckpointWriter:
         """The writer of a stack's checkpoint; its first save makes a stack that isn't there yet."""
         name = _name(project, stack)
-        self._check_layout()
+        self._see_layout()
         self._write_layout()
-        return CheckpointWriter(self._path(name), stack=name.full, seals=seals, clock=self._clock)
+        return CheckpointWriter(
+            self.storage, self._path(name), stack=name.full, seals=seals, clock=self._clock
+        )
 
     def remove(self, project: str, stack: str) -> None:
         """Takes a stack out of the store; its last state stays beside it as `.bak`."""
         name = _name(project, stack)
-        paths = [path for path in self._forms(name) if path.exists()]
+        paths = self.storage.modified(self._forms(name))
         if not paths:
             raise self._not_found(name)
         for path in paths:
-            with translated(path, "remove the state"):
-                path.replace(backup_path(path))
-                sync_directory(path.parent)
+            self.storage.rename(path, backup_path(path))
 
     # --- locks ---
 
@@ -170,15 +182,15 @@ class FileBackend:
         """The stack's lock, to be held in a `with` block."""
         name = _name(project, stack)
         self._write_layout()
-        return StackLock(self._lock_directory(name), stack=stack, owner=owner, clock=self._clock)
+        return StackLock(self.storage, self._lock_folder(name), stack=stack, owner=owner, clock=self._clock)
 
     def locks(self, project: str, stack: str) -> list[HeldLock]:
         """Who holds the stack."""
-        return held_locks(self._lock_directory(_name(project, stack)))
+        return held_locks(self.storage, self._lock_folder(_name(project, stack)))
 
     def unlock(self, project: str, stack: str) -> list[HeldLock]:
         """Removes every lock of the stack and returns them; an owner that still runs goes on."""
-        return remove_locks(self._lock_directory(_name(project, stack)))
+        return remove_locks(self.storage, self._lock_folder(_name(project, stack)))
 
     # --- history and backups ---
 
@@ -186,69 +198,79 @@ class FileBackend:
         """Keeps a finished operation: its entry and checkpoint in the history, and a backup."""
         name = _name(project, stack)
         now = self._clock()
-        path = self._find(name) or self._path(name)
-        write_entry(self._root / "history" / project / stack, stack, entry, path, now)
-        if path.exists():
-            suffix = path.name.removeprefix(stack)
-            with translated(path, "back up the state"):
-                copy(path, self._backup_directory(name) / f"{stack}.{now}{suffix}")
+        folder = self._history_folder(name)
+        path = self._find(name)
+        if path is not None:
+            kept = f"{self._backup_folder(name)}/{stack}.{now}{_form_of(path)}"
+            self.storage.copy(path, checkpoint_path(folder, stack, now, path), kept)
+        write_entry(self.storage, folder, stack, entry, now)
 
     def history(self, project: str, stack: str) -> list[HistoryEntry]:
         """What was done to the stack, newest first."""
-        _name(project, stack)
-        return read_entries(self._root / "history" / project / stack)
+        return read_entries(self.storage, self._history_folder(_name(project, stack)))
 
-    def backups(self, project: str, stack: str) -> list[Path]:
-        """Copies of earlier states, newest first; the one before the last write stands first."""
+    def backups(self, project: str, stack: str) -> list[str]:
+        """Copies of earlier states in the storage, newest first; the one before the last write leads."""
         name = _name(project, stack)
-        last = [backup_path(path) for path in self._forms(name) if backup_path(path).exists()]
-        kept = self._backup_directory(name).glob(f"{stack}.*.json*")
-        return last + sorted(kept, key=lambda path: path.name, reverse=True)
+        last = list(self.storage.modified([backup_path(path) for path in self._forms(name)]))
+        folder = self._backup_folder(name)
+        names = [entry.name for entry in self.storage.list(folder)]
+        kept = [name for name in names if name.startswith(f"{stack}.") and ".json" in name]
+        return last + [f"{folder}/{name}" for name in sorted(kept, reverse=True)]
 
     # --- places ---
 
-    def _path(self, name: StackName) -> Path:
-        return self._root / "stacks" / name.project / f"{name.stack}.json"
+    def _path(self, name: StackName) -> str:
+        return f"{_ROOT}/stacks/{name.project}/{name.stack}.json"
 
-    def _forms(self, name: StackName) -> list[Path]:
-        return [self._path(name).with_name(f"{name.stack}{form}") for form in _FORMS]
+    def _forms(self, name: StackName) -> list[str]:
+        return [f"{_ROOT}/stacks/{name.project}/{name.stack}{form}" for form in _FORMS]
 
-    def _find(self, name: StackName) -> Path | None:
-        """The newest form: a crash can leave a compressed one beside the plain one that replaced it."""
-        found = [path for path in self._forms(name) if path.exists()]
-        return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+    def _find(self, name: StackName) -> str | None:
+        """The newest form."""
+        return newest(self.storage, self._forms(name))
 
-    def _lock_directory(self, name: StackName) -> Path:
-        return self._root / "locks" / ORGANIZATION / name.project / name.stack
+    def _lock_folder(self, name: StackName) -> str:
+        return f"{_ROOT}/locks/{ORGANIZATION}/{name.project}/{name.stack}"
 
-    def _backup_directory(self, name: StackName) -> Path:
-        return self._root / "backups" / name.project / name.stack
+    def _history_folder(self, name: StackName) -> str:
+        return f"{_ROOT}/history/{name.project}/{name.stack}"
+
+    def _backup_folder(self, name: StackName) -> str:
+        return f"{_ROOT}/backups/{name.project}/{name.stack}"
 
     # --- the store's own version ---
 
-    def _check_layout(self) -> None:
-        meta = self._root / "meta.yaml"
-        with translated(meta, "read"):
-            text = meta.read_text(encoding="utf-8", errors="replace") if meta.exists() else ""
-            flat = not meta.exists() and any((self._root / "stacks").glob("*.json"))
+    def _see_layout(self) -> None:
+        """Checks the store's version once; nobody changes it under a running command."""
+        if not self._layout_seen:
+            self._check_layout(self.storage.read_many([_META]).get(_META))
+
+    def _check_layout(self, meta: Content | None) -> None:
+        place = self.storage.location(_META)
+        text = meta.raw.decode("utf-8", "replace") if meta else ""
         version = re.search(r"^version:[ \t]*(\d+)[ \t]*$", text, re.MULTILINE)
         if text and version is None:
-            raise StateCorrupt(f"`{meta}` does not say the store's version", hint="it must say `version: 1`")
+            raise StateCorrupt(f"`{place}` does not say the store's version", hint="it must say `version: 1`")
+        flat = meta is None and self._is_flat()
         if flat or (version is not None and int(version[1]) < _LAYOUT):
             raise NotSupported(
-                f"the store `{self.directory}` has the old layout without projects",
+                f"the store `{self.location}` has the old layout without projects",
                 hint=f"run `pulumi login {self.url} && pulumi state upgrade` once",
             )
         if version is not None and int(version[1]) > _LAYOUT:
-            raise NotSupported(
-                f"the store `{self.directory}` has layout `{version[1]}`, newer than this Tomo"
-            )
+            raise NotSupported(f"the store `{self.location}` has layout `{version[1]}`, newer than this Tomo")
+        self._layout_seen = version is not None
+
+    def _is_flat(self) -> bool:
+        return any(entry.name.endswith(".json") for entry in self.storage.list(f"{_ROOT}/stacks"))
 
     def _write_layout(self) -> None:
-        meta = self._root / "meta.yaml"
-        if not meta.exists():
-            with translated(meta, "write"):
-                write_atomically(meta, f"version: {_LAYOUT}\n".encode(), mode=0o644)
+        if self._layout_seen:
+            return
+        if not exists(self.storage, _META):
+            self.storage.write(_META, f"version: {_LAYOUT}\n".encode(), mode=0o644)
+        self._layout_seen = True
 
     # --- errors ---
 
@@ -256,26 +278,28 @@ class FileBackend:
         known = [other.stack for other in self.stacks(name.project)]
         there = f"; there are: {', '.join(known)}" if known else ""
         return StackNotFound(
-            f"no stack `{name.stack}` of project `{name.project}` in `{self.directory}`{there}",
+            f"no stack `{name.stack}` of project `{name.project}` in `{self.location}`{there}",
             hint=f"make it with `tomo apply --stack {name.stack}`",
         )
 
-    def _corrupt(self, name: StackName, path: Path, error: TomoError) -> StateCorrupt:
+    def _corrupt(self, name: StackName, path: str, error: TomoError) -> StateCorrupt:
         # After a finished run the copy that was made at its end is the state itself.
-        copies = sorted(self.backups(name.project, name.stack), key=_written, reverse=True)
+        written = self.storage.modified(self.backups(name.project, name.stack))
+        newest_first = sorted(written, key=written.__getitem__, reverse=True)
+        copies = [self.storage.location(copy) for copy in newest_first]
         hint = "there is no backup; restore the file from your own"
         if copies:
             hint = f"restore a copy: `tomo state import {copies[0]}`"
         return StateCorrupt(
             f"the state of stack `{name.stack}` can't be used: {error}; the file was left as it is",
             hint=hint,
-            where=str(path),
+            where=self.storage.location(path),
             detail=_join(error.detail, _copies(copies)),
         )
 
 
-def _written(path: Path) -> int:
-    return path.stat().st_mtime_ns
+def _form_of(path: str) -> str:
+    return path[path.rindex(".json") :]
 
 
 def directory_of(url: str, *, base: Path, home: Path) -> Path:
@@ -343,7 +367,7 @@ def _refuse_broken(snapshot: Snapshot) -> None:
         raise StateCorrupt(f"it breaks {len(found)} rule(s): {found[0]}", detail="\n".join(found[:_SHOWN]))
 
 
-def _copies(paths: Sequence[Path]) -> str:
+def _copies(paths: Sequence[str]) -> str:
     return "\n".join(f"backup: {path}" for path in paths[:_SHOWN])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Final
 
 import orjson
 
 from tomo.errors import StateError
-from tomo.state.files import copy, translated, write_atomically
+from tomo.model.storage import Storage
+
+_ENDING: Final = ".history.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class HistoryEntry:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_entry(directory: Path, stack: str, entry: HistoryEntry, checkpoint: Path, nanoseconds: int) -> None:
-    """Records an operation and the checkpoint as it left it."""
+def write_entry(storage: Storage, folder: str, stack: str, entry: HistoryEntry, nanoseconds: int) -> None:
+    """Records an operation; its checkpoint is put beside it under `checkpoint_path`."""
     document = {
         "kind": entry.kind,
         "startTime": entry.start,
@@ -38,27 +40,31 @@ def write_entry(directory: Path, stack: str, entry: HistoryEntry, checkpoint: Pa
         "endTime": entry.end,
         "resourceChanges": dict(entry.changes),
     }
-    stem = f"{stack}-{nanoseconds}"
-    with translated(directory, "write the history in"):
-        if checkpoint.exists():
-            copy(checkpoint, directory / f"{stem}.checkpoint.json{_compression(checkpoint)}")
-        write_atomically(directory / f"{stem}.history.json", orjson.dumps(document))
+    storage.write(f"{folder}/{stack}-{nanoseconds}.history.json", orjson.dumps(document))
 
 
-def read_entries(directory: Path) -> list[HistoryEntry]:
+def checkpoint_path(folder: str, stack: str, nanoseconds: int, checkpoint: str) -> str:
+    """Where the checkpoint goes as an operation left it; it stays compressed if it is."""
+    form = next((form for form in (".gz", ".zst") if checkpoint.endswith(form)), "")
+    return f"{folder}/{stack}-{nanoseconds}.checkpoint.json{form}"
+
+
+def read_entries(storage: Storage, folder: str) -> list[HistoryEntry]:
     """Every recorded operation, newest first."""
-    paths = sorted(directory.glob("*.history.json"), key=_when, reverse=True)
-    return [_read(path) for path in paths]
+    names = [entry.name for entry in storage.list(folder) if entry.name.endswith(_ENDING)]
+    paths = [f"{folder}/{name}" for name in sorted(names, key=_when, reverse=True)]
+    found = storage.read_many(paths)
+    return [_decoded(found[path].raw, storage.location(path)) for path in paths if path in found]
 
 
-def _when(path: Path) -> int:
-    number = path.name.removesuffix(".history.json").rpartition("-")[2]
+def _when(name: str) -> int:
+    number = name.removesuffix(_ENDING).rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
 
 
-def _read(path: Path) -> HistoryEntry:
+def _decoded(raw: bytes, place: str) -> HistoryEntry:
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(raw)
         return HistoryEntry(
             kind=str(found["kind"]),
             result=str(found["result"]),
@@ -68,11 +74,7 @@ def _read(path: Path) -> HistoryEntry:
             message=str(found.get("message") or ""),
             environment=dict(found.get("environment") or {}),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StateError(
-            f"the history entry `{path}` can't be read", hint=f"move it away: `mv {path} /tmp/`"
+            f"the history entry `{place}` can't be read", hint="move it out of the history folder"
         ) from error
-
-
-def _compression(path: Path) -> str:
-    return path.suffix if path.suffix in {".gz", ".zst"} else ""

@@ -8,15 +8,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import orjson
 
-from tomo.errors import StateLocked
+from tomo.errors import StateError, StateLocked
+from tomo.model.storage import Storage
 from tomo.state.clock import Clock, age, parse_rfc3339, rfc3339
-from tomo.state.files import PRIVATE, sync_directory, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,20 @@ class LockOwner:
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """A lock file as found; `owner` is None where the file can't be read."""
+    """A lock file as found; `owner` is None where the file can't be read.
 
-    path: Path
+    `path` is the file's in its storage, `place` where a person finds it.
+    """
+
+    path: str
+    place: str
     owner: LockOwner | None = None
     taken: str = ""
 
     def describe(self, now: float) -> str:
         """One line for people: who, where, since when, and whether that process lives."""
         if self.owner is None:
-            return f"unreadable lock file `{self.path}`"
+            return f"unreadable lock file `{self.place}`"
         since = parse_rfc3339(self.taken)
         ago = f" ({age(now - since)} ago)" if since is not None else ""
         who = f"`{self.owner.username}` on `{self.owner.hostname}`, process {self.owner.pid}"
@@ -62,23 +65,25 @@ class StackLock:
     A lock never expires: one of a dead process stays until a person removes it.
     """
 
-    def __init__(self, directory: Path, *, stack: str, owner: LockOwner, clock: Clock = time.time_ns) -> None:
-        self._directory = directory
-        self._path = directory / f"{uuid.uuid4()}.json"
+    def __init__(
+        self, storage: Storage, folder: str, *, stack: str, owner: LockOwner, clock: Clock = time.time_ns
+    ) -> None:
+        self._storage = storage
+        self._folder = folder
+        self._path = f"{folder}/{uuid.uuid4()}.json"
         self._stack = stack
         self._owner = owner
         self._clock = clock
 
     def __enter__(self) -> Self:
-        with translated(self._directory, "take the lock in"):
+        self._refuse_if_held()
+        try:
+            self._write()
+            # Two may have seen no lock at the same instant: then both see each other here.
             self._refuse_if_held()
-            try:
-                self._write()
-                # Two may have seen no lock at the same instant: then both see each other here.
-                self._refuse_if_held()
-            except BaseException:
-                self._path.unlink(missing_ok=True)
-                raise
+        except BaseException:
+            self._storage.remove(self._path)
+            raise
         return self
 
     def __exit__(
@@ -87,11 +92,10 @@ class StackLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with translated(self._path, "remove the lock"):
-            self._path.unlink(missing_ok=True)
+        self._storage.remove(self._path)
 
     def _refuse_if_held(self) -> None:
-        others = [lock for lock in held_locks(self._directory) if lock.path != self._path]
+        others = [lock for lock in held_locks(self._storage, self._folder) if lock.path != self._path]
         if others:
             raise locked(self._stack, others, now=self._clock() / 1e9)
 
@@ -104,33 +108,21 @@ class StackLock:
                 "timestamp": rfc3339(self._clock()),
             }
         )
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written under the final name at once: the CLI takes any other file here for a lock too.
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        try:
-            os.write(handle, content)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        sync_directory(self._directory)
+        self._storage.create(self._path, content)
 
 
-def held_locks(directory: Path) -> list[HeldLock]:
-    """Every lock in a stack's lock directory, oldest first."""
-    try:
-        paths = [path for path in directory.iterdir() if path.is_file() and path.suffix != ".attrs"]
-    except FileNotFoundError:
-        return []
-    return sorted((_read(path) for path in paths), key=lambda lock: (lock.taken, lock.path))
+def held_locks(storage: Storage, folder: str) -> list[HeldLock]:
+    """Every lock in a stack's lock folder, oldest first."""
+    found = [entry for entry in storage.list(folder) if entry.is_file and not entry.name.endswith(".attrs")]
+    locks = (_read(storage, f"{folder}/{entry.name}") for entry in found)
+    return sorted(locks, key=lambda lock: (lock.taken, lock.path))
 
 
-def remove_locks(directory: Path) -> list[HeldLock]:
+def remove_locks(storage: Storage, folder: str) -> list[HeldLock]:
     """Removes every lock and returns what was removed; an owner that still runs is not stopped."""
-    found = held_locks(directory)
-    with translated(directory, "remove the locks in"):
-        for lock in found:
-            lock.path.unlink(missing_ok=True)
-            Path(f"{lock.path}.attrs").unlink(missing_ok=True)
+    found = held_locks(storage, folder)
+    storage.remove(*(path for lock in found for path in (lock.path, f"{lock.path}.attrs")))
     return found
 
 
@@ -140,7 +132,7 @@ def locked(stack: str, locks: Sequence[HeldLock], *, now: float) -> StateLocked:
     return StateLocked(
         f"stack `{stack}` is locked by {'; and by '.join(lines)}",
         hint="wait for it to end; if that process is gone, run `tomo state unlock`",
-        detail="\n".join(str(lock.path) for lock in locks),
+        detail="\n".join(lock.place for lock in locks),
     )
 
 
@@ -155,11 +147,12 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def _read(path: Path) -> HeldLock:
+def _read(storage: Storage, path: str) -> HeldLock:
+    place = storage.location(path)
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(storage.read(path))
         owner = LockOwner(int(found["pid"]), str(found["username"]), str(found["hostname"]))
-        return HeldLock(path, owner, str(found["timestamp"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return HeldLock(path, place, owner, str(found["timestamp"]))
+    except (StateError, ValueError, KeyError, TypeError):
         # Half-written or foreign: it still says that somebody holds the stack.
-        return HeldLock(path)
+        return HeldLock(path, place)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from pathlib import Path
 
 from tomo.errors import StateError
 from tomo.model.snapshot import Snapshot
+from tomo.model.storage import Storage
 from tomo.state.clock import Clock, rfc3339
 from tomo.state.codec import SnapshotEncoder
-from tomo.state.files import translated, write_atomically
 from tomo.state.integrity import problems
 from tomo.state.seals import Seals
 
@@ -25,9 +24,12 @@ class CheckpointWriter:
     made the snapshot, and wait outside it.
     """
 
-    def __init__(self, path: Path, *, stack: str, seals: Seals | None, clock: Clock = time.time_ns) -> None:
+    def __init__(
+        self, storage: Storage, path: str, *, stack: str, seals: Seals | None, clock: Clock = time.time_ns
+    ) -> None:
         self.path = path
         self.digest = ""
+        self._storage = storage
         self._stack = stack
         self._encoder = SnapshotEncoder(seals)
         self._clock = clock
@@ -36,6 +38,7 @@ class CheckpointWriter:
         self._offered = 0
         self._written = 0
         self._writing = False
+        self._plain_only = False
 
     def save(self, snapshot: Snapshot) -> None:
         """Returns once this snapshot, or one offered after it, is safely on disk."""
@@ -73,17 +76,16 @@ class CheckpointWriter:
     def _write(self, snapshot: Snapshot) -> None:
         check(snapshot)
         content = self._encoder.checkpoint(snapshot, stack=self._stack, time=rfc3339(self._clock()))
-        with translated(self.path, "write the state"):
-            write_atomically(self.path, content, keep=backup_path(self.path))
+        self._storage.write(self.path, content, keep=backup_path(self.path))
+        if not self._plain_only:
             self._put_aside_compressed()
+            self._plain_only = True
         self.digest = hashlib.sha256(content).hexdigest()
 
     def _put_aside_compressed(self) -> None:
         """A compressed form would be read instead of the new file: it becomes a backup, as in Pulumi."""
-        for suffix in (".gz", ".zst"):
-            other = Path(f"{self.path}{suffix}")
-            if other.exists():
-                other.replace(backup_path(other))
+        for other in self._storage.modified([f"{self.path}{suffix}" for suffix in (".gz", ".zst")]):
+            self._storage.rename(other, backup_path(other))
 
 
 def check(snapshot: Snapshot) -> None:
@@ -97,6 +99,6 @@ def check(snapshot: Snapshot) -> None:
         )
 
 
-def backup_path(path: Path) -> Path:
+def backup_path(path: str) -> str:
     """Where the content before the last write is kept."""
-    return Path(f"{path}.bak")
+    return f"{path}.bak"

@@ -242,7 +242,7 @@ def state_list(
             {"urn": e.urn, "type": e.type, "name": e.urn.name, "id": e.id} for e in listing.resources
         ]
         pending = [{"urn": each.resource.urn, "type": each.type.value} for each in listing.pending]
-        where = {"project": listing.project, "stack": listing.stack, "file": str(listing.file)}
+        where = {"project": listing.project, "stack": listing.stack, "file": listing.file}
         print_json({**where, "time": listing.time, "resources": resources, "pendingOperations": pending})
         return
     table(("TYPE", "NAME"), [(entry.type, entry.urn.name) for entry in listing.resources])
