@@ -274,7 +274,7 @@ class StorageContract:
             lambda: storage.write("a", b""),
             lambda: storage.append("a"),
         ):
-            with pytest.raises(StateError, match="`[^`]*/a`"):
+            with pytest.raises(StateError, match=r"`[^`]*/a`"):
                 act()
         with pytest.raises(StateFileExists):
             storage.create("a", b"")
