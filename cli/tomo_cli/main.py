@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from pathlib import Path
@@ -56,7 +57,12 @@ extra.register(app)
 
 def main() -> None:
     """Runs the command line and ends the process with the documented exit code."""
-    sys.exit(run(sys.argv[1:]))
+    # One command, one process: nearly all it makes stays to its end, and walking that costs a third of a
+    # large plan. Frozen, it isn't walked by the interpreter's last collection either.
+    gc.disable()
+    code = run(sys.argv[1:])
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

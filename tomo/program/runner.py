@@ -80,11 +80,13 @@ class SdkSource:
     def _surroundings(self, registrar: Registrar, loop: ProgramLoop) -> Iterator[None]:
         from tomo.program.pickling import bounded_provider_serializer  # noqa: PLC0415  # loads the SDK
         from tomo.program.printed import printed_lines_said  # noqa: PLC0415
+        from tomo.program.shortcuts import shortcuts  # noqa: PLC0415
 
         with ExitStack() as stack:
             stack.enter_context(_imports_of(self._program_dir))
             stack.enter_context(contextlib.chdir(self._program_dir))
             stack.enter_context(bounded_provider_serializer())
+            stack.enter_context(shortcuts())
             stack.enter_context(collector_off())
             stack.enter_context(_current(loop))
             say = _log_of(registrar, loop)
