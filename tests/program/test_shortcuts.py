@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial, partialmethod
 from typing import Any
 
 import pulumi
@@ -49,9 +50,9 @@ def without_shortcuts() -> Iterator[None]:
     """The SDK's own functions behind others that no digest is known of."""
     transfer, untrack, trace = OWN.values()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rpc, "transfer_properties", lambda *given: transfer(*given))
-        patched.setattr(Output, "_untrack", lambda output: untrack(output))
-        patched.setattr(resource, "_get_stack_trace", lambda: trace())
+        patched.setattr(rpc, "transfer_properties", partial(transfer))
+        patched.setattr(Output, "_untrack", partialmethod(untrack))
+        patched.setattr(resource, "_get_stack_trace", partial(trace))
         yield
 
 
