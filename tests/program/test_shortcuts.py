@@ -40,7 +40,7 @@ def everything() -> None:
     first = Thing("first", {"value": Output.secret("s3cret"), "other": [1, {"deep": True}]})
     second = Thing("second", {"value": first.value, "other": first.id}, ResourceOptions(protect=True))
     group = Group("group", ResourceOptions(depends_on=[second]))
-    third = Thing("third", {"value": Output.all(group.inner.id, second.other).apply(lambda both: list(both))})
+    third = Thing("third", {"value": Output.all(group.inner.id, second.other).apply(list)})
     read = Thing("read", opts=ResourceOptions(id="x-1"))
     pulumi.export("texts", [third.value, Output.concat(read.id, "!"), first.value])
 
