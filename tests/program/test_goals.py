@@ -22,7 +22,6 @@ def request(**fields):
     [
         ("remote components", {"remote": True}),
         ("parameterized packages", {"packageRef": "ref"}),
-        ("transforms", {"transforms": [callback_pb2.Callback(token="t")]}),
         ("state migrations", {"state_migrations": [callback_pb2.Callback(token="t")]}),
         ("env_var_mappings", {"envVarMappings": {"A": "B"}}),
         ("resource hooks", {"hooks": HOOKS(after_delete=["h"])}),

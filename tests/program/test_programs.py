@@ -477,9 +477,6 @@ def test_what_the_engine_prints_meanwhile_is_not_the_programs(run_program, recor
 @pytest.mark.parametrize(
     ("name", "main"),
     [
-        ("transforms", lambda: Thing("a", opts=ResourceOptions(transforms=[lambda args: None]))),
-        ("transforms", lambda: pulumi.runtime.register_resource_transform(lambda args: None)),
-        ("invoke transforms", lambda: pulumi.runtime.register_invoke_transform(lambda args: None)),
         (
             "resource hooks",
             lambda: Thing(
@@ -532,8 +529,6 @@ def test_an_exported_resource_is_the_same_in_a_plan_and_a_run(run_program, recor
         "ExistsResource",
         "Call",
         "RegisterPackage",
-        "RegisterStackTransform",
-        "RegisterStackInvokeTransform",
         "RegisterResourceHook",
         "RegisterErrorHook",
     ],
@@ -542,7 +537,7 @@ def test_methods_that_are_not_supported_refuse(method):
     request = SimpleNamespace(type="a:b:C", id="1", tok="a:b:c", name="x")
 
     with pytest.raises(NotSupported, match="is not supported"):
-        getattr(Monitor(None, None, None, lambda: False), method)(request)
+        getattr(Monitor(None, None, None, lambda: False, None), method)(request)
 
 
 def test_the_root_resource_is_kept():
@@ -565,7 +560,7 @@ def test_a_read_that_failed_leaves_everything_open():
 
 
 def test_a_monitor_without_the_newer_methods_says_what_it_can():
-    monitor = Monitor(None, None, None, lambda: False)
+    monitor = Monitor(None, None, None, lambda: False, None)
 
     answers = {
         name: monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest(id=name)).hasSupport
@@ -575,7 +570,7 @@ def test_a_monitor_without_the_newer_methods_says_what_it_can():
     assert answers == {
         "secrets": True,
         "aliasSpecs": True,
-        "transforms": False,
+        "transforms": True,
         "resourceHooks": False,
         "outputValues": False,
     }

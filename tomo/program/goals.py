@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _REFUSED: Final[Mapping[str, str]] = {
     "remote": "remote components",
     "packageRef": "parameterized packages",
-    "transforms": "transforms",
     "state_migrations": "state migrations",
     "envVarMappings": "environment variables of providers (env_var_mappings)",
 }

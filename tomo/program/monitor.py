@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from google.protobuf import empty_pb2
@@ -19,14 +20,18 @@ from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import Urn, split_provider_ref
 from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unknown, leaves
 from tomo.program import versions
+from tomo.program.callbacks import Callbacks
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
 from tomo.program.loop import NotYet
+from tomo.program.transforms import Transforms
 from tomo.secrets.redaction import credentials
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from pulumi.runtime.proto import callback_pb2
 
 _T = TypeVar("_T")
+_M = TypeVar("_M", bound="Message")
 
 FEATURES: Final[Mapping[str, str]] = {
     "secrets": "SECRETS",
@@ -35,6 +40,8 @@ FEATURES: Final[Mapping[str, str]] = {
     "replacementTrigger": "REPLACEMENT_TRIGGER",
     "deletedWith": "DELETED_WITH",
     "replaceWith": "REPLACE_WITH",
+    "transforms": "TRANSFORMS",
+    "invokeTransforms": "INVOKE_TRANSFORMS",
 }
 """What the SDK may use, by its legacy id. The SDK refuses an option whose feature isn't here."""
 
@@ -49,12 +56,20 @@ class Monitor:
     """
 
     def __init__(
-        self, run: ProgramRun, registrar: Registrar, places: Places, must_not_block: Callable[[], bool]
+        self,
+        run: ProgramRun,
+        registrar: Registrar,
+        places: Places,
+        must_not_block: Callable[[], bool],
+        callbacks: Callbacks,
     ) -> None:
         self._run = run
         self._registrar = registrar
         self._places = places
         self._must_not_block = must_not_block
+        self._callbacks = callbacks
+        self._transforms = Transforms(callbacks)
+        self._transformed: dict[int, tuple[Message, Any]] = {}
         self._waiting: dict[int, tuple[Message, Future[Any]]] = {}
         self._seen: list[Properties] = []
 
@@ -92,7 +107,10 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Gives the goal to the engine and answers when its step is done."""
-        registered = self._answer(request, lambda: self._register(goal_of(request, self._places)))
+        wanted = self._wanted(request)
+        registered = self._answer(wanted, lambda: self._register(goal_of(wanted, self._places)))
+        self._transformed.pop(id(request), None)
+        self._transforms.registered(registered.urn, request, wanted.providers)
         self._seen.append(registered.outputs)
         return register_response(registered, custom=request.custom)
 
@@ -118,14 +136,30 @@ class Monitor:
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         """Calls a provider's function; not while its provider or an argument is unknown."""
-        goal = invoke_goal_of(request, self._places)
+        wanted = self._wanted_call(request)
+        goal = invoke_goal_of(wanted, self._places)
         if self._run.dry_run and _not_callable_yet(goal):
             # A plain call needs an object to take its attributes from; all of them are then None, as
             # with the CLI. The other form has an Output to be unknown.
             return resource_pb2.ResourceInvokeResponse(unknown=not _waits_synchronously())
-        result = self._answer(request, lambda: self._registrar.invoke(goal))
+        result = self._answer(wanted, lambda: self._registrar.invoke(goal))
+        self._transformed.pop(id(request), None)
         self._seen.append(result.outputs)
         return invoke_response(result)
+
+    # --- callbacks -----------------------------------------------------------------------------------
+
+    def RegisterStackTransform(self, request: callback_pb2.Callback) -> empty_pb2.Empty:  # noqa: N802
+        """Takes a transform of every resource that is registered from now on."""
+        self._transforms.of_stack(request)
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(  # noqa: N802
+        self, request: callback_pb2.Callback
+    ) -> empty_pb2.Empty:
+        """Takes a transform of every function call from now on."""
+        self._transforms.of_invokes(request)
+        return empty_pb2.Empty()
 
     # --- refused by name ---------------------------------------------------------------------------
 
@@ -141,14 +175,6 @@ class Monitor:
         """Refuses."""
         raise _refusal(f"the parameterized package of `{request.name}`")
 
-    def RegisterStackTransform(self, _request: object) -> NoReturn:  # noqa: N802
-        """Refuses."""
-        raise _refusal("transforming every resource of a stack (register_resource_transform)")
-
-    def RegisterStackInvokeTransform(self, _request: object) -> NoReturn:  # noqa: N802
-        """Refuses."""
-        raise _refusal("transforming every function call of a stack (register_invoke_transform)")
-
     def RegisterResourceHook(self, request: Any) -> NoReturn:  # noqa: N802
         """Refuses."""
         raise _refusal(f"the resource hook `{request.name}`")
@@ -160,6 +186,31 @@ class Monitor:
     def _register(self, goal: Goal) -> Future[Registered]:
         self._seen.append(goal.inputs)
         return self._registrar.register(goal)
+
+    def _wanted(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceRequest:
+        functions = self._transforms.concerning(request)
+        if not functions:
+            return self._once(request, None)
+        return self._once(request, lambda: self._transforms.transformed(request, functions))
+
+    def _wanted_call(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeRequest:
+        if not self._transforms.concern_invokes():
+            return self._once(request, None)
+        return self._once(request, lambda: self._transforms.transformed_invoke(request))
+
+    def _once(self, request: _M, transform: Callable[[], Coroutine[Any, Any, _M]] | None) -> _M:
+        """The request after its transforms, which run once, however often the call is made again.
+
+        Which those are is settled at the first time: more may come while the call waits.
+        """
+        if id(request) not in self._transformed:
+            wanted = request
+            if transform is not None:
+                work = transform
+                wanted = self._answer(request, lambda: self._callbacks.start(work, copy_context()))
+            self._transformed[id(request)] = (request, wanted)
+        kept: _M = self._transformed[id(request)][1]
+        return kept
 
     def _answer(self, request: Message, ask: Callable[[], Future[_T]]) -> _T:
         """The engine's answer. Where it isn't there yet, the SDK makes the same call again (see loop.py).

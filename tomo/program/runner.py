@@ -26,6 +26,7 @@ from tomo.program.failure import exit_failure, failure_of
 from tomo.program.loop import ProgramLoop
 
 if TYPE_CHECKING:
+    from tomo.program.callbacks import Callbacks
     from tomo.program.monitor import Monitor
 
 Main = Path | Callable[[], Any]
@@ -56,15 +57,18 @@ class SdkSource:
         contextvars.copy_context().run(self._run, run, registrar)
 
     def _run(self, run: ProgramRun, registrar: Registrar) -> None:
-        from tomo.program.goals import Places  # noqa: PLC0415  # loads the SDK
+        from tomo.program.callbacks import Callbacks  # noqa: PLC0415  # loads the SDK
+        from tomo.program.goals import Places  # noqa: PLC0415
         from tomo.program.monitor import Monitor  # noqa: PLC0415
 
         loop = ProgramLoop()
         places = Places(project=self._work_dir, program=self._program_dir)
-        monitor = Monitor(run, registrar, places, loop.in_call)
+        callbacks = Callbacks(loop)
+        monitor = Monitor(run, registrar, places, loop.in_call, callbacks)
         try:
-            with self._surroundings(registrar, loop):
+            with self._surroundings(registrar, loop), contextlib.closing(callbacks):
                 _configure(run, registrar, monitor, self._work_dir, loop)
+                _use(callbacks, monitor)
                 loop.run_until_complete(_in_stack(self._program()))
         except SystemExit as exit_:
             failure: Exception | None = exit_failure(exit_, self._work_dir, _secrets(run, monitor))
@@ -137,6 +141,13 @@ def _configure(
             engine=EngineService(_log_of(registrar, loop)),
         )
     )
+
+
+def _use(callbacks: Callbacks, monitor: Monitor) -> None:
+    from pulumi.runtime import settings  # noqa: PLC0415  # loads the SDK
+
+    callbacks.registered_with(monitor)
+    settings.SETTINGS.callbacks = callbacks
 
 
 def _log_of(registrar: Registrar, loop: ProgramLoop) -> Callable[[Severity, str, str], None]:

@@ -15,7 +15,7 @@ from tomo.model.goal import Goal
 from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
-from tomo.model.source import ProgramRun, Registered, Registrar
+from tomo.model.source import ProgramRun, Registered, Registrar, Source
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn, provider_ref
 from tomo.model.values import UNKNOWN, Value
@@ -141,6 +141,10 @@ class FunctionSource:
         self.function(Program(registrar))
 
 
+def _source(program: Callable[[Program], None] | Source) -> Source:
+    return FunctionSource(program) if callable(program) else program
+
+
 @dataclass(slots=True)
 class SavedSnapshots:
     """A saver that keeps every snapshot in memory, and refuses those that break the rules of a state.
@@ -188,16 +192,22 @@ class Lifecycle:
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def plan(
-        self, program: Callable[[Program], None], observed: Observation | None = None, **options: object
+        self,
+        program: Callable[[Program], None] | Source,
+        observed: Observation | None = None,
+        **options: object,
     ) -> Outcome:
         """What `up` would do; changes neither the world nor the state."""
-        return self._deployment(options, dry=True).up(FunctionSource(program), observed)
+        return self._deployment(options, dry=True).up(_source(program), observed)
 
     def up(
-        self, program: Callable[[Program], None], observed: Observation | None = None, **options: object
+        self,
+        program: Callable[[Program], None] | Source,
+        observed: Observation | None = None,
+        **options: object,
     ) -> Outcome:
         """Applies the program; `observed` saves the look."""
-        return self._kept(self._deployment(options).up(FunctionSource(program), observed))
+        return self._kept(self._deployment(options).up(_source(program), observed))
 
     def refresh(self) -> Outcome:
         """Takes the world into the state."""
