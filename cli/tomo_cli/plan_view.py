@@ -30,6 +30,7 @@ _STYLES = {
     Op.DISCARD: "red",
     Op.REFRESH: "yellow",
     Op.READ: "cyan",
+    Op.IMPORT: "cyan",
 }
 _WORDS = {
     tokens.SERVER: "server",
@@ -51,6 +52,7 @@ _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
 _HEX_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _TENSES = (
+    (Op.IMPORT, "import"),
     (Op.CREATE, "create"),
     (Op.UPDATE, "update"),
     (Op.REPLACE, "replace"),
@@ -195,6 +197,9 @@ _NAMED = {tokens.REMOTE_IMAGE, tokens.CONTAINER, tokens.NETWORK, tokens.VOLUME}
 
 
 def _note(step: Step) -> str:
+    if step.op is Op.IMPORT:
+        id_ = _HEX_ID.sub(r"\1", clean(step.entry.id))
+        return f"  ({id_}: taken into the state as it is)"
     if step.op is Op.REPLACE:
         keys = ", ".join(dict.fromkeys(step.keys)) or "its replacement is pending"
         how = "the old one serves until the new one is well" if step.swap else "replaced"

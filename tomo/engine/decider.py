@@ -8,6 +8,7 @@ from dataclasses import replace
 from tomo.engine import paths
 from tomo.engine.compare import conceal, differences, revealed, secret_keys
 from tomo.engine.hiding import hide_secrets
+from tomo.engine.imports import Imports, is_import, other_than_found
 from tomo.engine.inherit import entry_for
 from tomo.engine.provider_resources import ProviderResources
 from tomo.engine.registry import as_tomo_error, is_provider, visible
@@ -44,6 +45,7 @@ class Decider:
     def __init__(self, run: Run) -> None:
         self._run, self._steps = run, Steps(run)
         self.providers = ProviderResources(run)
+        self._imports = Imports(run)
 
     def decide(self, request: Request) -> Future[Registered]:
         """Decides about a registration and begins its steps; what is refused counts as failed."""
@@ -52,7 +54,10 @@ class Decider:
             if not request.goal.custom:
                 return answered(self._component(request))
             if is_provider(request.goal.type):
+                _refuse_import(request)
                 return answered(self.providers.register(request))
+            if is_import(request) and not request.imported:
+                return self._imports.begin(request, self.decide)
             return self._custom(request)
         except Exception as error:  # noqa: BLE001  # whatever a provider raises, the others go on
             return answered(self.refuse(request, as_tomo_error(error)))
@@ -99,10 +104,14 @@ class Decider:
             return self._steps.replace(request, verdict, inputs, deleted=True)
         verdict = self._verdict(request, inputs)
         match verdict.op:
+            case Op.SAME if request.imported:
+                return answered(self._imports.settled(request, inputs))
             case Op.SAME:
                 return answered(self._steps.same(request, inputs))
             case Op.UPDATE:
                 return self._steps.update(request, verdict, inputs)
+            case _ if goal.import_id:
+                raise other_than_found(request.urn, verdict)
             case _:
                 return self._steps.replace(
                     request, verdict, self._checked(request, goal.inputs, {}), deleted=False
@@ -171,6 +180,14 @@ def _refuse_another_kind(request: Request) -> None:
         raise NotSupported(
             f"`{request.urn.name}` ({request.urn.type}) was {was} and is now {now}, which is not supported",
             hint="give it another name",
+        )
+
+
+def _refuse_import(request: Request) -> None:
+    if request.goal.import_id:
+        raise NotSupported(
+            f"`{request.urn.name}` is a provider, and providers can't be imported",
+            hint="remove `import`: a provider is made by declaring it",
         )
 
 

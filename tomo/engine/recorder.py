@@ -130,6 +130,25 @@ class Recorder:
             self._by_urn[entry.urn] = entry
         self._end(intent)
 
+    def take(
+        self,
+        entry: ResourceState,
+        *,
+        drops: ResourceState | None = None,
+        condemns: ResourceState | None = None,
+    ) -> None:
+        """Takes in what was found outside, as if it had been recorded before; on disk at once.
+
+        `drops` is an entry that only referred to it, `condemns` one whose object it replaces.
+        """
+        with self._lock:
+            if drops is not None:
+                self._base.remove(drops)
+            if condemns is not None:
+                self._exchange(condemns, replace(condemns, delete=True))
+            self._base.append(entry)
+        self.save()
+
     def change_old(self, old: ResourceState, now: ResourceState, intent: ResourceState | None = None) -> None:
         """Marks an old entry, keeping its place: condemned, or waiting for its replacement."""
         with self._lock:

@@ -155,11 +155,6 @@ class EngineRegistrar:
 
     def _completed(self, goal: Goal) -> Request:
         run = self._run
-        if goal.import_id:
-            raise NotSupported(
-                f"`import` of `{goal.name}` is not supported by this version",
-                hint="create the resource, or use the pulumi CLI to import it once",
-            )
         parent = run.parents.get(goal.parent) if goal.parent else None
         goal = inherited(goal, parent)
         urn = Urn.make(self.stack, self.project, goal.parent, goal.type, goal.name)

@@ -32,7 +32,8 @@ T = TypeVar("T")
 class Request:
     """A registration on its way to a decision: completed, with its provider and the old entry, if any.
 
-    `lost` is the entry of an old one that turned out to be gone during this run.
+    `lost` is the entry of an old one that turned out to be gone during this run; `imported` says that the
+    old one was taken in during this run.
     """
 
     goal: Goal
@@ -41,6 +42,7 @@ class Request:
     provider: Provider | None = None
     old: ResourceState | None = None
     lost: ResourceState | None = None
+    imported: bool = False
 
     @property
     def host(self) -> str:
@@ -72,7 +74,7 @@ class Request:
             outputs=outputs,
             created=old.created,
             modified=old.modified,
-            import_id=old.import_id,
+            import_id="" if self.imported else self.goal.import_id,
             refresh_before_update=old.refresh_before_update,
             source_position=self.goal.source_position or old.source_position,
             extra=old.extra,

@@ -145,12 +145,17 @@ class SwapRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """Look at a resource; inputs and outputs are as recorded, both empty for an import."""
+    """Look at a resource; inputs and outputs are as recorded, both empty for an import.
+
+    `wanted` is what the program says of a resource to import. A provider takes from it what a look can't
+    show (how long to wait, what to leave out), and the form of what means the same.
+    """
 
     urn: Urn
     id: str
     inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
+    wanted: Properties = field(default_factory=dict)
 
 
 class ReadStatus(Enum):

@@ -266,12 +266,6 @@ def test_a_tainted_resource_is_replaced_once(lifecycle: Lifecycle) -> None:
     assert lifecycle.ops("a") == [Op.SAME]
 
 
-def test_an_import_is_refused_by_name(lifecycle: Lifecycle) -> None:
-    outcome = lifecycle.plan(lambda p: p.res("a", {"v": 1}, import_id="x") and None)
-
-    assert "`import` of `a`" in str(outcome.program_error)
-
-
 # --- reads -------------------------------------------------------------------------------------------
 
 

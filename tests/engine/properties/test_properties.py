@@ -12,7 +12,7 @@ from tomo.engine.deployment import Outcome
 from tomo.model.events import Result
 from tomo.model.snapshot import Snapshot
 from tomo.testing.fake_provider import TYPE, FakeWorld
-from tomo.testing.lifecycle import Lifecycle
+from tomo.testing.lifecycle import Handle, Lifecycle, Program
 
 verbs = st.sampled_from(("create", "update", "delete"))
 kinds = st.sampled_from(("fail", "init"))
@@ -255,3 +255,36 @@ def _as_before(part: Part, program: Parts) -> Part:
     if old is None:
         return part
     return replace(part, protect=old.protect, retain=old.retain, deleted_with=old.deleted_with)
+
+
+class Importing:
+    """A program's registrations, with the ids of what exists already."""
+
+    def __init__(self, program: Program, ids: dict[str, str]) -> None:
+        self._program, self._ids = program, ids
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._program, name)
+
+    def res(self, name: str, inputs: dict[str, object], **options: object) -> Handle:
+        return self._program.res(name, inputs, import_id=self._ids[name], **options)
+
+
+@some(70)
+@given(programs())
+def test_what_a_lost_state_held_is_imported_without_being_touched(program: Parts) -> None:
+    made = Lifecycle()
+    if made.up(program).result is not Result.SUCCEEDED:
+        return
+    ids = {e.urn.name: e.id for e in made.snapshot.resources if e.type == TYPE}
+    found = Lifecycle(world=made.world)
+    found.world.calls.clear()
+
+    planned = found.plan(lambda p: program(Importing(p, ids)))
+    done = found.up(lambda p: program(Importing(p, ids)))
+
+    assert done.result is Result.SUCCEEDED
+    assert steps(planned) == steps(done)
+    assert not [call for call in found.world.calls if call.verb in {"create", "update", "delete"}]
+    assert shape(found.snapshot) == shape(made.snapshot)
+    assert found.up(program).plan.changes == ()

@@ -27,6 +27,7 @@ from tomo.providers.docker import container_life as life
 from tomo.providers.docker import images
 from tomo.providers.docker.container_body import text, truth, update_body
 from tomo.providers.docker.container_fields import BY_NAME, CONTAINER, DAEMON_UPDATE, problems
+from tomo.providers.docker.container_mounts import placed
 from tomo.providers.docker.container_outputs import outputs, predicted
 from tomo.providers.docker.container_seen import (
     READERS,
@@ -194,7 +195,7 @@ class Container(Resource):
         if answer.ok:
             found = document(answer)
             if imported:
-                return (yield from self._imported(found))
+                return (yield from self._imported(found, request.wanted))
             return (yield from self._same_container(host, request, found))
         name = text(request.inputs, "name") or text(request.outputs, "name")
         if imported or not name:
@@ -205,11 +206,16 @@ class Container(Resource):
             return GONE
         return (yield from self._made_anew(host, request, document(answer)))
 
-    def _imported(self, found: Inspected) -> Look:
+    def _imported(self, found: Inspected, wanted: Properties) -> Look:
         image = yield from _image_of(found)
         defaults: Values = {field.name: field.default for field in CONTAINER if field.default is not None}
-        inputs = {**defaults, **compared({}, found, image), "name": name_of(found)}
-        inputs["networkMode"] = READERS["networkMode"](found)
+        # Nobody can see what was uploaded when it was made.
+        asked = {key: value for key, value in wanted.items() if key != "uploads"}
+        inputs = {**defaults, **compared(asked, placed(asked, found), image), "name": name_of(found)}
+        if asked and self._stopped({**defaults, **asked}, found):
+            inputs["mustRun"] = False
+        if inputs.get("networkMode") is None:
+            inputs["networkMode"] = READERS["networkMode"](found)
         return ReadResult(ReadStatus.FOUND, text_of(found, "Id"), _ordered(inputs), outputs(inputs, found))
 
     def _same_container(self, host: Host, request: ReadRequest, found: dict[str, Value]) -> Look:

@@ -125,7 +125,9 @@ class Network(Resource):
         answer = (yield [path])[path]
         if answer.ok:
             found = document(answer)
-            inputs = request.inputs or _imported(found)
+            inputs = request.inputs or (
+                _compared(request.wanted, found) if request.wanted else _imported(found)
+            )
             return ReadResult(ReadStatus.FOUND, text_of(found, "Id"), inputs, _outputs(inputs, found))
         name = text(request.inputs, "name")
         if not name:

@@ -127,7 +127,10 @@ class RemoteImage(Resource):
         found = document(answer)
         now, recorded = images.id_of(found), text(request.outputs, "imageId")
         if not request.inputs:
-            inputs: Values = {"name": name}
+            if request.id.startswith("sha256:") and not request.id.startswith(now):
+                return GONE
+            known = same_image(request.wanted.get("name")) == same_image(name)
+            inputs: Values = {**request.wanted, "name": request.wanted["name"] if known else name}
             id_ = now + name
             return ReadResult(
                 ReadStatus.FOUND, id_, inputs, _outputs(inputs, id_, now, images.repo_digest(found, name))

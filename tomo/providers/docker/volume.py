@@ -123,7 +123,7 @@ class Volume(Resource):
             return GONE
         found = document(answer)
         if not request.inputs:
-            inputs = _imported(found)
+            inputs = _compared(request.wanted, found) if request.wanted else _imported(found)
             return ReadResult(ReadStatus.FOUND, request.id, inputs, _outputs(inputs, found))
         seen = _compared(request.inputs, found)
         drift = self.drift(request.inputs, seen, host.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tomo.errors import HostError, ProviderFailed, TomoError
@@ -98,6 +99,7 @@ class File:
     def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
         """Looks at all files of a host in one round trip, hosts side by side."""
         results: dict[int, ReadResult] = {}
+        requests = [_as_recorded(request) for request in requests]
 
         def look_at(spec: HostSpec, positions: list[int]) -> None:
             group = [requests[position] for position in positions]
@@ -144,7 +146,19 @@ def _found(request: ReadRequest, stat: FileStat | None) -> ReadResult:
         inputs["content"] = f"[edited on the host, SHA-256 {stat.sha256[:12]}]"
     if stat.mode != _mode(request.inputs):
         inputs["mode"] = f"{stat.mode:04o}"
-    return ReadResult(ReadStatus.FOUND, request.id, inputs, {**request.outputs, **inputs})
+    outputs = request.outputs or {"sha256": stat.sha256, "created": _is_own(text_of(inputs, "path"))}
+    return ReadResult(ReadStatus.FOUND, request.id, inputs, {**outputs, **inputs})
+
+
+def _as_recorded(request: ReadRequest) -> ReadRequest:
+    """A file to import, by its path, is looked at as if what is wanted had been written there."""
+    if request.inputs or not request.wanted:
+        return request
+    return replace(request, inputs={**request.wanted, "path": request.id})
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith(f"{tokens.HOST_FOLDER}/")
 
 
 def _may_write(connection: Connection, inputs: Properties, spec: HostSpec) -> bool:
@@ -153,7 +167,7 @@ def _may_write(connection: Connection, inputs: Properties, spec: HostSpec) -> bo
     The start of the wanted content is what a write that was cut off leaves behind.
     """
     path, wanted = text_of(inputs, "path"), text_of(inputs, "content").encode()
-    own = path.startswith(f"{tokens.HOST_FOLDER}/")
+    own = _is_own(path)
     [found] = connection.stat_files([path])
     if found is None or (own and not found.is_directory):
         return True

@@ -123,6 +123,9 @@ class DynamicProvider(ProviderBase):
             own.cancel()
 
     def _read(self, request: ReadRequest) -> ReadResult:
+        if not request.inputs and not request.outputs:
+            # An import: the code that could look is in neither, as under Pulumi.
+            return ReadResult(ReadStatus.UNSUPPORTED)
         try:
             provider = self._users.of(request.urn, request.outputs, request.inputs)
             with users_errors(request.urn, "read failed for"):
