@@ -248,7 +248,8 @@ def show_value(value: Value) -> str:
     if isinstance(value, Secret):
         return "[secret]"
     if isinstance(value, Unknown):
-        return f"(known after apply, from {value.source})" if value.source else "(known after apply)"
+        origins = " or ".join(_short_origin(origin) for origin in value.origins)
+        return _cut(f"(after apply, from {origins})", _LONGEST_VALUE) if origins else "(known after apply)"
     if isinstance(value, str):
         text = '"' + _HEX_ID.sub(r"\1…", clean(value)).replace("\n", "\\n") + '"'
     elif isinstance(value, Mapping):
@@ -258,6 +259,11 @@ def show_value(value: Value) -> str:
     else:
         text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
     return _cut(text, _LONGEST_VALUE)
+
+
+def _short_origin(origin: str) -> str:
+    """The resource's name and its output: the whole URN would take the line."""
+    return clean(Urn(origin).name if origin.startswith("urn:") else origin)
 
 
 def _show_ports(console: Console, plan: Plan, hosts: Mapping[Urn, str]) -> None:

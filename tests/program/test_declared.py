@@ -218,7 +218,7 @@ def test_an_unknown_says_where_it_will_come_from(run, recorder):
 
     assert recorded.goal("b").inputs == {
         "id": Unknown(f"{thing_urn('a')}.id"),
-        "text": Unknown(f"{thing_urn('a')}.ip"),
+        "text": Unknown(parts=("x-", Unknown(f"{thing_urn('a')}.ip"))),
     }
     assert recorded.stack_outputs == {"out": Unknown(f"{thing_urn('b')}.state")}
 
@@ -230,7 +230,9 @@ def test_a_text_with_a_secret_part_is_secret_even_while_unknown(run, recorder):
     real = run(declared(thing("a"), thing("b", inputs={"auth": parts})))
 
     assert isinstance(plan.goal("b").inputs["auth"], Secret)
-    assert plan.goal("b").inputs["auth"].reveal() == Unknown(f"{thing_urn('a')}.id")
+    assert plan.goal("b").inputs["auth"].reveal() == Unknown(
+        parts=(Secret("user:"), Unknown(f"{thing_urn('a')}.id"))
+    )
     assert real.goal("b").inputs == {"auth": Secret("user:a-id")}
 
 

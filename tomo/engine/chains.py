@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
+from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error
 from tomo.engine.request import Request
 from tomo.engine.run import Run
@@ -36,7 +37,7 @@ class Chains:
         `order` holds all steps as they are told of, marks without an act among them.
         """
         acting = [step for step, _ in acts]
-        self._refuse_unshown(acting)
+        self._run.require_allowed(*(order or acting))
         for step in order or acting:
             self._run.decided(step)
         marks = [step for step in order if not any(step is other for other in acting)]
@@ -59,6 +60,7 @@ class Chains:
                 return self.skip(request, "the run was stopped")
             begun = run.started(step)
             try:
+                require_as_observed(run, step)
                 made = act()
             except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
                 run.failed(step, as_tomo_error(error), begun)
@@ -74,12 +76,6 @@ class Chains:
         if failed.entry.urn not in (request.urn, request.old.urn if request.old else ""):
             self._run.skipped(request.urn, f"`{failed.urn.name}` failed")
         return Registered(request.urn, failed=True)
-
-    def _refuse_unshown(self, steps: Sequence[Step]) -> None:
-        refusals = (self._run.unshown(step) for step in steps)
-        refusal = next((each for each in refusals if each is not None), None)
-        if refusal is not None:
-            raise refusal
 
     def skip(self, request: Request, because: str) -> Registered:
         """Leaves a resource alone because something it needs failed."""

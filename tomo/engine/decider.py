@@ -84,6 +84,7 @@ class Decider:
                 # As in Pulumi: what it was with other inputs doesn't hold until it registers outputs again.
                 now = replace(now, outputs={})
             step = Step(Op.UPDATE if diffs else Op.SAME, request.urn, old, now, diffs)
+        run.require_allowed(step)
         run.decided(step)
         run.recorder.add(step.entry, old)
         run.ended(step)

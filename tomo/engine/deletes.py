@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine.graph import delete_layers, needs
+from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error, host_of
 from tomo.engine.request import answered
 from tomo.engine.run import Run
@@ -115,6 +116,7 @@ class Deletions:
             return None
         step, provider, error = self._step(entry)
         party = [Step(Op.DELETE, other.urn, old=other, host=step.host) for other in self._party(entry)]
+        error = error or run.refusal(*party, step)
         for each in (*party, step):
             run.decided(each)
         if error is not None:
@@ -142,7 +144,7 @@ class Deletions:
             return step, None, _protected(entry)
         provider, error = _provider(self._run, entry)
         step = replace(step, host=host_of(provider, entry.provider) if entry.provider else "")
-        return step, provider, error or (self._run.unshown(step) if provider else None)
+        return step, provider, error
 
     def _delete(self, step: Step, provider: Provider | None, party: Sequence[Step]) -> bool:
         run, entry = self._run, step.entry
@@ -152,6 +154,7 @@ class Deletions:
         along = [other.entry for other in party]
         survivors = [] if entry.delete else self._needing.get(entry.urn, [])
         try:
+            require_as_observed(run, step)
             run.acts.delete(provider, entry, along, survivors)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other deletes and the state go on
             run.failed(step, as_tomo_error(error), begun)

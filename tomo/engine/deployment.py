@@ -87,6 +87,14 @@ class Deployment:
             self._close()
         return self._outcome()
 
+    def observe(self) -> Observation:
+        """Looks at everything recorded and changes nothing; for a run of the same state to start from."""
+        try:
+            self._look()
+        finally:
+            self._run.lanes.close()
+        return self._run.observation
+
     def cancel(self) -> None:
         """Lets running steps finish and begins no new ones; may be called from a signal handler."""
         self._run.cancelled = True
@@ -140,6 +148,10 @@ class Deployment:
         if entry is None or run.outputs is None:
             return
         known = {k: v for k, v in run.outputs.items() if v is not None and (run.dry or not has_unknown(v))}
+        refusal = run.outputs_refusal(known)
+        if refusal is not None:
+            run.failed(Step(Op.UPDATE, urn, entry, entry), refusal)
+            return
         failed = bool(run.failures) or self._error is not None
         outputs: Properties = {**entry.outputs, **known} if failed else known
         run.recorder.set_outputs(urn, reuse_all(outputs, entry.outputs))

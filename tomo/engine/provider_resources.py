@@ -50,6 +50,7 @@ class ProviderResources:
         )
         wanted = entry_for(goal, request.urn, "", {**inputs, **bookkeeping})
         step = self._step(request, provider, wanted, outputs)
+        run.require_allowed(step)
         ref = provider_ref(request.urn, step.entry.id)
         if step.op is not Op.SAME or run.providers.get(ref) is None:
             provider.configure(revealed(inputs))

@@ -13,6 +13,7 @@ from tomo.engine.chains import Chains
 from tomo.engine.compare import reuse_all, revealed
 from tomo.engine.decider import Decider
 from tomo.engine.inherit import Parent, earlier_urns, entry_for, inherited, providers_for_children
+from tomo.engine.origins import with_origins
 from tomo.engine.registry import as_tomo_error, default_name, host_of, is_provider
 from tomo.engine.request import Request, after, answered
 from tomo.engine.run import Run
@@ -69,6 +70,8 @@ class EngineRegistrar:
         with self._run.lock, self._noting_refusals():
             self._refuse_when_stopped()
             self._run.learn(goal.inputs)
+            if self.dry_run:
+                goal = with_origins(goal, self._run.recorder.entry)
             return self._proceed(self._completed(goal))
 
     def register_outputs(self, urn: Urn, outputs: Properties) -> None:
@@ -113,6 +116,9 @@ class EngineRegistrar:
                 entry_for(request.goal, request.urn, request.ref, goal.inputs), id=goal.id, external=True
             )
             step = Step(Op.READ, request.urn, request.old, wanted, host=request.host)
+            refusal = run.refusal(step)
+            if refusal is not None:
+                return answered(self._decider.refuse(request, refusal))
             run.decided(step)
             return self._chains.lane(request, lambda: self._read(request, step))
 

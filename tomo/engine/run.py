@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import RLock
 from time import monotonic
 
 from tomo.engine.acts import Acts, Clock
+from tomo.engine.gate import Gate
 from tomo.engine.graph import DependencyGraph
 from tomo.engine.inherit import Parent
 from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
 from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
-from tomo.errors import PlanRefused, TomoError
+from tomo.errors import TomoError
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import (
     Diagnostic,
@@ -34,7 +35,7 @@ from tomo.model.provider import ProviderSource, Report
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun
-from tomo.model.step import Op, Step
+from tomo.model.step import Step
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value, has_secret
 
@@ -44,14 +45,14 @@ class Options:
     """How a deployment runs.
 
     `look`: read the hosts first. `remove_data`: URNs really deleted although their state says retain.
-    `shown`: what a person saw, operations by URN; any other step is refused before it acts.
+    `gate`: what the run is held to; a step it refuses does not act.
     """
 
     look: bool = True
     parallel: int = 16
     stop_on_error: bool = False
     remove_data: frozenset[Urn] = frozenset()
-    shown: Mapping[Urn, frozenset[Op]] | None = None
+    gate: Gate | None = None
 
 
 def _forget(_value: Value) -> None:
@@ -184,18 +185,24 @@ class Run:
             self.blocked[urn] = because
         self.emit(StepSkipped(urn, because))
 
-    def unshown(self, step: Step) -> TomoError | None:
-        """The refusal of a step that the person who agreed was not shown; None where it was."""
-        shown = self.options.shown
-        if shown is None:
+    def refusal(self, *steps: Step) -> TomoError | None:
+        """Why one of these steps may not be taken; None where all may."""
+        gate = self.options.gate
+        if gate is None or self.dry:
             return None
-        seen = shown.get(step.urn, frozenset())
-        if step.op in seen or (step.op is Op.UPDATE and Op.REPLACE in seen):
-            return None
-        return PlanRefused(
-            f"`{step.urn.name}` would now need `{step.op.pulumi_name}`, which the plan did not show",
-            hint="something moved since; run `tomo plan` again",
-        )
+        refusals = (gate.refusal(step, self.recorder.entry) for step in steps)
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def outputs_refusal(self, outputs: Properties) -> TomoError | None:
+        """Why the stack may not get these outputs; None where it may."""
+        gate = self.options.gate
+        return None if gate is None or self.dry else gate.outputs_refusal(outputs, self.recorder.entry)
+
+    def require_allowed(self, *steps: Step) -> None:
+        """Raises the refusal of the first of these steps that may not be taken."""
+        refusal = self.refusal(*steps)
+        if refusal is not None:
+            raise refusal
 
     def learn(self, value: Properties) -> None:
         """Lets the world know the secrets in a value, so that it can hide them."""

@@ -49,6 +49,7 @@ class Steps:
         run, old = self._run, request.before
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
         step = Step(Op.SAME, request.urn, old, request.carried(wanted), host=request.host)
+        run.require_allowed(step)
         run.decided(step)
         run.recorder.add(step.entry, old)
         run.ended(step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tomo.model.goal import Timeouts
-from tomo.model.values import Properties, Secret, Value
+from tomo.model.values import Properties, Secret, Unknown, Value
 
 Key: TypeAlias = str
 """Names one declaration within a list of them."""
@@ -23,9 +23,9 @@ class OutputRef:
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """Texts joined; a part may be secret or come from another resource, and then so is the whole."""
+    """Texts joined; a part may be secret, unknown or another resource's, and then so is the whole."""
 
-    parts: tuple[str | Secret | OutputRef, ...]
+    parts: tuple[str | Secret | Unknown | OutputRef, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,24 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A value that exists only after apply; `source` says `<urn>.<output>` where that's known."""
+    """A value that exists only after apply.
+
+    `source` says `<urn>.<output>` where it will be just that output; `parts` are texts, secrets and
+    unknowns that it will be joined of. `any_of` are outputs that a program makes it from, as
+    `<urn>.<output>`, where only the program knows how.
+    """
 
     source: str = ""
+    parts: tuple[Value, ...] = ()
+    any_of: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Everything it may come from, as `<urn>.<output>`, each once."""
+        if self.parts:
+            inner = [part.origins for part in self.parts if isinstance(part, Unknown)]
+            return tuple(dict.fromkeys(origin for origins in inner for origin in origins))
+        return (self.source,) if self.source else self.any_of
 
     def __repr__(self) -> str:
         return "[unknown]"

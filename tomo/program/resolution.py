@@ -5,7 +5,7 @@ The rules are the SDK's, so that a declared stack and a program that says the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tomo.errors import ProgramFailed
@@ -42,7 +42,7 @@ class Answer:
 def lifted(value: Value, unknown: Unknown) -> Value:
     """An output is secret, or unknown, as a whole where a part of it is."""
     if isinstance(value, Unknown):
-        return value if value.source else unknown
+        return value if value.origins else unknown
     if isinstance(value, Secret) and value.ciphertext is not None:
         return value
     plain = unknown if has_unknown(value) else value
@@ -72,9 +72,17 @@ def _joined(concat: Concat, lookup: Lookup) -> Value:
     parts = [resolved(part, lookup) for part in concat.parts]
     secret = any(isinstance(part, Secret) for part in parts)
     opened = [part.reveal() if isinstance(part, Secret) else part for part in parts]
-    unknown = next((part for part in opened if isinstance(part, Unknown)), None)
-    whole: Value = unknown or "".join(_text(part) for part in opened)
+    if any(isinstance(part, Unknown) for part in opened):
+        # The parts keep their secrecy: whoever takes the whole apart must find them closed.
+        return Secret(_unknown(parts)) if secret else _unknown(parts)
+    whole = "".join(_text(part) for part in opened)
     return Secret(whole) if secret else whole
+
+
+def _unknown(parts: Sequence[Value]) -> Unknown:
+    return Unknown(
+        parts=tuple(part if isinstance(part, (Secret, Unknown)) else _text(part) for part in parts)
+    )
 
 
 def _text(part: Value) -> str:

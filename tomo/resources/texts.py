@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tomo.errors import ConfigMissing
 from tomo.model.declaration import Concat, OutputRef
-from tomo.model.values import UNKNOWN, Secret, Unknown, Value
+from tomo.model.values import Secret, Unknown, Value
 from tomo.spec import template
 from tomo.spec.app import AppDefinition, SecretFile
 from tomo.spec.base import InputRef, SecretRef
@@ -24,7 +24,7 @@ Part: TypeAlias = str | Secret | Unknown
 class FleetValues:
     """What a fleet refers to and does not hold: the secrets of the stack's config, by name.
 
-    One that Tomo makes itself and that does not exist yet stands as `UNKNOWN`.
+    One that Tomo makes itself and that does not exist yet stands as unknown.
     """
 
     secrets: Mapping[str, Secret | Unknown] = field(default_factory=dict)
@@ -113,17 +113,19 @@ class Instance:
 
 def joined(parts: Iterable[Part | OutputRef]) -> Value:
     """One value: a text, or parts to be joined once the secrets among them are opened."""
-    merged: list[str | Secret | OutputRef] = []
+    merged: list[Part | OutputRef] = []
     for part in parts:
-        if isinstance(part, Unknown):
-            return UNKNOWN
         if isinstance(part, str) and merged and isinstance(merged[-1], str):
             merged[-1] += part
         elif part != "":
             merged.append(part)
     if not merged:
         return ""
-    return merged[0] if len(merged) == 1 else Concat(tuple(merged))
+    if len(merged) == 1:
+        return merged[0]
+    refers = any(isinstance(part, OutputRef) for part in merged)
+    unknown = any(isinstance(part, Unknown) for part in merged)
+    return Unknown(parts=tuple(merged)) if unknown and not refers else Concat(tuple(merged))
 
 
 def is_secret(value: Value) -> bool:

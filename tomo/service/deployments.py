@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
+from tomo.engine.gate import Shown
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
@@ -292,7 +293,7 @@ class _Session:
             request.parallel,
             request.stop_on_error,
             self._data_to_remove(),
-            _shown_ops(planned),
+            Shown(_shown_ops(planned)),
         )
         deployment = Deployment(
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options

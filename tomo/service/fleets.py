@@ -11,7 +11,7 @@ from tomo.model.connection import HostSpec
 from tomo.model.declaration import Declarations
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
-from tomo.model.values import UNKNOWN, Secret
+from tomo.model.values import Secret, Unknown
 from tomo.resources.compile import CompiledFleet, compile_fleet
 from tomo.resources.requirements import Shortfall, check_requirements
 from tomo.resources.texts import FleetValues
@@ -81,10 +81,15 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
     secrets = fleet_secrets(config)
     _require_secrets(loaded, secrets)
     missing = tuple(name for name in generated if name not in secrets)
-    values = FleetValues({**secrets, **dict.fromkeys(missing, UNKNOWN)})
+    values = FleetValues({**secrets, **{name: Unknown(secret_source(name)) for name in missing}})
     compiled = compile_fleet(fleet, definitions, values)
     hosts = tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
     return FleetProgram(fleet, definitions, compiled, hosts, generated, missing)
+
+
+def secret_source(name: str) -> str:
+    """Where the unknown of a secret comes from that the next apply generates."""
+    return f"secret {name}"
 
 
 def definitions_of(loaded: LoadedFleet, catalog: Catalog) -> Mapping[str, AppDefinition]:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from tomo.engine.gate import Shown
 from tomo.model.events import Result
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
@@ -174,7 +175,7 @@ def test_the_provider_of_what_stays_with_its_owner_stays_too(lifecycle: Lifecycl
 def test_a_delete_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
     lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
 
-    outcome = lifecycle.up(nothing, shown={})
+    outcome = lifecycle.up(nothing, gate=Shown({}))
 
     assert [failure.error.code for failure in outcome.failures] == ["plan-refused"]
     assert lifecycle.names() == ["a"]
@@ -184,7 +185,7 @@ def test_a_delete_that_was_shown_is_done(lifecycle: Lifecycle) -> None:
     lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
     shown = {step.urn: frozenset({step.op}) for step in lifecycle.plan(nothing).plan.steps}
 
-    lifecycle.up(nothing, shown=shown)
+    lifecycle.up(nothing, gate=Shown(shown))
 
     assert lifecycle.names() == []
 

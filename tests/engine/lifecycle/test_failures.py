@@ -1,3 +1,4 @@
+from tomo.engine.gate import Shown
 from tomo.errors import ProgramFailed
 from tomo.model.events import Result, StepSkipped
 from tomo.model.step import Op
@@ -150,7 +151,7 @@ def test_a_cancelled_run_records_what_was_done_and_begins_nothing_more(lifecycle
 def test_a_step_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
     lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
 
-    outcome = lifecycle.up(lambda p: p.res("a", {"v": 2}) and None, shown={})
+    outcome = lifecycle.up(lambda p: p.res("a", {"v": 2}) and None, gate=Shown({}))
 
     assert outcome.failures[0].error.code == "plan-refused"
     assert lifecycle.entry("a").inputs["v"] == 1

@@ -4,6 +4,7 @@ from threading import Event
 import pytest
 
 from tomo.engine.deployment import Deployment
+from tomo.engine.gate import Shown
 from tomo.engine.run import World
 from tomo.errors import ProviderFailed, StateError
 from tomo.model.events import HostLooked, Result, StepDone, StepFailed, StepSkipped
@@ -325,7 +326,7 @@ def test_a_cascade_refused_as_not_shown_does_not_hang_what_would_have_gone_along
 
     lifecycle.up(program(1, ""))
 
-    outcome = lifecycle.up(program(2, "elsewhere"), shown={})
+    outcome = lifecycle.up(program(2, "elsewhere"), gate=Shown({}))
 
     assert {failure.error.code for failure in outcome.failures} == {"plan-refused"}
     assert len(lifecycle.world.things) == 2

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import CheckFailure
-from tomo.model.values import UNKNOWN, Properties, Unknown, Value, has_unknown, is_plain
+from tomo.model.values import Properties, Unknown, Value, has_unknown, is_plain
 
 Values: TypeAlias = dict[str, Value]
 
@@ -396,7 +396,7 @@ def _text_map(value: Value, wrong: str) -> tuple[Value, str]:
 
 def _leaf_text(value: Value, wrong: str) -> tuple[Value, str]:
     if isinstance(value, Unknown):
-        return UNKNOWN if not value.source else value, ""
+        return value, ""
     if isinstance(value, (Mapping, list, tuple)) or value is None:
         return None, wrong
     text = as_text(value)
