@@ -44,7 +44,7 @@ class Imports:
     def begin(self, request: Request, decide: Decide) -> Future[Registered]:
         """Begins an import; `decide` compares what was found with what is wanted."""
         step = self._step(request)
-        refusal = self._refusal(request, step)
+        refusal = self._refusal(request)
         if refusal is not None:
             return answered(self._fail(request, step, refusal))
         looked: Future[None] = Future()
@@ -84,14 +84,14 @@ class Imports:
         op = Op.IMPORT_REPLACEMENT if replaces else Op.IMPORT
         return Step(op, request.urn, request.old, wanted, host=request.host)
 
-    def _refusal(self, request: Request, step: Step) -> TomoError | None:
+    def _refusal(self, request: Request) -> TomoError | None:
         old = request.old
         if old is not None and old.protect and request.goal.protect:
             return ResourceFailed(
-                f"`{request.urn.name}` is protected, and importing `{step.entry.id}` would replace it",
+                f"`{request.urn.name}` is protected, and importing `{request.goal.import_id}` would replace it",
                 hint="take `protect` off it, or import under another name",
             )
-        return None if self._run.dry else self._run.unshown(step)
+        return None
 
     def _read(self, request: Request) -> ReadResult:
         goal = request.goal
@@ -141,6 +141,7 @@ class Imports:
         run, old = self._run, request.old
         step = replace(step, new=entry)
         marks = [step] if old is None else [step, replace(step, op=Op.REPLACE, keys=("import",))]
+        run.require_allowed(*marks)
         for each in marks:
             run.decided(each)
         begun = None if run.dry else run.started(step)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tomo.engine.gate import Shown
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.events import Result
 from tomo.model.goal import ReadGoal
@@ -205,7 +206,7 @@ def test_an_update_that_fails_leaves_the_import_in_the_state(lifecycle: Lifecycl
 def test_a_step_that_was_not_shown_is_not_imported(lifecycle: Lifecycle) -> None:
     there(lifecycle, "a-7")
 
-    outcome = lifecycle.up(importing("a-7"), shown={})
+    outcome = lifecycle.up(importing("a-7"), gate=Shown({}))
 
     assert outcome.failures[0].error.code == "plan-refused"
     assert lifecycle.names() == []
