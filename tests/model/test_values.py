@@ -8,13 +8,16 @@ from tomo.model.values import (
     UNKNOWN,
     Archive,
     Asset,
+    Properties,
     ResourceRef,
     Secret,
     Unknown,
     has_secret,
     has_unknown,
+    identical,
     leaves,
     masked,
+    only_plain,
     reveal,
     same_value,
     transform,
@@ -163,3 +166,30 @@ def test_what_is_shown_says_secret_and_unknown() -> None:
         "a": "[secret]",
         "b": ["[unknown]", 1],
     }
+
+
+@pytest.mark.parametrize("special", [Secret(1), UNKNOWN, Asset(text="x"), ResourceRef("urn:x")])
+def test_what_is_not_plain_is_never_taken_for_plain(special: object) -> None:
+    assert not only_plain({"a": [{"b": special}]})
+    assert only_plain({"a": [{"b": "x"}], "c": None, "d": 1.5, "e": True})
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "are"),
+    [
+        ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": "x"}]}, True),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": 1}, {"a": "1"}, False),
+        ({"a": 1}, {"a": 1, "b": None}, False),
+        ({"a": UNKNOWN}, {"a": UNKNOWN}, False),
+        ({"a": Secret("x")}, {"a": Secret("x")}, False),
+    ],
+)
+def test_identical_is_only_what_surely_is(left: Properties, right: Properties, are: bool) -> None:
+    assert identical(left, right) is are
+
+
+@given(plain, plain)
+@quickly()
+def test_identical_values_are_the_same(left: object, right: object) -> None:
+    assert not identical({"a": left}, {"a": right}) or same_value(left, right)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tomo.engine import paths
 from tomo.engine.paths import Path
 from tomo.model.diff import DiffKind, PropertyDiff
-from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, reveal, same_value
+from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, only_plain, reveal, same_value
 
 
 def differences(old: Properties, new: Properties) -> tuple[PropertyDiff, ...]:
@@ -60,21 +60,29 @@ def reuse(new: Value, old: Value) -> Value:
 
 def reuse_all(new: Properties, old: Properties) -> Properties:
     """`reuse` for whole property maps."""
+    if only_plain(new):
+        return new
     return {key: reuse(value, old[key]) if key in old else value for key, value in new.items()}
 
 
 def secret_keys(properties: Properties) -> frozenset[str]:
     """Names of the properties that are or hold a secret."""
+    if only_plain(properties):
+        return frozenset()
     return frozenset(key for key, value in properties.items() if has_secret(value))
 
 
 def revealed(properties: Properties) -> Properties:
     """The properties as a provider gets them: secrets opened."""
+    if only_plain(properties):
+        return properties
     return {key: reveal(value) for key, value in properties.items()}
 
 
 def conceal(plain: Properties, original: Properties) -> Properties:
     """A provider's answer with the secrecy of the same-named originals (engine-spec 2.3)."""
+    if only_plain(original):
+        return plain
     return {
         key: _concealed(value, original[key]) if key in original else value for key, value in plain.items()
     }

@@ -36,6 +36,7 @@ from tomo.model.urn import (
 from tomo.model.values import (
     Properties,
     has_unknown,
+    identical,
 )
 
 
@@ -133,13 +134,17 @@ class Decider:
         run, old = self._run, request.old
         if old is None:
             return Verdict(Op.CREATE)
-        diff = self._diff(request, old, inputs)
         forced = [] if not run.replaced.intersection(request.goal.replace_with) else ["replaceWith"]
         if self._provider_replaces(request, old):
             forced.append("provider")
         if old.taint:
             forced.append("taint")
-        verdict = judge(request.goal, old, diff, run.drift_of(old.urn), forced)
+        noted = run.drift_of(old.urn)
+        if request.acting.judges_by_inputs and identical(inputs, old.inputs):
+            verdict = judge(request.goal, old, DiffResult(changed=False), noted, forced)
+            if verdict.op is Op.SAME:
+                return verdict
+        verdict = judge(request.goal, old, self._diff(request, old, inputs), noted, forced)
         recorded = run.observation.recorded.get(old.urn)
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
 

@@ -24,14 +24,16 @@ def inherited(goal: Goal, parent: Parent | None) -> Goal:
     """The goal with the options that it left open and its parent sets (engine-spec 1.3)."""
     if parent is None:
         return goal
+    above = parent.goal
+    own = (goal.protect, goal.retain_on_delete, goal.deleted_with, goal.provider)
+    protect = above.protect if goal.protect is None else goal.protect
+    retain = above.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
+    deleted_with = goal.deleted_with or above.deleted_with
+    provider = goal.provider or parent.providers.get(package_of(goal.type), "") if goal.custom else ""
+    if own == (protect, retain, deleted_with, provider):
+        return goal
     return replace(
-        goal,
-        protect=parent.goal.protect if goal.protect is None else goal.protect,
-        retain_on_delete=(
-            parent.goal.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
-        ),
-        deleted_with=goal.deleted_with or parent.goal.deleted_with,
-        provider=goal.provider or parent.providers.get(package_of(goal.type), "") if goal.custom else "",
+        goal, protect=protect, retain_on_delete=retain, deleted_with=deleted_with, provider=provider
     )
 
 

@@ -24,6 +24,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.urn import (
     Urn,
 )
+from tomo.model.values import identical
 
 T = TypeVar("T")
 
@@ -66,11 +67,14 @@ class Request:
     def carried(self, wanted: ResourceState) -> ResourceState:
         """The wanted entry with what only the old one knows: identity, outputs, times, foreign keys."""
         old = self.before
-        outputs = finished_outputs(wanted, old.outputs) if wanted.custom and wanted.provider else old.outputs
+        same = identical(wanted.inputs, old.inputs)
+        outputs = old.outputs
+        if wanted.custom and wanted.provider and not (same and _hides_the_same(wanted, old)):
+            outputs = finished_outputs(wanted, old.outputs)
         return replace(
             wanted,
             id=old.id,
-            inputs=reuse_all(wanted.inputs, old.inputs),
+            inputs=old.inputs if same else reuse_all(wanted.inputs, old.inputs),
             outputs=outputs,
             created=old.created,
             modified=old.modified,
@@ -84,6 +88,10 @@ class Request:
         """The error for inputs that the provider refuses."""
         reasons = [f"{f.property}: {f.reason}" if f.property else f.reason for f in failures]
         return ResourceFailed(f"`{self.urn.name}` ({self.urn.type}) is not valid: {'; '.join(reasons)}")
+
+
+def _hides_the_same(wanted: ResourceState, old: ResourceState) -> bool:
+    return wanted.additional_secret_outputs == old.additional_secret_outputs
 
 
 def answered(value: T) -> Future[T]:

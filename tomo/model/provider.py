@@ -220,6 +220,8 @@ class Provider(Protocol):
     """The machine it acts on, as shown to people; `""` where there is none. Set by `configure`."""
     parallel: int
     """How many of its steps may run at once; 0 means no limit of its own."""
+    judges_by_inputs: bool
+    """Whether equal inputs are never a change to it, so that `diff` needn't be asked about them."""
 
     def check_config(self, olds: Properties, news: Properties) -> CheckResult:
         """The provider's own configuration, completed and validated."""
@@ -287,6 +289,7 @@ class ProviderBase:
 
     host: str = ""
     parallel: int = 0
+    judges_by_inputs: bool = False
 
     def check_config(self, olds: Properties, news: Properties) -> CheckResult:  # noqa: ARG002
         """Accepts any configuration as it is."""

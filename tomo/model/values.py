@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import orjson
+
 Value: TypeAlias = object
 """None, bool, int, float, str, list, dict, or one of the classes below, nested at will."""
 
@@ -162,8 +164,11 @@ def transform(value: Value, leaf: Callable[[Value], Value]) -> Value:
 
 
 def reveal(value: Value) -> Value:
-    """The value with every secret in it opened; only for the seam to a provider."""
-    if is_plain(value):
+    """The value with every secret in it opened; only for the seam to a provider.
+
+    One without secrets is returned itself, not copied.
+    """
+    if not has_secret(value):
         return value
 
     def open_leaf(leaf: Value) -> Value:
@@ -200,13 +205,47 @@ def has_unknown(value: Value) -> bool:
 
     A sealed secret from a file is never unknown, so it stays closed.
     """
-    return not is_plain(value) and any(
-        isinstance(leaf, Unknown)
-        or (isinstance(leaf, Secret) and leaf.ciphertext is None and has_unknown(leaf.reveal()))
-        for leaf in leaves(value)
-    )
+    return not is_plain(value) and not only_plain(value) and any(map(_is_unknown, leaves(value)))
+
+
+def _is_unknown(leaf: Value) -> bool:
+    if isinstance(leaf, Secret):
+        return leaf.ciphertext is None and has_unknown(leaf.reveal())
+    return isinstance(leaf, Unknown)
 
 
 def has_secret(value: Value) -> bool:
     """Whether a secret stands anywhere in the value."""
-    return not is_plain(value) and any(isinstance(leaf, Secret) for leaf in leaves(value))
+    if is_plain(value) or only_plain(value):
+        return False
+    return any(isinstance(leaf, Secret) for leaf in leaves(value))
+
+
+def only_plain(value: Value) -> bool:
+    """Whether nothing but plain values stands anywhere in a list or dict; False says nothing.
+
+    The JSON encoder walks it many times faster than Python can, and it knows none of the classes here.
+    """
+    try:
+        _plain_text(value)
+    except TypeError:
+        return False
+    return True
+
+
+def identical(left: Properties, right: Properties) -> bool:
+    """Whether two maps surely hold the same plain values; False says nothing. A tenth of `same_value`'s cost.
+
+    A secret, an unknown or an asset anywhere makes it False; so does another order of keys.
+    """
+    if left is right:
+        return True
+    try:
+        return _plain_text(left) == _plain_text(right)
+    except TypeError:
+        return False
+
+
+def _plain_text(value: Value) -> bytes:
+    # A dataclass is an unknown, an asset or an archive here: those are for `same_value`.
+    return orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS)

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from tomo.errors import NotSupported, ProgramFailed
-from tomo.model.values import Archive, Asset, Properties, Secret, Value, transform
+from tomo.model.values import Archive, Asset, Properties, Secret, Value, only_plain, transform
 
 _ARCHIVE_SUFFIXES: Final = (".tar", ".tgz", ".tar.gz", ".zip", ".jar")
 _BLOCK: Final = 512
@@ -22,6 +22,8 @@ _CHUNK: Final = 1 << 20
 
 def with_hashes(properties: Properties, root: Path) -> dict[str, Value]:
     """The properties with a digest in every asset and archive; relative paths start at `root`."""
+    if only_plain(properties):
+        return dict(properties)
 
     def complete(leaf: Value) -> Value:
         if isinstance(leaf, Asset):

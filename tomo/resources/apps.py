@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import TopologicalSorter
 
 from tomo.model.declaration import Declaration, Key
@@ -68,6 +69,7 @@ class AppOnServer:
         """What a network of the app is called on the server."""
         return self.instance.name if network == DEFAULT_NETWORK else f"{self.instance.name}-{network}"
 
+    @cached_property
     def network_names(self) -> tuple[str, ...]:
         """The app's networks in use, by the app's names; a single container needs no `default`."""
         services = self.instance.definition.services
@@ -92,14 +94,14 @@ class AppOnServer:
         )
 
     def _images(self) -> Iterator[Declaration]:
-        for (image, platform), service in self._image_owners().items():
+        for (image, platform), service in self._image_owners.items():
             inputs: dict[str, Value] = {"name": image, "keepLocally": True}
             if platform:
                 inputs["platform"] = platform
             yield self._docker(f"image/{service}", tokens.REMOTE_IMAGE, self.docker_name(service), inputs)
 
     def _networks(self) -> Iterator[Declaration]:
-        for network in self.network_names():
+        for network in self.network_names:
             declared = self.instance.definition.networks.get(network)
             internal = {"internal": True} if declared is not None and declared.internal else {}
             name = self.network_name(network)
@@ -135,12 +137,12 @@ class AppOnServer:
         service = self.instance.definition.services[service_name]
         docker_name = self.docker_name(service_name)
         around = Surroundings(
-            image=self._key(f"image/{self._image_owners()[_image_of(service)]}"),
+            image=self._key(f"image/{self._image_owners[_image_of(service)]}"),
             volumes={
                 name: self._key(f"volume/{self.instance.name}-{name}")
                 for name in self.instance.definition.volumes
             },
-            networks={name: self._key(f"network/{name}") for name in self.network_names()},
+            networks={name: self._key(f"network/{name}") for name in self.network_names},
             shared_networks=tuple(self.shared_networks.values()) if not service.network_mode else (),
             files={
                 path: self._file_key(service_name, path) for path, _, _ in self._file_contents(service_name)
@@ -206,6 +208,7 @@ class AppOnServer:
         user = self.instance.definition.services[service_name].user or ""
         return user if _NUMERIC_USER.fullmatch(user) else ""
 
+    @cached_property
     def _image_owners(self) -> Mapping[tuple[str, str], str]:
         """Each distinct image with the first service that uses it."""
         owners: dict[tuple[str, str], str] = {}

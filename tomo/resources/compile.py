@@ -170,7 +170,7 @@ def _docker_names(app: AppOnServer) -> Iterator[tuple[str, str]]:
     yield from (("volume", f"{app.instance.name}-{name}") for name in app.instance.definition.volumes)
     if app.instance.app.present:
         yield from (("container", app.docker_name(name)) for name in app.instance.definition.services)
-        yield from (("network", app.network_name(name)) for name in app.network_names())
+        yield from (("network", app.network_name(name)) for name in app.network_names)
 
 
 def _volume_urns(stack: str, app: AppOnServer) -> Iterator[Urn]:

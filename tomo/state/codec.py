@@ -29,6 +29,7 @@ from tomo.state.properties import (
     encode_value,
     reader_of,
     seal_with,
+    stands_for_itself,
 )
 from tomo.state.seals import Seals, provider_state, salt_of
 
@@ -206,7 +207,8 @@ def _urns(value: Json, key: str) -> tuple[Urn, ...]:
 def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Properties:
     if entry.get(key) is None:
         return {}
-    return decode_object(_expect(entry, key, dict), read)
+    found = _expect(entry, key, dict)
+    return found if stands_for_itself(found) else decode_object(found, read)
 
 
 def _property_dependencies(entry: dict[str, Json]) -> dict[str, tuple[Urn, ...]]:

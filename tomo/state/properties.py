@@ -165,6 +165,16 @@ def _encode_reference(value: ResourceRef) -> dict[str, Json]:
 # --- reading --------------------------------------------------------------------------------------
 
 
+def stands_for_itself(json: Json) -> bool:
+    """Whether a JSON form holds nothing but plain values; to search its text is quicker than a walk."""
+    text = orjson.dumps(json)
+    return _SIGNATURE_BYTES not in text and _UNKNOWN_BYTES not in text
+
+
+_SIGNATURE_BYTES: Final = SIGNATURE.encode()
+_UNKNOWN_BYTES: Final = UNKNOWN_TEXT.encode()
+
+
 def decode_value(json: Json, read: ReadSecret) -> Value:
     """The value that a JSON form stands for. Secrets stay sealed until they are revealed."""
     if isinstance(json, dict):

@@ -361,3 +361,13 @@ def test_refused_function_arguments_are_told() -> None:
     found = provider().invoke("docker:index/getNetwork:getNetwork", {"nmae": "x"}, preview=False)
 
     assert "did you mean `name`" in found.failures[0].reason
+
+
+@pytest.mark.parametrize("entry", GOLDEN, ids=lambda entry: entry["type"])
+def test_equal_inputs_are_never_a_change_so_nobody_need_ask(entry: dict[str, Any]) -> None:
+    made, inputs = provider(), entry["inputs"]
+
+    answer = made.diff(DiffRequest(urn(entry["type"]), entry["id"], inputs, entry["outputs"], inputs))
+
+    assert made.judges_by_inputs
+    assert not answer.changed

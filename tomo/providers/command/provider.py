@@ -98,6 +98,8 @@ class Job:
 class CommandProvider(ProviderBase):
     """Runs people's commands; knows nothing of what they do."""
 
+    judges_by_inputs = True
+
     def __init__(
         self,
         connections: Connections,

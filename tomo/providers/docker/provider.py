@@ -60,6 +60,7 @@ class DockerProvider(ProviderBase):
     """One Docker host. `host_spec` turns a Docker host and ssh options into the host to dial."""
 
     parallel = _PARALLEL
+    judges_by_inputs = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import Final, TypeAlias
 
 from tomo.model.diff import DiffKind, PropertyDiff
@@ -18,26 +18,15 @@ Values: TypeAlias = dict[str, Value]
 
 
 class Kind(Enum):
-    """The kinds of values that inputs have."""
+    """The kinds of values that inputs have, as messages name them."""
 
-    TEXT = auto()
-    INT = auto()
-    BOOL = auto()
-    TEXTS = auto()
-    MAP = auto()
-    BLOCK = auto()
-    BLOCKS = auto()
-
-
-_NAMES: Final = {
-    Kind.TEXT: "a text",
-    Kind.INT: "a whole number",
-    Kind.BOOL: "true or false",
-    Kind.TEXTS: "a list of texts",
-    Kind.MAP: "a map of texts",
-    Kind.BLOCK: "an object",
-    Kind.BLOCKS: "a list of objects",
-}
+    TEXT = "a text"
+    INT = "a whole number"
+    BOOL = "true or false"
+    TEXTS = "a list of texts"
+    MAP = "a map of texts"
+    BLOCK = "an object"
+    BLOCKS = "a list of objects"
 
 
 def itself(value: Value) -> Value:
@@ -185,6 +174,8 @@ def differences(fields: Fields, old: Properties, new: Properties) -> list[Proper
     """What differs in meaning, with Pulumi's paths; bookkeeping keys never count."""
     found: list[PropertyDiff] = []
     for field in fields:
+        if field.name not in old and field.name not in new:
+            continue
         found += _field_differences(
             field, field.name, old.get(field.name), new.get(field.name), field.replaces
         )
@@ -303,19 +294,32 @@ class Checked:
 
 def check(fields: Fields, inputs: Properties, where: str = "", hidden: bool = False) -> Checked:  # noqa: FBT001, FBT002
     """Completes and validates; `hidden` keeps values out of the reasons."""
-    known = {field.name: field for field in fields}
-    failures = [
-        CheckFailure(f"{where}{name}", _unknown_input(name, list(known)))
+    failures: list[CheckFailure] = []
+    values: Values = {}
+    known = 0
+    for field in fields:
+        name = field.name
+        known += name in inputs
+        value = inputs.get(name)
+        # Most inputs of most resources are left out.
+        if value is None and not field.required:
+            value = field.default
+        else:
+            value, problems = _checked(field, value, f"{where}{name}", hidden)
+            failures += problems
+        if value is not None:
+            values[name] = value
+    unknown = _unknown_inputs(fields, inputs, where) if known < len(inputs) else []
+    return Checked(values, (*unknown, *failures))
+
+
+def _unknown_inputs(fields: Fields, inputs: Properties, where: str) -> list[CheckFailure]:
+    known = [field.name for field in fields]
+    return [
+        CheckFailure(f"{where}{name}", _unknown_input(name, known))
         for name in inputs
         if name not in known and not name.startswith("__")
     ]
-    values: Values = {}
-    for field in fields:
-        value, problems = _checked(field, inputs.get(field.name), f"{where}{field.name}", hidden)
-        failures += problems
-        if value is not None:
-            values[field.name] = value
-    return Checked(values, tuple(failures))
 
 
 def _unknown_input(name: str, known: list[str]) -> str:
@@ -331,7 +335,7 @@ def _checked(field: Field, value: Value, path: str, hidden: bool) -> tuple[Value
         return value, []
     if field.refused:
         return None, [CheckFailure(path, f"`{path}` is not supported: {field.refused}")]
-    if field.kind in {Kind.BLOCK, Kind.BLOCKS}:
+    if field.kind is Kind.BLOCK or field.kind is Kind.BLOCKS:
         return _checked_blocks(field, value, path, hidden)
     brought, wrong = _brought(field, value)
     if wrong:
@@ -351,7 +355,7 @@ def _checked_blocks(
 ) -> tuple[Value, list[CheckFailure]]:
     if field.kind is Kind.BLOCK:
         if not isinstance(value, Mapping):
-            return None, [CheckFailure(path, f"`{path}` must be {_NAMES[field.kind]}")]
+            return None, [CheckFailure(path, f"`{path}` must be {field.kind.value}")]
         inner = check(field.fields, value, f"{path}.", hidden)
         return inner.values, list(inner.failures)
     items: list[Value] = []
@@ -370,7 +374,7 @@ def _checked_blocks(
 
 def _brought(field: Field, value: Value) -> tuple[Value, str]:
     """The value in its kind, or what it should have been."""
-    wrong = _NAMES[field.kind]
+    wrong = field.kind.value
     if field.kind is Kind.TEXT:
         return _leaf_text(value, wrong)
     if field.kind is Kind.INT:
@@ -395,6 +399,8 @@ def _text_map(value: Value, wrong: str) -> tuple[Value, str]:
 
 
 def _leaf_text(value: Value, wrong: str) -> tuple[Value, str]:
+    if type(value) is str and "\0" not in value:
+        return value, ""
     if isinstance(value, Unknown):
         return value, ""
     if isinstance(value, (Mapping, list, tuple)) or value is None:
