@@ -88,7 +88,7 @@ class Imports:
         old = request.old
         if old is not None and old.protect and request.goal.protect:
             return ResourceFailed(
-                f"`{request.urn.name}` is protected, and importing `{request.goal.import_id}` would replace it",
+                f"`{request.urn.name}` is protected; importing `{request.goal.import_id}` would replace it",
                 hint="take `protect` off it, or import under another name",
             )
         return None
