@@ -300,6 +300,12 @@ class StateLocked(StateError):
     code = "state-locked"
 
 
+class StateUnreachable(StateError):
+    """The connection to the server that holds the state was lost in the middle of the work."""
+
+    code = "state-unreachable"
+
+
 class StackNotFound(StateError):
     """No stack of that name in the backend."""
 
