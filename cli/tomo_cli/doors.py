@@ -10,11 +10,14 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from tomo.errors import PassphraseMissing
+from tomo.service.stores import Stores
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
+from tomo_cli.endings import at_end
 
 _GIVEN: ContextVar[Doors | None] = ContextVar("tomo_doors", default=None)
+_STORES: ContextVar[Stores | None] = ContextVar("tomo_stores", default=None)
 
 
 @contextmanager
@@ -32,9 +35,27 @@ def doors() -> Doors:
     if (given := _GIVEN.get()) is not None:
         return given
     settings = Settings.from_environment()
+    stores = _stores()
     if not sys.stdin.isatty():
-        return Doors(settings)
-    return Doors(settings, ask=_ask, ask_passphrase=_ask_key)
+        return Doors(settings, stores=stores)
+    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores)
+
+
+def _stores() -> Stores:
+    """One connection to the state for all use cases of a command; the command's end ends it."""
+    stores = _STORES.get()
+    if stores is None:
+        stores = Stores()
+        _STORES.set(stores)
+        at_end(_leave_stores)
+    return stores
+
+
+def _leave_stores() -> None:
+    stores = _STORES.get()
+    _STORES.set(None)
+    if stores is not None:
+        stores.close()
 
 
 def place(directory: Path, file: Path | None, stack: str | None) -> Place:

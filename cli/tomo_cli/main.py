@@ -15,6 +15,7 @@ from tomo import __version__
 from tomo.errors import ExitCode, TomoError
 from tomo.settings import Settings
 from tomo_cli.commands import apps, catalog, deploy, extra, servers, stack
+from tomo_cli.endings import one_command
 from tomo_cli.options import COMPLETE_VARIABLE, EXIT_CODES
 
 _INTERRUPTED = 130
@@ -72,7 +73,9 @@ def run(arguments: list[str]) -> int:
 
         completion_init()
     try:
-        result = typer.main.get_command(app).main(args=arguments, prog_name="tomo", standalone_mode=False)
+        with one_command():
+            command = typer.main.get_command(app)
+            result = command.main(args=arguments, prog_name="tomo", standalone_mode=False)
     except _ClickException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):

@@ -19,7 +19,8 @@ from tomo.service.apps import AddAppRequest, AddedApp, Apps
 from tomo.service.effect import Effect
 from tomo.service.projects import InitRequest, NewFleet, Projects
 from tomo.service.servers import NewServer
-from tomo.service.wiring import AskPassphrase, Doors
+from tomo.service.stores import AskPassphrase
+from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
 

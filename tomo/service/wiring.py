@@ -16,12 +16,12 @@ from tomo.model.provider import ProviderSource
 from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.redaction import Redactor
-from tomo.service.workspace import Place, Workspace
+from tomo.service.stores import AskPassphrase, Stores
+from tomo.service.workspace import Means, Place, Workspace
 from tomo.settings import Settings
 from tomo.ssh.hostkeys import HostKey, scan
 from tomo.state.clock import rfc3339
 
-AskPassphrase = Callable[[str], str | None]
 ScanKeys = Callable[[HostSpec, Settings], Sequence[HostKey]]
 MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
 
@@ -49,10 +49,13 @@ class Doors:
     scan: ScanKeys = shown_keys
     secrets: PassphraseManagers | None = None
     """Keys shared by several use cases of one stack in one process; None derives them each time."""
+    stores: Stores = field(default_factory=Stores)
+    """Where states are kept; what was reached once is shared by every use case."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""
-        return Workspace.open(place, self.settings, self.ask, self.secrets)
+        means = Means(self.ask, self.ask_passphrase, self.stores)
+        return Workspace.open(place, self.settings, means, self.secrets)
 
     @contextmanager
     def open_connections(self, book: HostBook) -> Iterator[Connections]:

@@ -12,6 +12,7 @@ from tomo.errors import NotSupported, StackNotFound, UsageError
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
+from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.load import FLEET_FILE, LoadedFleet, load_fleet
 from tomo.state.backend import FileBackend, StoredStack
@@ -36,6 +37,15 @@ class Place:
     stack: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a workspace asks people and servers with; None where nobody is there to be asked."""
+
+    ask: Ask | None = None
+    ask_passphrase: AskPassphrase | None = None
+    stores: Stores = field(default_factory=Stores)
+
+
 class Workspace:
     """One stack: its files, its state and its secrets. Nothing is read before it is needed."""
 
@@ -49,45 +59,45 @@ class Workspace:
         stack: str,
         fleet: LoadedFleet | None = None,
         program: ProjectFile | None = None,
-        ask: Ask | None = None,
+        means: Means | None = None,
     ) -> None:
         self.place, self.settings = place, settings
         self.directory, self.project, self.stack = directory, project, stack
         self.fleet, self.program = fleet, program
-        self._ask = ask
+        self._means = means or Means()
 
     @classmethod
     def open(
         cls,
         place: Place,
         settings: Settings,
-        ask: Ask | None = None,
+        means: Means | None = None,
         secrets: PassphraseManagers | None = None,
     ) -> Workspace:
         """The workspace of a place; raises UsageError where there is none.
 
         `secrets` are keys that were derived before, for several use cases in one process.
         """
-        made = cls._found(place, settings, ask)
+        made = cls._found(place, settings, means or Means())
         if secrets is not None:
             made.secrets = secrets
         return made
 
     @classmethod
-    def _found(cls, place: Place, settings: Settings, ask: Ask | None) -> Workspace:
+    def _found(cls, place: Place, settings: Settings, means: Means) -> Workspace:
         fleet_file = _fleet_file(place)
         if fleet_file is not None:
-            return cls._of_fleet(place, settings, load_fleet(fleet_file), ask)
+            return cls._of_fleet(place, settings, load_fleet(fleet_file), means)
         project_file = find_project(place.directory.absolute())
         if project_file is None:
             raise UsageError(
                 f"`{place.directory.absolute()}` holds neither a fleet file nor a Pulumi project",
                 hint="begin one with `tomo init`, or name a folder with `-C DIR` or a file with `-f FILE`",
             )
-        return cls._of_program(place, settings, read_project(project_file), ask)
+        return cls._of_program(place, settings, read_project(project_file), means)
 
     @classmethod
-    def _of_fleet(cls, place: Place, settings: Settings, fleet: LoadedFleet, ask: Ask | None) -> Workspace:
+    def _of_fleet(cls, place: Place, settings: Settings, fleet: LoadedFleet, means: Means) -> Workspace:
         name = fleet.fleet.fleet
         if place.stack is not None and place.stack != name:
             raise UsageError(
@@ -95,12 +105,12 @@ class Workspace:
                 hint="a fleet is one stack: name another fleet's file with `-f FILE`",
             )
         folder = fleet.folder.absolute()
-        return cls(place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, ask=ask)
+        return cls(
+            place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, means=means
+        )
 
     @classmethod
-    def _of_program(
-        cls, place: Place, settings: Settings, program: ProjectFile, ask: Ask | None
-    ) -> Workspace:
+    def _of_program(cls, place: Place, settings: Settings, program: ProjectFile, means: Means) -> Workspace:
         if program.runtime != "python":
             raise NotSupported(
                 f"`{program.path}` has `runtime: {program.runtime}`, and Tomo runs Python programs",
@@ -113,7 +123,7 @@ class Workspace:
             project=program.name,
             stack=place.stack or "",
             program=program,
-            ask=ask,
+            means=means,
         )
         made.stack = place.stack or made.only_stack()
         return made
@@ -164,12 +174,13 @@ class Workspace:
         url = self.settings.state_url or (self.program.backend_url if self.program else "")
         if not url:
             return FileBackend(self.directory)
-        return FileBackend.from_url(url, base=self.directory, home=self.settings.home)
+        means = self._means
+        return means.stores.backend(url, self.settings, means.ask_passphrase, base=self.directory)
 
     @cached_property
     def secrets(self) -> PassphraseManagers:
         """The keys of the stack's secrets; the passphrase is asked for when one is first needed."""
-        return PassphraseManagers(find_passphrase(self.settings, stack=self.stack, ask=self._ask))
+        return PassphraseManagers(find_passphrase(self.settings, stack=self.stack, ask=self._means.ask))
 
     def stored(self) -> StoredStack | None:
         """The recorded state; None before the first apply."""

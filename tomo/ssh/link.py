@@ -81,6 +81,12 @@ class Link:
         channel.execute(command)
         return ProcessStream(channel, lambda: self._slots.release(stream=True))
 
+    def open_subsystem(self, name: str) -> ProcessStream:
+        """One of the server's own services as a stream; it holds a session until it is closed."""
+        channel = self._session(None, stream=True)
+        channel.start_subsystem(name)
+        return ProcessStream(channel, lambda: self._slots.release(stream=True))
+
     def user(self) -> str:
         """Whom the connection is logged in as."""
         return self._alive().get_username() or ""

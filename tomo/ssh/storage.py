@@ -15,20 +15,37 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from tomo.errors import StateError, StateFileExists, StateFileMissing
+from tomo.errors import HostError, HostKeyUnknown, StateError, StateFileExists, StateFileMissing
 from tomo.model.connection import ByteStream
 from tomo.model.storage import PRIVATE, Content, Entry
+from tomo.settings import Settings
 from tomo.ssh import sftp
+from tomo.ssh.login import AskPassphrase
+from tomo.ssh.pool import ConnectionPool
 from tomo.ssh.sftp import Reply, Request, SftpLost, Status
-from tomo.ssh.store_server import StoreAddress, StoreServer, Turn, encoded
+from tomo.ssh.store_address import StoreAddress, encoded
+from tomo.ssh.store_server import StoreServer, Turn
 
 _SECOND: Final = 1_000_000_000
 _LISTS: Final = 3
 _NEW: Final = sftp.WRITE | sftp.CREATE | sftp.EXCLUSIVE
 
 
+def open_store(address: StoreAddress, settings: Settings, ask: AskPassphrase | None) -> SshStorage:
+    """The store at an address, over a connection of its own that is dialled when a file is first wanted."""
+    pool = ConnectionPool(settings, ask_passphrase=ask)
+
+    def stream() -> ByteStream:
+        try:
+            return pool.link(address.spec).open_subsystem("sftp")
+        except HostError as error:
+            raise _of_the_store(error, address) from error
+
+    return SshStorage(address, stream, pool.close)
+
+
 class SshStorage:
-    """The files below a folder of a server. `open_stream` opens an SFTP session, `end` ends its connection."""
+    """The files below a folder of a server. `open_stream` opens an SFTP session, `end` the connection."""
 
     def __init__(
         self, address: StoreAddress, open_stream: Callable[[], ByteStream], end: Callable[[], None]
@@ -67,7 +84,7 @@ class SshStorage:
                 for path, look, opened in zip(paths, replies[::2], replies[1::2], strict=True)
                 if self._is_there(turn, path, look, opened)
             }
-            contents = _contents(turn, [pair for pair in found.values()])
+            contents = _contents(turn, list(found.values()))
             turn.tell(*(sftp.close(opened.raw) for _, opened in found.values()))
             return {
                 path: Content(self._good(turn, path, content), look.attributes.modified * _SECOND)
@@ -235,7 +252,7 @@ class SshStorage:
         mode: int = PRIVATE,
         beside: str | None = None,
         aside: bool = False,
-    ) -> list[_New]:
+    ) -> Sequence[_New]:
         """Opens new files, in folders that are made if need be; one round trip.
 
         `beside` is one more file whose folder is needed; `aside` keeps the passing name out of the file's
@@ -255,7 +272,7 @@ class SshStorage:
 
     def _tried(
         self, turn: Turn, paths: Sequence[str], mode: int, folders: Sequence[bytes], *, aside: bool
-    ) -> tuple[list[_New], Reply | None]:
+    ) -> tuple[Sequence[_New], Reply | None]:
         """The files as opened, and the server's no where one couldn't be."""
         passing = [self._passing(path, aside=aside) for path in paths]
         asked = [*map(sftp.make_folder, folders)]
@@ -298,7 +315,7 @@ class SshStorage:
                 turn.ask(*(sftp.remove(each.temporary) for each in news))
                 raise self._server.refused(turn, reply, "write", new.path)
 
-    def _keeping(self, turn: Turn, new: _New, keep: str) -> list[Request]:
+    def _keeping(self, turn: Turn, new: _New, keep: str) -> Sequence[Request]:
         """What gives the content before its other name: links, once one was seen to work, else a copy."""
         passing, path, kept = (
             self._passing(keep, aside=False),
@@ -404,6 +421,20 @@ class SshAppender:
             )
         self._end = size if self._end is None else self._end
         self._turn, self._handle = turn, opened.raw
+
+
+def _of_the_store(error: HostError, address: StoreAddress) -> HostError:
+    """The same error about the server that holds the state, with what helps there."""
+    hint = error.hint
+    if isinstance(error, HostKeyUnknown):
+        hint = f"compare it with what the server's owner says, then accept it with `ssh {address.login}`"
+    return type(error)(
+        f"the state `{address.url}` can't be reached: {error.message}",
+        host=error.host,
+        hint=hint,
+        where=error.where,
+        detail=error.detail,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,17 @@
-"""One SFTP session to the server that holds a store: opened again where it is lost, its refusals explained."""
+"""The SFTP session to a store's server: opened again where it is lost, its refusals explained."""
 
 from __future__ import annotations
 
-import posixpath
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tomo.errors import HostError, NotSupported, StateError, StateUnreachable
 from tomo.model.connection import ByteStream
-from tomo.model.storage import checked
 from tomo.ssh import quote, sftp
 from tomo.ssh.sftp import Reply, Request, Sftp, SftpLost, Status
+from tomo.ssh.store_address import StoreAddress
 
 _T = TypeVar("_T")
 _NEEDED: Final = frozenset({sftp.POSIX_RENAME, sftp.FSYNC})
@@ -21,38 +20,8 @@ _ROOM: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class StoreAddress:
-    """A store on a server. `root` is a folder there, relative to the login's home unless it begins with `/`.
-
-    `url` is the address as people write it, `login` what `ssh` takes, `server` the server's name.
-    """
-
-    url: str
-    root: str
-    login: str
-    server: str
-
-    def location(self, path: str = "") -> str:
-        """The address of a file of the store, or of the store itself."""
-        return f"{self.url}/{checked(path)}" if path else self.url
-
-    def at(self, path: str) -> bytes:
-        """A file's path on the server."""
-        return self.full(checked(path))
-
-    def full(self, path: str = "") -> bytes:
-        """A path on the server; the store's own folder without one."""
-        return encoded(posixpath.join(self.root, path) if path else self.root)
-
-
-def encoded(name: str) -> bytes:
-    """A file's name as the server has it."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
-    """One try at an act. `again` says that an earlier one was cut off, and may have been done all the same."""
+    """One try at an act. `again` says that an earlier one was cut off; it may have been done all the same."""
 
     session: Sftp
     again: bool = False
@@ -89,11 +58,15 @@ class StoreServer:
 
     def do(self, act: Callable[[Turn], _T], doing: str) -> _T:
         """Does an act; once more, over a new connection, where the first was lost under it."""
-        session = self._opened()
         try:
+            session = self._opened()
             return act(Turn(session))
         except SftpLost:
             self._forget(session)
+        except HostError as error:
+            if not self._connected:
+                raise
+            raise self._lost(doing, error) from error
         try:
             session = self._opened()
             return act(Turn(session, again=True))

@@ -70,6 +70,12 @@ class SshChannel(Channel):
         message.add_string(command)
         self.transport._send_user_message(message)
 
+    def start_subsystem(self, name: str) -> None:
+        """Starts one of the server's own services, such as `sftp`, without waiting for its word."""
+        message = _request(self.remote_chanid, "subsystem", want_reply=True)
+        message.add_string(name)
+        self.transport._send_user_message(message)
+
     def send_signal(self, name: str) -> None:
         """Asks the server to signal the command's process group; servers may ignore it."""
         if self.closed:

@@ -35,6 +35,7 @@ _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _FORMS: Final = (".json", ".json.gz", ".json.zst")
 _SHOWN: Final = 5
+_OF_PULUMI: Final = frozenset(("s3", "gs", "azblob", "postgres", "postgresql", "http", "https"))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -321,9 +322,9 @@ def directory_of(url: str, *, base: Path, home: Path) -> Path:
 
 
 def _scheme_hint(scheme: str) -> str:
-    if scheme == "ssh":
-        return "it comes with a later version; use `file://DIR` until then"
-    return "use `file://DIR`; object stores, databases and Pulumi Cloud need the `pulumi` engine"
+    if scheme in _OF_PULUMI:
+        return "such backends belong to Pulumi's own engine: `tomo plan --engine pulumi`"
+    return "use `file://DIR` or `ssh://SERVER/PATH`"
 
 
 def _name(project: str, stack: str) -> StackName:

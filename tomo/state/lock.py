@@ -7,13 +7,14 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import orjson
 
-from tomo.errors import StateError, StateLocked
+from tomo.errors import StateError, StateLocked, TomoError
 from tomo.model.storage import Storage
 from tomo.state.clock import Clock, age, parse_rfc3339, rfc3339
 
@@ -92,7 +93,9 @@ class StackLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._storage.remove(self._path)
+        # What the run failed of matters more than that its lock stays: the next command names the lock.
+        with suppress(TomoError) if error is not None else nullcontext():
+            self._storage.remove(self._path)
 
     def _refuse_if_held(self) -> None:
         others = [lock for lock in held_locks(self._storage, self._folder) if lock.path != self._path]
