@@ -12,7 +12,7 @@ import pytest
 
 from tests.contracts.sftp import SERVER, SftpServers
 from tests.worlds import World, keys, make_world
-from tomo.errors import ExitCode, NotSupported, StateError, StateLocked, StateUnreachable, UsageError
+from tomo.errors import ExitCode, NotSupported, StateLocked, StateUnreachable, UsageError
 from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
 from tomo.service.states import ExportRequest, ImportRequest, StateRequest, States, UnlockRequest
 from tomo.service.stores import Stores
@@ -100,7 +100,7 @@ def test_a_store_here_and_a_store_there_hold_the_same(shared: Shared, tmp_path: 
 
     here = FileBackend(local.folder).load("tomo", "home", keys()).snapshot
     there = shared.here.load("tomo", "home", keys()).snapshot
-    assert [entry.urn for entry in there.resources] == [entry.urn for entry in here.resources]
+    assert {entry.urn for entry in there.resources} == {entry.urn for entry in here.resources}
 
 
 def test_every_use_case_over_the_state_works(shared: Shared) -> None:
@@ -182,14 +182,14 @@ def test_an_apply_goes_on_over_a_new_connection_wherever_the_first_was_lost(
 ) -> None:
     total = bytes_of_an_apply(make)
 
-    for part in range(1, 20, 3):
+    for part in range(1, 17, 3):
         shared = make(f"cut{part}")
         shared.servers.budget = total * part // 20
 
         result = shared.apply()
 
         assert result.exit_code is ExitCode.OK, result.failures
-        assert shared.servers.opened == 2
+        assert shared.servers.opened == shared.servers.cuts + 1 == 2
         assert shared.here.locks("tomo", "home") == []
         assert shared.plan() == set()
 
@@ -199,15 +199,12 @@ def test_after_a_server_that_went_away_for_good_nothing_is_lost_or_made_twice(
 ) -> None:
     total = bytes_of_an_apply(make)
 
-    for part in range(1, 20, 3):
+    for part in range(1, 17, 3):
         shared = make(f"gone{part}")
         shared.servers.budget, shared.servers.gone_after_cut = total * part // 20, True
-        try:
-            failed = shared.apply()
-            assert failed.exit_code is not ExitCode.OK
-        except StateError as error:
-            assert isinstance(error, StateUnreachable), error
-            assert "tomo plan" in error.hint
+        with pytest.raises(StateUnreachable) as caught:
+            shared.apply()
+        assert "tomo plan" in caught.value.hint
         shared.servers.gone_after_cut = False
 
         States(shared.doors()).unlock(UnlockRequest(shared.world.place, lambda _: True))
