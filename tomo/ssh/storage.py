@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import posixpath
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,12 +20,12 @@ from tomo.settings import Settings
 from tomo.ssh import sftp
 from tomo.ssh.login import AskPassphrase
 from tomo.ssh.pool import ConnectionPool
-from tomo.ssh.sftp import Reply, Request, SftpLost, Status
-from tomo.ssh.store_address import StoreAddress, encoded
+from tomo.ssh.sftp import Reply, Request, Status
+from tomo.ssh.store_address import StoreAddress
+from tomo.ssh.store_appender import SshAppender
+from tomo.ssh.store_reading import SECOND, contents, entries, flushes, listed, open_to_read
 from tomo.ssh.store_server import StoreServer, Turn
 
-_SECOND: Final = 1_000_000_000
-_LISTS: Final = 3
 _NEW: Final = sftp.WRITE | sftp.CREATE | sftp.EXCLUSIVE
 
 
@@ -78,17 +76,19 @@ class SshStorage:
         names = [self.address.at(path) for path in paths]
 
         def act(turn: Turn) -> dict[str, Content]:
-            replies = turn.ask(*(request for name in names for request in (sftp.look(name), _open(name))))
+            replies = turn.ask(
+                *(request for name in names for request in (sftp.look(name), open_to_read(name)))
+            )
             found = {
                 path: (look, opened)
                 for path, look, opened in zip(paths, replies[::2], replies[1::2], strict=True)
                 if self._is_there(turn, path, look, opened)
             }
-            contents = _contents(turn, list(found.values()))
+            raw = contents(turn, list(found.values()))
             turn.tell(*(sftp.close(opened.raw) for _, opened in found.values()))
             return {
-                path: Content(self._good(turn, path, content), look.attributes.modified * _SECOND)
-                for (path, (look, _)), content in zip(found.items(), contents, strict=True)
+                path: Content(self._good(turn, path, content), look.attributes.modified * SECOND)
+                for (path, (look, _)), content in zip(found.items(), raw, strict=True)
             }
 
         return self._server.do(act, f"reading {self._all(paths)}")
@@ -99,7 +99,7 @@ class SshStorage:
 
         def act(turn: Turn) -> dict[str, int]:
             return {
-                path: look.attributes.modified * _SECOND
+                path: look.attributes.modified * SECOND
                 for path, look in zip(paths, turn.ask(*map(sftp.look, names)), strict=True)
                 if self._is_there(turn, path, look)
             }
@@ -117,9 +117,9 @@ class SshStorage:
                 if opened.status == Status.NO_SUCH_FILE or (look.ok and not look.attributes.is_folder):
                     return []
                 raise self._server.refused(turn, opened, "list", folder)
-            found = _listed(turn, opened.raw)
+            found = listed(turn, opened.raw)
             turn.tell(sftp.close(opened.raw))
-            return sorted(_entries(turn, name, found), key=lambda entry: entry.name)
+            return sorted(entries(turn, name, found), key=lambda entry: entry.name)
 
         return self._server.do(act, f"listing `{self.location(folder)}`")
 
@@ -138,7 +138,7 @@ class SshStorage:
             return 0
         look, *_ = turn.ask(sftp.look_at_open(new.handle), *_abandoned([new]))
         # SFTP tells whole seconds; half of one more is the smallest error.
-        return look.attributes.modified * _SECOND + _SECOND // 2 - here
+        return look.attributes.modified * SECOND + SECOND // 2 - here
 
     def _is_there(self, turn: Turn, path: str, *replies: Reply) -> bool:
         """Whether a file is there; raises what the server says other than that it is not."""
@@ -198,13 +198,13 @@ class SshStorage:
             self.address.at(target)
 
         def act(turn: Turn) -> None:
-            (opened,) = turn.ask(_open(name))
+            (opened,) = turn.ask(open_to_read(name))
             if not opened.ok:
                 raise self._server.refused(turn, opened, "copy", source)
             news = self._begun(turn, targets)
             fills = [[sftp.copy_all(opened.raw, new.handle)] for new in news]
             if sftp.COPY_DATA not in turn.session.extensions:
-                content = self._good(turn, source, _contents(turn, [(Reply(), opened)])[0])
+                content = self._good(turn, source, contents(turn, [(Reply(), opened)])[0])
                 fills = [sftp.write(new.handle, 0, content) for new in news]
             self._fill(turn, news, fills, 0)
             self._name(turn, news, [sftp.close(opened.raw)])
@@ -216,7 +216,7 @@ class SshStorage:
         old, new = self.address.at(source), self.address.at(target)
 
         def act(turn: Turn) -> None:
-            renamed, folder = turn.ask(sftp.rename_over(old, new), _open(posixpath.dirname(new)))
+            renamed, folder = turn.ask(sftp.rename_over(old, new), open_to_read(posixpath.dirname(new)))
             if folder.ok:
                 turn.ask(sftp.flush(folder.raw), sftp.close(folder.raw))
             if renamed.ok or (turn.again and renamed.status == Status.NO_SUCH_FILE):
@@ -278,7 +278,7 @@ class SshStorage:
         asked = [*map(sftp.make_folder, folders)]
         for path, temporary in zip(paths, passing, strict=True):
             name = self.address.at(path)
-            asked += sftp.open_file(temporary, _NEW), _open(posixpath.dirname(name)), sftp.look(name)
+            asked += sftp.open_file(temporary, _NEW), open_to_read(posixpath.dirname(name)), sftp.look(name)
         replies = turn.ask(*asked)
         made, opened = replies[: len(folders)], replies[len(folders) :]
         news = [
@@ -334,10 +334,10 @@ class SshStorage:
 
     def _holds(self, turn: Turn, path: str, content: bytes) -> bool:
         """Whether the act that was cut off had been done."""
-        (opened,) = turn.ask(_open(self.address.at(path)))
+        (opened,) = turn.ask(open_to_read(self.address.at(path)))
         if not opened.ok:
             return False
-        (found,) = _contents(turn, [(Reply(), opened)])
+        (found,) = contents(turn, [(Reply(), opened)])
         turn.tell(sftp.close(opened.raw))
         return found == content
 
@@ -359,68 +359,6 @@ class SshStorage:
     def _all(self, paths: Sequence[str]) -> str:
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         return f"`{self.location(paths[0]) if paths else self.location()}`{more}"
-
-
-class SshAppender:
-    """A file of a server that grows at its end; pieces go to known places, so that one can be sent again."""
-
-    def __init__(self, server: StoreServer, path: str) -> None:
-        self._server, self._path, self._name = server, path, server.address.at(path)
-        self._lock = threading.Lock()
-        self._turn: Turn | None = None
-        self._handle = b""
-        self._end: int | None = None
-        server.do(self._open, f"opening `{server.address.location(path)}`")
-
-    def append(self, content: bytes) -> None:
-        """Returns once the bytes are safely on the server's disk; one round trip."""
-        with self._lock:
-            self._server.do(
-                lambda turn: self._write(turn, content),
-                f"appending to `{self._server.address.location(self._path)}`",
-            )
-
-    def close(self) -> None:
-        """Closes the file."""
-        with self._lock, suppress(SftpLost):
-            if self._turn is not None:
-                self._turn.tell(sftp.close(self._handle))
-            self._turn = None
-
-    def _write(self, turn: Turn, content: bytes) -> None:
-        if self._turn is None or self._turn.session is not turn.session:
-            self._open(turn)
-        end = self._end or 0
-        replies = turn.ask(*sftp.write(self._handle, end, content), sftp.flush(self._handle))
-        bad = [reply for reply in replies if not reply.ok]
-        if bad:
-            error = self._server.refused(turn, bad[0], "append to", self._path, len(content))
-            turn.ask(sftp.cut(self._handle, end))
-            raise error
-        self._end = end + len(content)
-
-    def _open(self, turn: Turn) -> None:
-        """Opens the file and learns where it ends; after a loss it must still hold what was written."""
-        parts = posixpath.dirname(self._name).split(b"/")
-        folders = [b"/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        flags = sftp.READ | sftp.WRITE | sftp.CREATE
-        *_, opened, folder = turn.ask(
-            *(sftp.make_folder(each) for each in folders if each),
-            sftp.open_file(self._name, flags),
-            _open(posixpath.dirname(self._name)),
-        )
-        if not opened.ok:
-            raise self._server.refused(turn, opened, "append to", self._path)
-        look, *_ = turn.ask(sftp.look_at_open(opened.raw), *_flushes([folder.raw]), sftp.flush(opened.raw))
-        size = look.attributes.size
-        if self._end is not None and size < self._end:
-            raise StateError(
-                f"`{self._server.address.location(self._path)}` was changed by somebody else: it holds "
-                f"{size} bytes, not {self._end}",
-                hint="is another run at work there? See `tomo doctor`",
-            )
-        self._end = size if self._end is None else self._end
-        self._turn, self._handle = turn, opened.raw
 
 
 def _of_the_store(error: HostError, address: StoreAddress) -> HostError:
@@ -462,10 +400,6 @@ class _New:
         return self.look.attributes.mode & 0o777 if self.existed and self.is_file else self.mode
 
 
-def _open(name: bytes) -> Request:
-    return sftp.open_file(name, sftp.READ)
-
-
 def _abandoned(news: Sequence[_New]) -> list[Request]:
     """Closes and removes what was begun."""
     closes = [sftp.close(new.handle) for new in news if new.handle]
@@ -477,71 +411,4 @@ def _closed_folders(news: Sequence[_New]) -> list[Request]:
 
 
 def _flushed(news: Sequence[_New]) -> list[Request]:
-    return _flushes([new.folder for new in news])
-
-
-def _flushes(folders: Sequence[bytes]) -> list[Request]:
-    """Makes the names in folders safe; a folder that can't be opened can't be flushed either."""
-    there = [folder for folder in folders if folder]
-    return [request for folder in there for request in (sftp.flush(folder), sftp.close(folder))]
-
-
-def _contents(turn: Turn, files: Sequence[tuple[Reply, Reply]]) -> list[bytes | Reply]:
-    """Each open file's content, or the server's no; `files` are what looking and opening brought.
-
-    All pieces are asked for at once, and one more, whose answer is the end.
-    """
-    counts = [look.attributes.size // sftp.CHUNK + 2 for look, _ in files]
-    replies = iter(
-        turn.ask(
-            *(
-                sftp.read(opened.raw, place * sftp.CHUNK)
-                for (_, opened), count in zip(files, counts, strict=True)
-                for place in range(count)
-            )
-        )
-    )
-    return [
-        _joined(turn, opened.raw, [next(replies) for _ in range(count)])
-        for (_, opened), count in zip(files, counts, strict=True)
-    ]
-
-
-def _joined(turn: Turn, handle: bytes, replies: Sequence[Reply]) -> bytes | Reply:
-    """The pieces up to the end; where one came short, or the file has grown, the rest is asked for."""
-    content = bytearray()
-    for reply in replies:
-        if reply.status == Status.EOF:
-            return bytes(content)
-        if not reply.ok:
-            return reply
-        if len(content) % sftp.CHUNK:
-            break
-        content += reply.raw
-    while True:
-        (reply,) = turn.ask(sftp.read(handle, len(content)))
-        if reply.status == Status.EOF:
-            return bytes(content)
-        if not reply.ok:
-            return reply
-        content += reply.raw
-
-
-def _listed(turn: Turn, handle: bytes) -> list[tuple[str, sftp.Attributes]]:
-    found: list[tuple[str, sftp.Attributes]] = []
-    at_once = _LISTS
-    while True:
-        for reply in turn.ask(*[sftp.list_more(handle)] * at_once):
-            if not reply.ok:
-                return found
-            found += reply.names
-        at_once *= 2
-
-
-def _entries(turn: Turn, folder: bytes, found: Sequence[tuple[str, sftp.Attributes]]) -> Iterator[Entry]:
-    known = {name: facts for name, facts in found if name not in {".", ".."}}
-    links = [name for name, facts in known.items() if facts.is_link]
-    looks = turn.ask(*(sftp.look(folder + b"/" + encoded(name)) for name in links))
-    known |= {name: look.attributes for name, look in zip(links, looks, strict=True) if look.ok}
-    for name, facts in known.items():
-        yield Entry(name, facts.modified * _SECOND, facts.is_file)
+    return flushes([new.folder for new in news])
