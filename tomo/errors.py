@@ -244,6 +244,17 @@ class ProviderFailed(TomoError):
     code = "provider-failed"
 
 
+class PluginMissing(ProviderFailed):
+    """A provider plugin is not installed; `hint` is the command that gets it."""
+
+    code = "plugin-missing"
+
+    def had_from(self, url: str) -> PluginMissing:
+        """The same, where the registration says from which server the plugin comes."""
+        hint = f"{self.hint} --server {url}" if url and self.hint else self.hint
+        return PluginMissing(self.message, hint=hint, where=self.where, detail=self.detail)
+
+
 class ResourceFailed(TomoError):
     """One or more steps of a deployment failed; what succeeded is in the state."""
 

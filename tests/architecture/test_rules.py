@@ -39,6 +39,7 @@ LONGEST_FILE = 500
 STARTS_PROCESSES = {
     "tomo/providers/command/local.py": "runs a person's own command on this machine",
     "tomo/ssh/local.py": "is the connection to this machine",
+    "tomo/providers/plugin/process.py": "starts the provider plugins that a person installed",
 }
 READS_ENVIRONMENT = {"tomo/settings.py": "is where the environment is read"}
 CARRIES_OUTPUT = {"tomo/program/printed.py": "passes on what a person's own program prints"}

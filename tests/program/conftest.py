@@ -17,7 +17,7 @@ from tomo.model.goal import Goal, InvokeGoal, ReadGoal
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Source
 from tomo.model.urn import Urn
-from tomo.model.values import Properties, has_unknown
+from tomo.model.values import UNKNOWN_TEXT, Properties, has_unknown
 
 
 @dataclass
@@ -61,6 +61,8 @@ class Recorder:
         return self._answer(lambda: Registered(urn, goal.id, outputs))
 
     def invoke(self, goal: InvokeGoal) -> Future[InvokeResult]:
+        if goal.provider.endswith(UNKNOWN_TEXT) or has_unknown(dict(goal.args)):
+            return self._answer(lambda: InvokeResult({}, unknown=True))
         self.calls.append(goal)
         return self._answer(lambda: self.invokes[goal.token])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from tomo.engine.compare import conceal, reuse_all, revealed, secret_keys, with_secret_outputs
+from tomo.engine.compare import conceal, reuse_all, secret_keys, taken_by, with_secret_outputs
 from tomo.engine.recorder import Recorder
 from tomo.errors import ResourceFailed
 from tomo.model.provider import (
@@ -46,7 +46,7 @@ class Acts:
     ) -> ResourceState:
         """Creates a resource; an original is condemned or, where there's nothing to delete, dropped."""
         with self._intended(wanted, OperationType.CREATING):
-            result = provider.create(self._create_request(wanted))
+            result = provider.create(self._create_request(provider, wanted))
         made = self.created(wanted, result)
         self.recorder.add(made, drops, intent=wanted, condemned=condemns)
         _raise_init_errors(made)
@@ -55,7 +55,7 @@ class Acts:
     def swap(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Replaces a resource in one act of its provider; on failure the old entry stays as it was."""
         with self._intended(wanted, OperationType.CREATING):
-            result = provider.swap(self._swap_request(wanted, old))
+            result = provider.swap(self._swap_request(provider, wanted, old))
         made = self.created(wanted, result)
         self.recorder.add(made, old, intent=wanted)
         _raise_init_errors(made)
@@ -64,7 +64,7 @@ class Acts:
     def update(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Updates a resource; after a plain failure the old entry stands, after a partial one its inputs."""
         with self._intended(wanted, OperationType.UPDATING):
-            result = provider.update(self._update_request(wanted, old))
+            result = provider.update(self._update_request(provider, wanted, old))
         made = self.updated(wanted, result)
         if made.init_errors:
             # As in Pulumi: it isn't what these inputs ask for, so the next run must see a difference.
@@ -86,14 +86,14 @@ class Acts:
         """
         with self._intended(old, OperationType.DELETING):
             if provider is not None:
-                provider.delete(self._delete_request(old))
+                provider.delete(self._delete_request(provider, old))
         self.recorder.remove(old, *along, intent=old, survivors=survivors)
 
     def delete_first(self, provider: Provider | None, old: ResourceState) -> ResourceState:
         """Deletes a resource ahead of its replacement; its entry stays until that is there."""
         with self._intended(old, OperationType.DELETING):
             if provider is not None:
-                provider.delete(self._delete_request(old))
+                provider.delete(self._delete_request(provider, old))
         waiting = replace(old, pending_replacement=True)
         self.recorder.change_old(old, waiting, intent=old)
         return waiting
@@ -124,46 +124,46 @@ class Acts:
         outputs = finished_outputs(wanted, result.outputs)
         return replace(wanted, outputs=outputs, init_errors=result.init_errors, modified=self.now())
 
-    def _create_request(self, wanted: ResourceState) -> CreateRequest:
+    def _create_request(self, provider: Provider, wanted: ResourceState) -> CreateRequest:
         return CreateRequest(
             wanted.urn,
-            revealed(wanted.inputs),
+            taken_by(provider, wanted.inputs),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
         )
 
-    def _update_request(self, wanted: ResourceState, old: ResourceState) -> UpdateRequest:
+    def _update_request(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> UpdateRequest:
         return UpdateRequest(
             wanted.urn,
             old.id,
-            revealed(old.inputs),
-            revealed(old.outputs),
-            revealed(wanted.inputs),
+            taken_by(provider, old.inputs),
+            taken_by(provider, old.outputs),
+            taken_by(provider, wanted.inputs),
             wanted.ignore_changes,
             timeout=wanted.custom_timeouts.update,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
         )
 
-    def _swap_request(self, wanted: ResourceState, old: ResourceState) -> SwapRequest:
+    def _swap_request(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> SwapRequest:
         return SwapRequest(
             wanted.urn,
             old.id,
-            revealed(old.inputs),
-            revealed(old.outputs),
-            revealed(wanted.inputs),
+            taken_by(provider, old.inputs),
+            taken_by(provider, old.outputs),
+            taken_by(provider, wanted.inputs),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
         )
 
-    def _delete_request(self, old: ResourceState) -> DeleteRequest:
+    def _delete_request(self, provider: Provider, old: ResourceState) -> DeleteRequest:
         return DeleteRequest(
             old.urn,
             old.id,
-            revealed(old.inputs),
-            revealed(old.outputs),
+            taken_by(provider, old.inputs),
+            taken_by(provider, old.outputs),
             timeout=old.custom_timeouts.delete,
             report=self.report(old),
         )

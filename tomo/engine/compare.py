@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tomo.engine import paths
 from tomo.engine.paths import Path
 from tomo.model.diff import DiffKind, PropertyDiff
+from tomo.model.provider import Provider
 from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, only_plain, reveal, same_value
 
 
@@ -77,6 +78,11 @@ def revealed(properties: Properties) -> Properties:
     if only_plain(properties):
         return properties
     return {key: reveal(value) for key, value in properties.items()}
+
+
+def taken_by(provider: Provider | None, properties: Properties) -> Properties:
+    """The properties as a provider takes them: secrets opened, unless it asks for them as they are."""
+    return properties if provider is not None and provider.takes_secrets else revealed(properties)
 
 
 def conceal(plain: Properties, original: Properties) -> Properties:

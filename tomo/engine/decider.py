@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine import paths
-from tomo.engine.compare import conceal, differences, revealed, secret_keys
+from tomo.engine.compare import conceal, differences, revealed, secret_keys, taken_by
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.imports import Imports, is_import, other_than_found
 from tomo.engine.inherit import entry_for
@@ -122,7 +122,9 @@ class Decider:
     def _checked(self, request: Request, news: Properties, olds: Properties) -> Properties:
         provider = request.acting
         seed = self._run.seed_for(request.urn, request.old)
-        check = CheckRequest(request.urn, revealed(olds), revealed(news), seed, secret_keys(news))
+        check = CheckRequest(
+            request.urn, taken_by(provider, olds), taken_by(provider, news), seed, secret_keys(news)
+        )
         result = provider.check(check)
         if result.failures:
             raise request.check_failed(result.failures)
@@ -149,17 +151,20 @@ class Decider:
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
 
     def _diff(self, request: Request, old: ResourceState, inputs: Properties) -> DiffResult:
-        plain = revealed(inputs)
+        provider = request.acting
         asked = DiffRequest(
             request.urn,
             old.id,
-            revealed(old.inputs),
-            revealed(old.outputs),
-            plain,
+            taken_by(provider, old.inputs),
+            taken_by(provider, old.outputs),
+            taken_by(provider, inputs),
             request.goal.ignore_changes,
         )
-        answer = request.acting.diff(asked)
-        return resolve(answer, asked.old_inputs, plain, request.goal.replace_on_changes)
+        answer = provider.diff(asked)
+        olds, news = asked.old_inputs, asked.new_inputs
+        if provider.takes_secrets:
+            olds, news = revealed(olds), revealed(news)
+        return resolve(answer, olds, news, request.goal.replace_on_changes)
 
     def _provider_replaces(self, request: Request, old: ResourceState) -> bool:
         """Whether a changed provider reference means another object (engine-spec 1.3)."""
@@ -172,11 +177,13 @@ class Decider:
         before, after = self._run.olds.get(old_urn), self._run.recorder.entry(new_urn)
         if before is None or after is None or request.provider is None:
             return False
-        old_inputs, new_inputs = visible(revealed(before.inputs)), visible(revealed(after.inputs))
+        provider = request.provider
+        old_inputs = visible(taken_by(provider, before.inputs))
+        new_inputs = visible(taken_by(provider, after.inputs))
         if not differences(old_inputs, new_inputs):
             return False
         self._run.stale.add(request.ref)
-        return request.provider.diff_config(old_inputs, new_inputs).replaces
+        return provider.diff_config(old_inputs, new_inputs).replaces
 
 
 def _refuse_another_kind(request: Request) -> None:

@@ -12,7 +12,7 @@ from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
 from tomo.errors import Cancelled, TomoError
 from tomo.model.diff import OutputChanges, PropertyDiff
-from tomo.model.events import Result, Summary
+from tomo.model.events import Diagnostic, Result, Severity, Summary
 from tomo.model.plan import Plan
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
@@ -99,6 +99,16 @@ class Deployment:
         """Lets running steps finish and begins no new ones; may be called from a signal handler."""
         self._run.cancelled = True
         self._run.providers.cancel()
+
+    def say(self, severity: Severity, message: str, urn: str = "") -> None:
+        """Takes a line that a provider's plugin says while it is asked, from any thread.
+
+        It takes no lock: a plugin that waits for its line to be heard is one that the engine waits for.
+        """
+        run = self._run
+        line = Diagnostic(severity, run.world.redact(message), urn)
+        run.diagnostics.append(line)
+        run.emit(line)
 
     # --- parts ----------------------------------------------------------------------------------------
 

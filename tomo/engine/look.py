@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from tomo.engine.compare import conceal, reuse_all, revealed, with_secret_outputs
+from tomo.engine.compare import conceal, reuse_all, taken_by, with_secret_outputs
 from tomo.engine.graph import without
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
-from tomo.errors import HostError, ProviderFailed
+from tomo.errors import HostError, ProviderFailed, SecretsError
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
@@ -76,19 +76,27 @@ def _look_at(
 ) -> tuple[list[ReadResult], list[Unlooked]]:
     begun = monotonic()
     host = ""
-    asked = [ReadRequest(e.urn, e.id, revealed(e.inputs), revealed(e.outputs)) for e in group]
+    unable = [ReadResult(ReadStatus.UNSUPPORTED)] * len(group)
     try:
         provider = provider_of(ref)
         host = host_of(provider, ref)
-        answers = provider.read(asked) if provider else [ReadResult(ReadStatus.UNSUPPORTED)] * len(asked)
+        answers = provider.read(_asked(provider, group)) if provider else unable
+    except SecretsError:
+        raise
     except Exception as error:  # noqa: BLE001  # what can't be looked at stands as recorded
-        answers = [unreachable(as_tomo_error(error))] * len(asked)
-    if len(answers) != len(asked):
-        told = f"the provider was asked about {len(asked)}, and answered {len(answers)}"
-        answers = [unreachable(ProviderFailed(told))] * len(asked)
+        answers = [unreachable(as_tomo_error(error))] * len(group)
+    if len(answers) != len(group):
+        told = f"the provider was asked about {len(group)}, and answered {len(answers)}"
+        answers = [unreachable(ProviderFailed(told))] * len(group)
     found = [_redacted(answer, redact) for answer in answers]
     _tell(host or split_provider_ref(ref)[0].name, found, monotonic() - begun, sink)
     return found, _unlooked(host, group, found)
+
+
+def _asked(provider: Provider, group: Sequence[ResourceState]) -> list[ReadRequest]:
+    return [
+        ReadRequest(e.urn, e.id, taken_by(provider, e.inputs), taken_by(provider, e.outputs)) for e in group
+    ]
 
 
 def _redacted(result: ReadResult, redact: Redact) -> ReadResult:

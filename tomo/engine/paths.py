@@ -45,6 +45,18 @@ def render(path: Sequence[Part]) -> str:
     return text
 
 
+def at(value: Value, path: Path) -> Value:
+    """What stands at a path; None where nothing does."""
+    for part in path:
+        if isinstance(value, Mapping):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
 def contains(pattern: Path, path: Path) -> bool:
     """Whether a changed path lies at or below the pattern."""
     return len(path) >= len(pattern) and all(p in (ANY, q) for p, q in zip(pattern, path, strict=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tomo.engine.compare import conceal, differences, revealed
+from tomo.engine.compare import conceal, differences, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.registry import visible
 from tomo.engine.request import Request
@@ -34,13 +34,15 @@ class ProviderResources:
     def register(self, request: Request) -> Registered:
         """Makes the provider ready and records its resource."""
         run, goal, old = self._run, request.goal, request.old
-        provider = run.providers.load(goal.type, goal.version)
+        provider = run.providers.load(request.urn, goal.version, goal.plugin_download_url)
         news: dict[str, Value] = dict(goal.inputs)
         if goal.version:
             news["version"] = goal.version
         if goal.plugin_download_url:
             news["pluginDownloadURL"] = goal.plugin_download_url
-        checked = provider.check_config(visible(revealed(old.inputs)) if old else {}, revealed(news))
+        checked = provider.check_config(
+            visible(taken_by(provider, old.inputs)) if old else {}, taken_by(provider, news)
+        )
         if checked.failures:
             raise request.check_failed(checked.failures)
         inputs = conceal(checked.inputs, news)
@@ -53,7 +55,7 @@ class ProviderResources:
         run.require_allowed(step)
         ref = provider_ref(request.urn, step.entry.id)
         if step.op is not Op.SAME or run.providers.get(ref) is None:
-            provider.configure(revealed(inputs))
+            provider.configure(taken_by(provider, inputs))
             run.providers.put(ref, provider)
         if step.op is Op.UPDATE:
             run.stale.add(ref)
@@ -80,7 +82,7 @@ class ProviderResources:
         diffs = differences(olds, news)
         if not diffs:
             return Step(Op.SAME, request.urn, old, request.carried(wanted))
-        if provider.diff_config(revealed(olds), revealed(news)).replaces:
+        if provider.diff_config(taken_by(provider, olds), taken_by(provider, news)).replaces:
             made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
             return Step(Op.REPLACE, request.urn, old, made, diffs)
         now = replace(request.carried(wanted), outputs=outputs, modified=time)

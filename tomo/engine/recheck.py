@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tomo.engine.compare import differences, revealed
+from tomo.engine.compare import differences, taken_by
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.look import can_look, observed
 from tomo.engine.run import Run
@@ -23,7 +23,8 @@ def require_as_observed(run: Run, step: Step) -> None:
     provider = run.providers.get(old.provider)
     if provider is None:
         return
-    [found] = provider.read([ReadRequest(old.urn, old.id, revealed(old.inputs), revealed(old.outputs))])
+    inputs, outputs = taken_by(provider, old.inputs), taken_by(provider, old.outputs)
+    [found] = provider.read([ReadRequest(old.urn, old.id, inputs, outputs)])
     what = _moved(run, old, found)
     if what:
         where = f" on {step.host}" if step.host else ""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tomo.engine.acts import finished_outputs
 from tomo.engine.chains import Chains
-from tomo.engine.compare import reuse_all, revealed
+from tomo.engine.compare import reuse_all, taken_by
 from tomo.engine.decider import Decider
 from tomo.engine.inherit import Parent, earlier_urns, entry_for, inherited, providers_for_children
 from tomo.engine.origins import with_origins
@@ -129,13 +129,13 @@ class EngineRegistrar:
             self._refuse_when_stopped()
             run.learn(goal.args)
             if has_unknown(goal.args):
-                return answered(InvokeResult({}))
+                return answered(InvokeResult({}, unknown=True))
             package = package_of(goal.token)
             ref = goal.provider or self._default_provider(package, goal.version, "")
             provider = run.providers.get(ref)
-            if provider is None or ref.endswith(UNKNOWN_TEXT):
-                return answered(InvokeResult({}))
-        args = revealed(goal.args)
+            if provider is None or (ref.endswith(UNKNOWN_TEXT) and not provider.invokes_early):
+                return answered(InvokeResult({}, unknown=True))
+        args = taken_by(provider, goal.args)
 
         def call() -> InvokeResult:
             try:
@@ -302,7 +302,8 @@ class EngineRegistrar:
             return self._chains.skip(request, "the run was stopped")
         begun = run.started(step) if not run.dry else None
         try:
-            [found] = request.acting.read([ReadRequest(request.urn, wanted.id, revealed(goal.inputs))])
+            known = taken_by(request.acting, goal.inputs)
+            [found] = request.acting.read([ReadRequest(request.urn, wanted.id, known)])
         except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
             run.failed(step, as_tomo_error(error), begun)
             return Registered(request.urn, failed=True)

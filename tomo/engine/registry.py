@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
 
-from tomo.engine.compare import revealed
-from tomo.errors import ProviderFailed, TomoError
+from tomo.engine.compare import taken_by
+from tomo.errors import PluginMissing, ProviderFailed, TomoError
 from tomo.model.provider import Provider, ProviderSource
 from tomo.model.resource import ResourceState
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn, package_of, provider_ref, split_provider_ref
@@ -40,9 +40,14 @@ class Providers:
         self._ready: dict[str, Provider] = {}
         self._lock = Lock()
 
-    def load(self, type_: str, version: str) -> Provider:
-        """A new provider of the package that a provider type names."""
-        return self._source.load(package_of(type_), version)
+    def load(self, urn: Urn, version: str, url: str = "") -> Provider:
+        """A new provider for a provider resource; `url` is where its plugin can be had."""
+        try:
+            provider = self._source.load(package_of(urn.type), version)
+        except PluginMissing as error:
+            raise error.had_from(url) from error
+        provider.urn = urn
+        return provider
 
     def put(self, ref: str, provider: Provider) -> None:
         """Makes a configured provider the one behind a reference."""
@@ -55,8 +60,9 @@ class Providers:
             ready = self._ready.get(ref)
             if ready is None and ref in self._recorded:
                 entry = self._recorded[ref]
-                ready = self._source.load(package_of(entry.type), str(entry.inputs.get("version") or ""))
-                ready.configure(visible(revealed(entry.inputs)))
+                version, url = (entry.inputs.get(key) or "" for key in ("version", "pluginDownloadURL"))
+                ready = self.load(entry.urn, str(version), str(url))
+                ready.configure(visible(taken_by(ready, entry.inputs)))
                 self._ready[ref] = ready
             return ready
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tomo.engine.acts import finished_outputs
 from tomo.engine.cascade import Condemned, condemned_with
 from tomo.engine.chains import Chains
-from tomo.engine.compare import revealed, secret_keys
+from tomo.engine.compare import secret_keys, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.look import not_looked_at
 from tomo.engine.registry import host_of, is_provider, visible
@@ -72,7 +72,10 @@ class Steps:
         run, wanted = self._run, step.entry
         provider = request.acting
         asked = CreateRequest(
-            request.urn, revealed(wanted.inputs), preview=True, secret_keys=secret_keys(wanted.inputs)
+            request.urn,
+            taken_by(provider, wanted.inputs),
+            preview=True,
+            secret_keys=secret_keys(wanted.inputs),
         )
         foreseen = provider.create(asked)
         if foreseen.unlooked is not None:
@@ -98,9 +101,9 @@ class Steps:
         asked = UpdateRequest(
             request.urn,
             old.id,
-            revealed(old.inputs),
-            revealed(old.outputs),
-            revealed(wanted.inputs),
+            taken_by(request.acting, old.inputs),
+            taken_by(request.acting, old.outputs),
+            taken_by(request.acting, wanted.inputs),
             wanted.ignore_changes,
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
@@ -143,13 +146,17 @@ class Steps:
     def _diff_of_entry(self, entry: ResourceState, inputs: Properties) -> DiffResult:
         if is_provider(entry.type):
             own = self._run.providers.get(provider_ref(entry.urn, entry.id))
-            old, new = visible(revealed(entry.inputs)), visible(revealed(inputs))
+            old, new = visible(taken_by(own, entry.inputs)), visible(taken_by(own, inputs))
             return own.diff_config(old, new) if own else DiffResult(changed=None)
         provider = self._run.providers.get(entry.provider)
         if provider is None:
             return DiffResult(changed=None)
         asked = DiffRequest(
-            entry.urn, entry.id, revealed(entry.inputs), revealed(entry.outputs), revealed(inputs)
+            entry.urn,
+            entry.id,
+            taken_by(provider, entry.inputs),
+            taken_by(provider, entry.outputs),
+            taken_by(provider, inputs),
         )
         return provider.diff(asked)
 
@@ -240,7 +247,10 @@ class Steps:
         run = self._run
         wanted = next(step.new for step in order if step.new is not None)
         asked = CreateRequest(
-            request.urn, revealed(wanted.inputs), preview=True, secret_keys=secret_keys(wanted.inputs)
+            request.urn,
+            taken_by(request.acting, wanted.inputs),
+            preview=True,
+            secret_keys=secret_keys(wanted.inputs),
         )
         outputs = finished_outputs(wanted, request.acting.create(asked).outputs)
         made = replace(wanted, outputs=outputs)

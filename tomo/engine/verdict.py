@@ -34,10 +34,19 @@ def resolve(
     """
     if diff.changed is False:
         return DiffResult(changed=False)
-    found = diff.properties or differences(old_inputs, new_inputs)
+    told = tuple(_valued(each, old_inputs, new_inputs) for each in diff.properties)
+    found = told or differences(old_inputs, new_inputs)
     if diff.changed is None or diff.properties:
         found = _with_replacing(replace_on_changes, found)
     return replace(diff, changed=bool(found) if diff.changed is None else True, properties=found)
+
+
+def _valued(diff: PropertyDiff, old_inputs: Properties, new_inputs: Properties) -> PropertyDiff:
+    """A difference that its provider only named, with the inputs it is about."""
+    if diff.old is not None or diff.new is not None or diff.why or not diff.path:
+        return diff
+    path = paths.parse(diff.path)
+    return replace(diff, old=paths.at(old_inputs, path), new=paths.at(new_inputs, path))
 
 
 def _deeper(diff: PropertyDiff) -> Iterator[PropertyDiff]:

@@ -1,8 +1,9 @@
 """What the engine asks of a provider, in Pulumi's verbs (engine-spec 2.2).
 
 Values in requests are plain: secrets are opened by the engine's seam just before the call, and
-`secret_keys` names the inputs that were secret. Unknowns are `Unknown` and occur only where
-`preview` is true or in `diff`. Every call but a preview may be repeated after a crash.
+`secret_keys` names the inputs that were secret. A provider with `takes_secrets` gets them closed.
+Unknowns are `Unknown` and occur only where `preview` is true or in `diff`. Every call but a preview may
+be repeated after a crash.
 """
 
 from __future__ import annotations
@@ -204,10 +205,11 @@ def unreachable(error: TomoError) -> ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class InvokeResult:
-    """A function's result, or why its arguments are refused."""
+    """A function's result, or why its arguments are refused; `unknown` in a plan that can't ask yet."""
 
     outputs: Properties
     failures: tuple[CheckFailure, ...] = ()
+    unknown: bool = False
 
 
 class Provider(Protocol):
@@ -222,6 +224,12 @@ class Provider(Protocol):
     """How many of its steps may run at once; 0 means no limit of its own."""
     judges_by_inputs: bool
     """Whether equal inputs are never a change to it, so that `diff` needn't be asked about them."""
+    takes_secrets: bool
+    """Whether it is handed `Secret` values as they are, and opens them itself."""
+    urn: str
+    """The provider resource it serves; the engine sets it before the first call."""
+    invokes_early: bool
+    """Whether a plan calls its functions although its provider resource is yet to be made."""
 
     def check_config(self, olds: Properties, news: Properties) -> CheckResult:
         """The provider's own configuration, completed and validated."""
@@ -290,6 +298,9 @@ class ProviderBase:
     host: str = ""
     parallel: int = 0
     judges_by_inputs: bool = False
+    takes_secrets: bool = False
+    urn: str = ""
+    invokes_early: bool = False
 
     def check_config(self, olds: Properties, news: Properties) -> CheckResult:  # noqa: ARG002
         """Accepts any configuration as it is."""

@@ -14,11 +14,11 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from tomo.errors import NotSupported
 from tomo.model import wire
 from tomo.model.events import Severity
-from tomo.model.goal import Goal, InvokeGoal
+from tomo.model.goal import Goal
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Registrar
-from tomo.model.urn import Urn, split_provider_ref
-from tomo.model.values import UNKNOWN_TEXT, Properties, Secret, Value, has_unknown, leaves
+from tomo.model.urn import Urn
+from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.program import versions
 from tomo.program.callbacks import Callbacks
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
@@ -138,12 +138,12 @@ class Monitor:
         """Calls a provider's function; not while its provider or an argument is unknown."""
         wanted = self._wanted_call(request)
         goal = invoke_goal_of(wanted, self._places)
-        if self._run.dry_run and _not_callable_yet(goal):
+        result = self._answer(wanted, lambda: self._registrar.invoke(goal))
+        self._transformed.pop(id(request), None)
+        if self._run.dry_run and result.unknown:
             # A plain call needs an object to take its attributes from; all of them are then None, as
             # with the CLI. The other form has an Output to be unknown.
             return resource_pb2.ResourceInvokeResponse(unknown=not _waits_synchronously())
-        result = self._answer(wanted, lambda: self._registrar.invoke(goal))
-        self._transformed.pop(id(request), None)
         self._seen.append(result.outputs)
         return invoke_response(result)
 
@@ -314,11 +314,6 @@ def _secret_texts(value: Value, *, secret: bool = False) -> Iterator[str]:
             yield from _secret_texts(credentials(leaf.reveal()), secret=True)
         elif secret and isinstance(leaf, str):
             yield leaf
-
-
-def _not_callable_yet(goal: InvokeGoal) -> bool:
-    provider_unknown = bool(goal.provider) and split_provider_ref(goal.provider)[1] == UNKNOWN_TEXT
-    return provider_unknown or has_unknown(dict(goal.args))
 
 
 def _waits_synchronously() -> bool:

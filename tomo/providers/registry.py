@@ -11,6 +11,7 @@ from tomo.model.connection import Connections, HostSpec
 from tomo.model.provider import Provider
 from tomo.model.values import Properties
 from tomo.providers.builtin import BuiltinProvider, StackOutputs
+from tomo.providers.plugin import PluginHost
 from tomo.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class ProviderRegistry:
     """Makes an unconfigured provider for each provider resource of a run.
 
     `project` and `config` (by whole key) are what dynamic providers are configured with; `root` is where
-    relative paths of a program start; `pace` is how long Docker's answers are waited for.
+    relative paths of a program start; `pace` is how long Docker's answers are waited for; `plugins` serves
+    every package that is not Tomo's own.
     """
 
     def __init__(
@@ -45,22 +47,30 @@ class ProviderRegistry:
         config: Mapping[str, object] | None = None,
         root: Path | None = None,
         pace: Pace | None = None,
+        plugins: PluginHost | None = None,
     ) -> None:
         self._connections, self._settings, self._docker_hosts = connections, settings, docker_hosts
         self._stack_outputs = stack_outputs
         self._project, self._config, self._root, self._pace = project, config, root, pace
+        self._plugins = plugins
 
     def load(self, package: str, version: str) -> Provider:
-        """Raises NotSupported, naming the package, where no provider serves it or its version."""
+        """Raises PluginMissing for a plugin that is not installed, NotSupported for a wrong version."""
         make = self._makers().get(package)
         if make is None:
+            return self._plugin(package, version)
+        _refuse_version(package, version)
+        return make()
+
+    def _plugin(self, package: str, version: str) -> Provider:
+        if self._plugins is None:
             served = ", ".join(f"`{name}`" for name in self._makers())
             raise NotSupported(
                 f"no provider serves the package `{package}`",
-                hint=f"{served} are served; other packages run with the pulumi CLI",
+                hint=f"{served} are served here; provider plugins are for programs and their stacks",
             )
-        _refuse_version(package, version)
-        return make()
+        root = self._root or Path()
+        return self._plugins.provider(package, version, project=self._project, directory=root)
 
     def _makers(self) -> Mapping[str, Callable[[], Provider]]:
         return {

@@ -15,15 +15,16 @@ from tomo.engine.gate import Shown
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
-from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan, Unlooked
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
-from tomo.model.step import Op, Step
+from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value
+from tomo.providers.plugin import PluginHost
 from tomo.resources.requirements import Shortfall
+from tomo.service.drift import drifted
 from tomo.service.effect import Effect
 from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.noted import Noted, unused_option
@@ -199,7 +200,7 @@ class Deployments:
         """What the hosts say against what is recorded."""
         with self._session(request.place) as session:
             found = session.drift(request)
-            return replace(found, plan=replace(found.plan, steps=tuple(_drifted(found.plan.steps))))
+            return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
 
     @contextmanager
     def _session(self, place: Place) -> Iterator[_Session]:
@@ -229,9 +230,10 @@ class _Session:
         config: StackConfig,
         fleet: FleetProgram | None,
         connections: Connections,
+        plugins: PluginHost,
     ) -> None:
         self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
-        self._doors, self._connections = doors, connections
+        self._doors, self._connections, self._plugins = doors, connections, plugins
         self._redactor = LazyRedactor()
         for value in config.values.values():
             self._redactor.learn(value)
@@ -247,7 +249,8 @@ class _Session:
         fleet = fleet_program(workspace, config) if workspace.is_fleet else None
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)
-        with doors.open_connections(HostBook(fleet.hosts if fleet else ())) as connections:
+        book = HostBook(fleet.hosts if fleet else ())
+        with PluginHost(doors.settings) as plugins, doors.open_connections(book) as connections:
             yield cls(
                 workspace=workspace,
                 doors=doors,
@@ -255,6 +258,7 @@ class _Session:
                 config=config,
                 fleet=fleet,
                 connections=connections,
+                plugins=plugins,
             )
 
     @property
@@ -265,7 +269,7 @@ class _Session:
     def plan(self, request: PlanRequest, sink: Sink) -> Outcome:
         """The outcome of a dry run."""
         options = Options(request.look, request.parallel, remove_data=self._data_to_remove())
-        deployment = Deployment(self._program_run(dry=True), self.base, self._world(sink, ""), options)
+        deployment = self._deployment(self._program_run(dry=True), self.base, self._world(sink, ""), options)
         request.stop.bind(deployment)
         return deployment.destroy() if request.destroy else deployment.up(self._source())
 
@@ -295,7 +299,7 @@ class _Session:
             self._data_to_remove(),
             Shown(_shown_ops(planned)),
         )
-        deployment = Deployment(
+        deployment = self._deployment(
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options
         )
         request.stop.bind(deployment)
@@ -312,7 +316,7 @@ class _Session:
         """What the hosts say against what is recorded."""
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        deployment = Deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
+        deployment = self._deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
         request.stop.bind(deployment)
         outcome = deployment.refresh()
         return PlanResult(_each_host_once(outcome.plan), self.workspace.stack, failures=outcome.failures)
@@ -323,13 +327,20 @@ class _Session:
         if self.stored is None or not request.confirm(shown):
             return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
         salt = self.config.salt or self.stored.salt
-        deployment = Deployment(self._program_run(dry=False), self.base, self._world(ignore, salt))
+        deployment = self._deployment(self._program_run(dry=False), self.base, self._world(ignore, salt))
         begun = int(time.time())
         outcome = deployment.refresh()
         self._record("refresh", outcome, begun, "")
         return self._run_result(outcome, shown)
 
     # --- parts ----------------------------------------------------------------------------------------
+
+    def _deployment(
+        self, program: ProgramRun, base: Snapshot, world: World, options: Options | None = None
+    ) -> Deployment:
+        deployment = Deployment(program, base, world, options)
+        self._plugins.listen(deployment.say)
+        return deployment
 
     def _source(self) -> Source:
         if self.fleet is not None:
@@ -355,7 +366,9 @@ class _Session:
     def _world(self, sink: Sink, salt: str) -> World:
         config = {} if self.fleet else self.config.opened()
         book = HostBook(self.fleet.hosts if self.fleet else ())
-        facts = ProgramFacts(self.workspace.project, self._root, book, config, self._other_stack)
+        facts = ProgramFacts(
+            self.workspace.project, self._root, book, config, self._other_stack, self._plugins
+        )
         return World(
             self._doors.providers(self._connections, facts),
             sink,
@@ -432,33 +445,6 @@ def _each_host_once(plan: Plan) -> Plan:
         before = told[key].resources if key in told else 0
         told[key] = replace(host, resources=before + host.resources)
     return replace(plan, unlooked=tuple(told.values()))
-
-
-def _drifted(steps: Sequence[Step]) -> Iterator[Step]:
-    """What differs from what was declared, each difference once; a fact that moved on is no drift."""
-    for step in steps:
-        diffs = _recorded_to_real(step.diffs)
-        if diffs or step.op is not Op.REFRESH:
-            yield replace(step, diffs=diffs)
-
-
-def _recorded_to_real(diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
-    """Providers say how drift is repaired; here it is told the other way round, as it happened."""
-    moved = {diff.path: diff for diff in diffs if not diff.why}
-    for diff in diffs:
-        if diff.why:
-            kind = _UNDONE.get(diff.kind, diff.kind)
-            told = moved.get(diff.path) or replace(diff, kind=kind, old=diff.new, new=diff.old)
-            moved[diff.path] = replace(told, why=diff.why)
-    return tuple(moved.values())
-
-
-_UNDONE = {
-    DiffKind.ADD: DiffKind.DELETE,
-    DiffKind.ADD_REPLACE: DiffKind.DELETE_REPLACE,
-    DiffKind.DELETE: DiffKind.ADD,
-    DiffKind.DELETE_REPLACE: DiffKind.ADD_REPLACE,
-}
 
 
 def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:

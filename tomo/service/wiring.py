@@ -14,6 +14,7 @@ from tomo.errors import SecretsError
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.provider import ProviderSource
 from tomo.model.values import Properties, Secret, Value, leaves
+from tomo.providers.plugin import PluginHost
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.redaction import Redactor
 from tomo.service.stores import AskPassphrase, Stores
@@ -82,6 +83,7 @@ class Doors:
             project=program.project,
             config=program.config,
             root=program.root,
+            plugins=program.plugins,
         )
 
 
@@ -94,6 +96,7 @@ class ProgramFacts:
     book: HostBook
     config: Mapping[str, str]
     stack_outputs: Callable[[str], Properties | None]
+    plugins: PluginHost | None = None
 
 
 @dataclass(slots=True)
