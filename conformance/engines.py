@@ -19,6 +19,7 @@ from conformance.witness import Witness, plain
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
 from tomo.model.provider import Provider
+from tomo.model.selection import Selection
 from tomo.model.source import ProgramRun
 from tomo.model.step import Step
 from tomo.program.runner import SdkSource
@@ -173,7 +174,14 @@ class TomoEngine:
 
 def _options(orders: Orders) -> Options:
     parallel = 1 if orders.serial else Options().parallel
-    return Options(look=False, stop_on_error=orders.stop_on_error, parallel=parallel)
+    selection = Selection(
+        tuple(orders.targets),
+        tuple(orders.excludes),
+        tuple(orders.replaces),
+        target_dependents=orders.dependents,
+        exclude_dependents=orders.dependents,
+    )
+    return Options(look=False, stop_on_error=orders.stop_on_error, parallel=parallel, selection=selection)
 
 
 def _ran(deployment: Deployment, outcome: Outcome) -> Ran:

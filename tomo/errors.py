@@ -268,6 +268,12 @@ class PlanRefused(TomoError):
     exit_code = ExitCode.PLAN_REFUSED
 
 
+class TargetsRefused(TomoError):
+    """What `--target`, `--exclude` or `--replace` name can't be done by itself, or isn't there."""
+
+    code = "targets-refused"
+
+
 class UnexpectedChanges(TomoError):
     """`--expect-no-changes` was given and there are changes."""
 

@@ -27,6 +27,36 @@ ParallelOption = Annotated[
     typer.Option("-p", "--parallel", metavar="N", min=1, max=256, help="Steps at once over all hosts."),
 ]
 
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-t",
+        "--target",
+        metavar="NAME",
+        help="Only this app, server, resource or URN (`*` and `**` match); repeatable.",
+    ),
+]
+TargetDependentsOption = Annotated[
+    bool, typer.Option("--target-dependents", help="With `--target`: also what depends on it.")
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("-x", "--exclude", metavar="NAME", help="All but this; named as for `--target`."),
+]
+ExcludeDependentsOption = Annotated[
+    bool, typer.Option("--exclude-dependents", help="With `--exclude`: nor what depends on it.")
+]
+ReplaceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replace", metavar="NAME", help="Replace this though nothing differs; of an app its containers."
+    ),
+]
+TargetReplaceOption = Annotated[
+    list[str] | None,
+    typer.Option("--target-replace", metavar="NAME", help="`--target` and `--replace` in one."),
+]
+
 HERE = Path()
 
 COMPLETE_VARIABLE = "_TOMO_COMPLETE"

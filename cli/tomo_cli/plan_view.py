@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Severity
-from tomo.model.plan import Plan, is_hidden
+from tomo.model.plan import Plan, is_default_provider, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
@@ -88,11 +88,20 @@ def summary(plan: Plan, *, destroys: bool = False) -> str:
     counts = visible_counts(plan)
     parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
     same = counts.get(Op.SAME, 0)
+    left = left_out(plan)
+    beside = f" {_count(left)} not targeted." if left else ""
     if not parts and plan.unlooked:
-        return f"No changes where it could be looked; {_unlooked(plan)} stand as recorded."
+        return f"No changes where it could be looked; {_unlooked(plan)} stand as recorded.{beside}"
     if not parts:
-        return "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
-    return f"Plan: {', '.join(parts)}, {same} unchanged."
+        nothing = "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
+        return nothing + beside
+    return f"Plan: {', '.join(parts)}, {same} unchanged.{beside}"
+
+
+def left_out(plan: Plan) -> int:
+    """How many resources, as people count them, the plan was told to leave alone."""
+    urns = (urn for urn in plan.left_out if urn.type != STACK_TYPE)
+    return sum(not is_default_provider(urn) for urn in urns)
 
 
 def drift_summary(plan: Plan) -> str:
@@ -111,14 +120,20 @@ def drift_summary(plan: Plan) -> str:
 
 
 def _unlooked(plan: Plan) -> str:
-    count = sum(host.resources for host in plan.unlooked)
-    return "1 resource" if count == 1 else f"{count} resources"
+    return _count(sum(host.resources for host in plan.unlooked))
+
+
+def _count(resources: int) -> str:
+    return "1 resource" if resources == 1 else f"{resources} resources"
 
 
 def visible_counts(plan: Plan) -> dict[Op, int]:
     """Steps by operation, as people count them: without the stack itself and default providers."""
     counts: dict[Op, int] = {}
+    alone = set(plan.left_out)
     for step in plan.steps:
+        if step.op is Op.SAME and step.urn in alone:
+            continue
         if step.op.is_logical and not is_hidden(step) and step.type != STACK_TYPE:
             counts[step.op] = counts.get(step.op, 0) + 1
     return counts

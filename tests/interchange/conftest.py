@@ -6,10 +6,11 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conformance.engines import Orders, Program, PulumiCli, Ran, TomoEngine
+from conformance.engines import Engine, Orders, Program, PulumiCli, Ran, TomoEngine
 from conformance.normal import Names, comparable, told_apart
 from conformance.store import PASSPHRASE, Store
 from tomo.secrets.passphrase import PassphraseManagers
@@ -70,23 +71,33 @@ class Both:
     names: tuple[Names, Names] = field(default_factory=lambda: (Names(), Names()))
 
     def up(
-        self, program: Program, *, stop_on_error: bool = False, steps: bool = True, calls: bool = True
+        self,
+        program: Program,
+        *,
+        stop_on_error: bool = False,
+        steps: bool = True,
+        calls: bool = True,
+        **orders: Any,
     ) -> Ran:
         """Without `steps`, what is told of the run may differ; without `calls`, what the provider is asked."""
-        pairs = zip(self.engines, self.stores, strict=True)
-        ran = [e.up(s, program, Orders(stop_on_error=stop_on_error)) for e, s in pairs]
+        ordered = Orders(stop_on_error=stop_on_error, **orders)
+        ran = [e.up(s, program, ordered) for e, s in self._pairs]
         return self._compared(ran, steps=steps, calls=calls)
 
-    def plan(self, program: Program) -> Ran:
-        return self._compared([e.plan(s, program) for e, s in zip(self.engines, self.stores, strict=True)])
+    def plan(self, program: Program, *, steps: bool = True, **orders: Any) -> Ran:
+        ran = [e.plan(s, program, Orders(**orders)) for e, s in self._pairs]
+        return self._compared(ran, steps=steps)
 
-    def refresh(self) -> Ran:
+    def refresh(self, **orders: Any) -> Ran:
         """Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone."""
-        ran = [e.refresh(s) for e, s in zip(self.engines, self.stores, strict=True)]
-        return self._compared(ran, steps=False)
+        return self._compared([e.refresh(s, Orders(**orders)) for e, s in self._pairs], steps=False)
 
-    def destroy(self) -> Ran:
-        return self._compared([e.destroy(s) for e, s in zip(self.engines, self.stores, strict=True)])
+    def destroy(self, *, steps: bool = True, **orders: Any) -> Ran:
+        return self._compared([e.destroy(s, Orders(**orders)) for e, s in self._pairs], steps=steps)
+
+    @property
+    def _pairs(self) -> list[tuple[Engine, Store]]:
+        return list(zip(self.engines, self.stores, strict=True))
 
     def fail(self, verb: str, name: str, how: str = "fail") -> None:
         """From now on the provider fails at this."""

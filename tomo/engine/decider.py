@@ -75,9 +75,12 @@ class Decider:
     def _component(self, request: Request) -> Registered:
         run, goal, old = self._run, request.goal, request.old
         wanted = entry_for(goal, request.urn, "", goal.inputs)
+        time = run.world.now()
+        made = replace(wanted, created=time, modified=time)
         if old is None:
-            time = run.world.now()
-            step = Step(Op.CREATE, request.urn, None, replace(wanted, created=time, modified=time))
+            step = Step(Op.CREATE, request.urn, None, made)
+        elif run.targets.replaces(request.urn):
+            return self._replaced_component(request, old, made)
         else:
             diffs = differences(old.inputs, goal.inputs)
             now = request.carried(wanted)
@@ -91,10 +94,26 @@ class Decider:
         run.ended(step)
         return Registered(request.urn)
 
+    def _replaced_component(self, request: Request, old: ResourceState, made: ResourceState) -> Registered:
+        """A component's replacement as asked for: nothing but its entry, and what follows from that."""
+        run = self._run
+        request.refuse_protected("`--replace`")
+        mark = Step(Op.REPLACE, request.urn, old, made, keys=("id",))
+        steps = (replace(mark, op=Op.CREATE_REPLACEMENT), mark)
+        run.require_allowed(*steps)
+        run.replaced.add(request.urn)
+        run.recorder.change_old(old, replace(old, delete=True))
+        run.recorder.add(made, None)
+        for step in steps:
+            run.decided(step)
+            run.ended(step)
+        return Registered(request.urn)
+
     def _custom(self, request: Request) -> Future[Registered]:
         run, goal, old = self._run, request.goal, request.old
         recreate = run.recreate.get(old.urn) if old and old.pending_replacement else None
-        fresh = old is None or recreate is not None or old.external
+        asked = run.targets.replaces(request.urn)
+        fresh = old is None or recreate is not None or old.external or asked
         raw = goal.inputs if old is None or fresh else keep_ignored(goal, old)
         if not run.dry and has_unknown(raw):
             raise ResourceFailed(f"`{request.urn.name}` needs a value that nothing gave")
@@ -141,12 +160,17 @@ class Decider:
             forced.append("provider")
         if old.taint:
             forced.append("taint")
+        if run.targets.replaces(request.urn):
+            forced = ["id"]
         noted = run.drift_of(old.urn)
         if request.acting.judges_by_inputs and identical(inputs, old.inputs):
             verdict = judge(request.goal, old, DiffResult(changed=False), noted, forced)
             if verdict.op is Op.SAME:
                 return verdict
-        verdict = judge(request.goal, old, self._diff(request, old, inputs), noted, forced)
+        diff = self._diff(request, old, inputs)
+        if run.targets.replaces(request.urn):
+            diff = replace(diff, changed=False)
+        verdict = judge(request.goal, old, diff, noted, forced)
         recorded = run.observation.recorded.get(old.urn)
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
 
@@ -172,12 +196,13 @@ class Decider:
             return False
         old_urn, old_id = split_provider_ref(old.provider)
         new_urn, new_id = split_provider_ref(request.ref)
-        if self._run.aliased.get(old_urn, old_urn) == new_urn:
-            return old_id != new_id
-        before, after = self._run.olds.get(old_urn), self._run.recorder.entry(new_urn)
-        if before is None or after is None or request.provider is None:
+        same_urn = self._run.aliased.get(old_urn, old_urn) == new_urn
+        if same_urn and old_id == new_id:
             return False
+        before, after = self._run.providers.recorded(old.provider), self._run.recorder.entry(new_urn)
         provider = request.provider
+        if before is None or after is None or provider is None:
+            return same_urn
         old_inputs = visible(taken_by(provider, before.inputs))
         new_inputs = visible(taken_by(provider, after.inputs))
         if not differences(old_inputs, new_inputs):

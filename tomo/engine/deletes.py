@@ -19,13 +19,33 @@ from tomo.model.urn import Urn, provider_ref
 
 
 def delete_leftovers(run: Run) -> None:
-    """Deletes condemned originals and every recorded resource that this run did not register."""
+    """Deletes condemned originals and every recorded resource that this run did not register.
+
+    Raises TargetsRefused where one of them would have to be named.
+    """
     delete_all(run, [entry for entry in run.recorder.left() if entry.delete or entry.urn not in run.seen])
 
 
 def delete_all(run: Run, condemned: Sequence[ResourceState]) -> None:
-    """Deletes entries wave by wave; what a failed or protected one needs is kept."""
-    Deletions(run, [_with_data(run, entry) for entry in condemned]).carry_out()
+    """Deletes entries wave by wave; what a failed or protected one needs is kept.
+
+    Raises TargetsRefused, with nothing deleted, where one of them would have to be named.
+    """
+    going, refusal = run.targets.may_go(condemned, run.aliased.items())
+    if refusal is not None:
+        raise refusal
+    _tell_of_the_kept(run, condemned, going)
+    Deletions(run, [_with_data(run, entry) for entry in going]).carry_out()
+
+
+def _tell_of_the_kept(run: Run, condemned: Sequence[ResourceState], going: Sequence[ResourceState]) -> None:
+    if len(going) < len(condemned):
+        chosen = {id(entry) for entry in going}
+        for entry in condemned:
+            if id(entry) not in chosen and not entry.delete:
+                step = Step(Op.SAME, entry.urn, entry, entry)
+                run.decided(step)
+                run.ended(step)
 
 
 def _with_data(run: Run, entry: ResourceState) -> ResourceState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -10,7 +11,7 @@ from tomo.engine.deletes import delete_all, delete_leftovers
 from tomo.engine.look import Observation, look
 from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
-from tomo.errors import Cancelled, TomoError
+from tomo.errors import Cancelled, TargetsRefused, TomoError
 from tomo.model.diff import OutputChanges, PropertyDiff
 from tomo.model.events import Diagnostic, Result, Severity, Summary
 from tomo.model.plan import Plan
@@ -18,7 +19,7 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Properties, has_unknown
+from tomo.model.values import Properties, Unknown, Value, has_unknown, leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Deployment:
                 self._take(observed)
             elif run.options.look:
                 self._look()
-            self._run_program(source)
+            self._error = run.targets.refuse_unknown_replaces()
+            if self._error is None:
+                self._run_program(source)
             if not run.failures and self._error is None and not run.stop_requested():
-                delete_leftovers(run)
+                self._delete(lambda: delete_leftovers(run))
         except BaseException:
             # Even an interrupt waits for what runs; what only waits for its turn must not begin any more.
             run.cancelled = True
@@ -70,7 +73,9 @@ class Deployment:
         """Takes what the hosts say into the state; the program does not run."""
         run = self._run
         try:
-            self._look()
+            self._error = run.targets.refuse_unknown()
+            if self._error is None:
+                self._look()
             for step in self._drift_steps():
                 run.decided(step)
                 run.ended(step)
@@ -82,7 +87,9 @@ class Deployment:
         """Deletes everything the state holds, dependents first."""
         run = self._run
         try:
-            delete_all(run, list(run.observation.entries))
+            self._error = run.targets.refuse_unknown()
+            if self._error is None:
+                self._delete(lambda: delete_all(run, list(run.observation.entries)))
         finally:
             self._close()
         return self._outcome()
@@ -115,7 +122,8 @@ class Deployment:
     def _look(self) -> None:
         run = self._run
         entries, now = run.recorder.left(), run.world.now()
-        self._take(look(entries, run.providers.get, run.emit, now, run.world.redact))
+        seen = look(entries, run.providers.get, run.emit, now, run.world.redact, in_view=run.targets.in_view)
+        self._take(seen)
 
     def _is_of_this_state(self, observation: Observation) -> bool:
         gone = {id(entry) for entry in observation.gone}
@@ -128,7 +136,9 @@ class Deployment:
         for entry, now in zip(run.recorder.left(), observation.entries, strict=True):
             if now is not entry:
                 run.recorder.change_old(entry, now)
-        run.recorder.settle_pending(unseen=observation.unreached)
+        pending = (operation.resource for operation in self._base.pending_operations)
+        beside = {entry.urn for entry in pending if not run.targets.in_view(entry)}
+        run.recorder.settle_pending(unseen=beside | observation.unreached.keys())
         run.unlooked.extend(observation.unlooked)
         run.start_from(observation)
 
@@ -140,9 +150,15 @@ class Deployment:
             self._error = error
         else:
             run.lanes.drain()
-            self._error = run.refused
+            self._error = run.refused or run.targets.refuse_unknown(run.parents)
         if self._error is not None:
             run.redact(self._error)
+
+    def _delete(self, delete: Callable[[], None]) -> None:
+        try:
+            delete()
+        except TargetsRefused as error:
+            self._error = error
 
     def _close(self) -> None:
         run = self._run
@@ -157,14 +173,28 @@ class Deployment:
         entry = run.recorder.entry(urn)
         if entry is None or run.outputs is None:
             return
-        known = {k: v for k, v in run.outputs.items() if v is not None and (run.dry or not has_unknown(v))}
+        known = {k: v for k, v in run.outputs.items() if v is not None and self._comes_to_be(v)}
         refusal = run.outputs_refusal(known)
         if refusal is not None:
             run.failed(Step(Op.UPDATE, urn, entry, entry), refusal)
             return
         failed = bool(run.failures) or self._error is not None
-        outputs: Properties = {**entry.outputs, **known} if failed else known
+        # What a run leaves out says nothing new about an output that comes from it.
+        kept = entry.outputs if failed else {k: v for k, v in entry.outputs.items() if k in run.outputs}
+        outputs = {**kept, **known} if failed or run.targets.skipped else known
         run.recorder.set_outputs(urn, reuse_all(outputs, entry.outputs))
+
+    def _comes_to_be(self, value: Value) -> bool:
+        """Whether an output is known, or in a plan will be: one of something that is not made never is."""
+        run = self._run
+        if not run.dry:
+            return not has_unknown(value)
+        sources = [leaf.source for leaf in leaves(value) if isinstance(leaf, Unknown)]
+        if not run.targets.skipped or not sources:
+            return True
+        if any(step.op.changes for step in run.steps):
+            return not any(source.rpartition(".")[0] in run.targets.skipped for source in sources)
+        return False
 
     def _drift_steps(self) -> list[Step]:
         observation = self._run.observation
@@ -188,6 +218,7 @@ class Deployment:
             tuple(run.unlooked),
             tuple(run.diagnostics),
             looked=run.options.look,
+            left_out=tuple(dict.fromkeys(run.targets.left_out)),
         )
         result = self._result()
         seconds = monotonic() - run.begun

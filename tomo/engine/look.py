@@ -50,12 +50,21 @@ def can_look(entry: ResourceState) -> bool:
 
 
 def look(
-    entries: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, now: str, redact: Redact = str
+    entries: Sequence[ResourceState],
+    provider_of: ProviderOf,
+    sink: Sink,
+    now: str,
+    redact: Redact = str,
+    *,
+    in_view: Callable[[ResourceState], bool] = can_look,
 ) -> Observation:
-    """Reads every entry through its provider, all providers at once, and folds in what was found."""
+    """Reads every entry through its provider, all providers at once, and folds in what was found.
+
+    What isn't `in_view` stands as recorded.
+    """
     groups: dict[str, list[ResourceState]] = {}
     for entry in entries:
-        if can_look(entry):
+        if can_look(entry) and in_view(entry):
             groups.setdefault(entry.provider, []).append(entry)
     results: dict[int, ReadResult] = {}
     unlooked: list[Unlooked] = []

@@ -80,11 +80,14 @@ class ProviderResources:
             return Step(Op.CREATE, request.urn, None, made)
         olds, news = visible(old.inputs), visible(wanted.inputs)
         diffs = differences(olds, news)
-        if not diffs:
+        asked = run.targets.replaces(request.urn)
+        if not diffs and not asked:
             return Step(Op.SAME, request.urn, old, request.carried(wanted))
-        if provider.diff_config(taken_by(provider, olds), taken_by(provider, news)).replaces:
+        if asked or provider.diff_config(taken_by(provider, olds), taken_by(provider, news)).replaces:
+            request.refuse_protected("`--replace`" if asked else "a change")
+            run.replaced.add(request.urn)
             made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
-            return Step(Op.REPLACE, request.urn, old, made, diffs)
+            return Step(Op.REPLACE, request.urn, old, made, diffs, ("id",) if asked else ())
         now = replace(request.carried(wanted), outputs=outputs, modified=time)
         return Step(Op.UPDATE, request.urn, old, now, diffs)
 

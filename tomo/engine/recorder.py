@@ -64,6 +64,9 @@ class _Entries:
         place = self._places.get(id(entry))
         return None if place is None else self._by_place.get(place)
 
+    def place(self, entry: ResourceState) -> int:
+        return self._places[id(entry)]
+
     def __iter__(self) -> Iterator[ResourceState]:
         return iter(self._by_place.values())
 
@@ -85,6 +88,7 @@ class Recorder:
         self._left_pending = base.pending_operations
         self._names: dict[Urn, Urn] = {}
         self._mentions: dict[Urn, list[ResourceState]] = {}
+        self._live: dict[Urn, ResourceState] = {}
 
     def snapshot(self) -> Snapshot:
         """What would be written now."""
@@ -198,12 +202,34 @@ class Recorder:
         with self._lock:
             return list(self._base)
 
+    def needed_with(self, old: ResourceState) -> list[ResourceState]:
+        """An old entry as it stands now and all it needs that this run has not taken over, in their order."""
+        with self._lock:
+            self._live = self._live or {entry.urn: entry for entry in self._base if not entry.delete}
+            found: dict[int, ResourceState] = {}
+            waiting = [self._base.current(old)]
+            while waiting:
+                entry = waiting.pop()
+                if entry is None or id(entry) in found:
+                    continue
+                found[id(entry)] = entry
+                above = (entry.parent,) if entry.parent else ()
+                waiting += [self._live_entry(urn) for urn in {*needs(entry), *above}]
+            return sorted(found.values(), key=self._base.place)
+
+    def _live_entry(self, urn: Urn) -> ResourceState | None:
+        entry = self._live.get(urn)
+        now = self._base.current(entry) if entry is not None else None
+        return None if now is None or now.delete else now
+
     def rename(self, old: Urn, new: Urn) -> None:
         """Gives a resource its new URN everywhere in what is left of the old state."""
         with self._lock:
             if not self._names:
                 self._mentions = _mentions(self._base)
             self._names[old] = new
+            if old in self._live:
+                self._live[new] = self._live.pop(old)
             for entry in self._mentions.get(old, ()):
                 now = self._base.current(entry)
                 if now is not None:

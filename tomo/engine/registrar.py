@@ -18,6 +18,8 @@ from tomo.engine.registry import as_tomo_error, default_name, host_of, is_provid
 from tomo.engine.request import Request, after, answered
 from tomo.engine.run import Run
 from tomo.engine.second_look import SecondLook
+from tomo.engine.targets import still_needed
+from tomo.engine.untargeted import Untargeted
 from tomo.errors import (
     Cancelled,
     NotSupported,
@@ -62,6 +64,7 @@ class EngineRegistrar:
         self._run = run
         self.project, self.stack, self.dry_run = run.program.project, run.program.stack, run.dry
         self._decider, self._chains, self._second_look = Decider(run), Chains(run), SecondLook(run)
+        self._untargeted = Untargeted(run)
 
     # --- the program's calls --------------------------------------------------------------------------
 
@@ -72,7 +75,8 @@ class EngineRegistrar:
             self._run.learn(goal.inputs)
             if self.dry_run:
                 goal = with_origins(goal, self._run.recorder.entry)
-            return self._proceed(self._completed(goal))
+            request = self._completed(goal)
+            return self._untargeted.noted(request, self._proceed(request))
 
     def register_outputs(self, urn: Urn, outputs: Properties) -> None:
         """Takes the outputs of a component or of the stack."""
@@ -175,7 +179,8 @@ class EngineRegistrar:
         run.parents[urn] = Parent(urn, goal, providers, old.urn if old else None)
         provider = run.providers.get(ref) if ref else None
         # One that failed or was skipped has no id to be found by: what it serves is skipped with it.
-        if ref and provider is None and split_provider_ref(ref)[0] not in run.blocked:
+        made_nothing = (run.blocked, run.targets.skipped)
+        if ref and provider is None and not any(split_provider_ref(ref)[0] in each for each in made_nothing):
             raise ProviderFailed(f"`{goal.name}` names a provider that is not registered: `{ref}`")
         return Request(goal, urn, ref, provider, old)
 
@@ -190,16 +195,26 @@ class EngineRegistrar:
         run = self._run
         if urn in run.aliased:
             raise _claimed_twice(run.aliased[urn], urn)
-        found = next((u for u in earlier_urns(goal, urn, parent) if u in run.olds), None)
-        if found is None:
-            return None
-        if found != urn:
-            if found in run.aliased or found in run.parents:
-                raise _claimed_twice(urn, found)
-            run.aliased[found] = urn
-            run.recorder.rename(found, urn)
-            run.seen.add(found)
-        return run.olds[found]
+        earlier = list(earlier_urns(goal, urn, parent))
+        found = next((u for u in earlier if u in run.olds), None) or next(
+            (u for u in earlier if u in run.lost), None
+        )
+        if found is not None and found != urn:
+            self._rename(found, urn)
+        return run.olds.get(found) if found else None
+
+    def _rename(self, found: Urn, urn: Urn) -> None:
+        """Gives a recorded resource the name that the program has for it now."""
+        run = self._run
+        if found in run.aliased or found in run.parents:
+            raise _claimed_twice(urn, found)
+        if found in run.targets.carried:
+            raise still_needed(urn, run.targets.carried[found])
+        run.aliased[found] = urn
+        run.recorder.rename(found, urn)
+        run.seen.add(found)
+        if found in run.lost:
+            run.lost[urn] = run.lost.pop(found)
 
     def _default_provider(self, package: str, version: str, url: str) -> str:
         run = self._run
@@ -248,13 +263,28 @@ class EngineRegistrar:
         because = self._blocked(request)
         if because:
             return answered(self._chains.skip(request, because))
-        refusal = self._undeclared(request)
+        if not self._run.targets.includes(request.urn, _needed(request)) and not self._goes_along(request):
+            return self._leave_alone(request)
+        refusal = self._undeclared(request) or self._untargeted.refusal(request, _needed(request))
         if refusal is not None:
             return answered(self._decider.refuse(request, refusal))
         first = self._deletion_of(request) or self._second_look.before(request)
         if first is not None:
             return after(first, lambda: self._proceed_anew(request))
         return self._decider.decide(request)
+
+    def _goes_along(self, request: Request) -> bool:
+        """Whether a cascade takes the resource with it, so that it can't stay as it is."""
+        return request.old is not None and request.old.urn in self._run.recreate
+
+    def _leave_alone(self, request: Request) -> Future[Registered]:
+        first = self._untargeted.waits_for(request)
+        if first is not None:
+            return after(first, lambda: self._proceed_anew(request))
+        try:
+            return answered(self._untargeted.answer(request, _needed(request)))
+        except TomoError as error:
+            return answered(self._decider.refuse(request, error))
 
     def _proceed_anew(self, request: Request) -> Future[Registered]:
         run = self._run
@@ -263,7 +293,7 @@ class EngineRegistrar:
                 old = run.olds[request.old.urn] if request.old else None
                 return self._proceed(replace(request, old=old))
             # A second look found it gone; its entry stays until there's another in its place.
-            return self._proceed(replace(request, old=None, lost=request.old))
+            return self._proceed(replace(request, old=None))
 
     def _deletion_of(self, request: Request) -> Future[None] | None:
         """The end of the cascade that deletes this resource; None where there is none to wait for."""

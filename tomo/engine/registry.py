@@ -66,6 +66,10 @@ class Providers:
                 self._ready[ref] = ready
             return ready
 
+    def recorded(self, ref: str) -> ResourceState | None:
+        """The recorded entry of a provider, one that waits for its deletion included."""
+        return self._recorded.get(ref)
+
     def cancel(self) -> None:
         """Asks every provider in use to end soon."""
         for provider in list(self._ready.values()):

@@ -27,14 +27,14 @@ from tomo.model.urn import (
 from tomo.model.values import identical
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A registration on its way to a decision: completed, with its provider and the old entry, if any.
 
-    `lost` is the entry of an old one that turned out to be gone during this run; `imported` says that the
-    old one was taken in during this run.
+    `imported` says that the old one was taken in during this run.
     """
 
     goal: Goal
@@ -42,7 +42,6 @@ class Request:
     ref: str = ""
     provider: Provider | None = None
     old: ResourceState | None = None
-    lost: ResourceState | None = None
     imported: bool = False
 
     @property
@@ -84,6 +83,14 @@ class Request:
             extra=old.extra,
         )
 
+    def refuse_protected(self, why: str) -> None:
+        """Raises ResourceFailed where the resource was protected and still is, and must not be replaced."""
+        if self.old is not None and self.old.protect and self.goal.protect:
+            raise ResourceFailed(
+                f"`{self.urn.name}` is protected, and {why} would replace it",
+                hint="take `protect` off it, or undo the change that replaces it",
+            )
+
     def check_failed(self, failures: Sequence[CheckFailure]) -> TomoError:
         """The error for inputs that the provider refuses."""
         reasons = [f"{f.property}: {f.reason}" if f.property else f.reason for f in failures]
@@ -101,12 +108,12 @@ def answered(value: T) -> Future[T]:
     return future
 
 
-def after(first: Future[None], then: Callable[[], Future[T]]) -> Future[T]:
+def after(first: Future[U], then: Callable[[], Future[T]]) -> Future[T]:
     """The answer of what begins once `first` is done."""
     answer: Future[T] = Future()
     answer.set_running_or_notify_cancel()
 
-    def go(_: Future[None]) -> None:
+    def go(_: Future[U]) -> None:
         try:
             inner = then()
         except BaseException as error:  # noqa: BLE001  # carried to whoever waits for the answer

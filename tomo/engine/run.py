@@ -17,6 +17,7 @@ from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
 from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
+from tomo.engine.targets import Targets
 from tomo.errors import TomoError
 from tomo.model.diff import PropertyDiff
 from tomo.model.events import (
@@ -33,6 +34,7 @@ from tomo.model.events import (
 from tomo.model.plan import Unlooked
 from tomo.model.provider import ProviderSource, Report
 from tomo.model.resource import ResourceState
+from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun
 from tomo.model.step import Step
@@ -46,6 +48,7 @@ class Options:
 
     `look`: read the hosts first. `remove_data`: URNs really deleted although their state says retain.
     `gate`: what the run is held to; a step it refuses does not act.
+    `selection`: what a person named; the rest is left alone.
     """
 
     look: bool = True
@@ -53,6 +56,7 @@ class Options:
     stop_on_error: bool = False
     remove_data: frozenset[Urn] = frozenset()
     gate: Gate | None = None
+    selection: Selection = Selection()
 
 
 def _forget(_value: Value) -> None:
@@ -97,6 +101,7 @@ class Run:
         self.acts = Acts(self.recorder, world.now, self._reporter)
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())
+        self.targets = Targets(options.selection, base.resources)
         self.observation = Observation(base.resources)
         self.start_from(Observation(base.resources))
         self.steps: list[Step] = []

@@ -44,7 +44,10 @@ class SecondLook:
         """Begins one more look at everything behind this provider that nothing was decided about yet."""
         run, refs = self._run, {request.ref, old.provider}
         undecided = (e for e in run.olds.values() if e.urn not in run.seen and e.urn not in run.recreate)
-        entries = [old, *(e for e in undecided if e.provider in refs and can_look(e))]
+        entries = [
+            old,
+            *(e for e in undecided if e.provider in refs and can_look(e) and run.targets.in_view(e)),
+        ]
         now = run.world.now()
         taken: Future[None] = Future()
         self._taken[request.ref] = taken
@@ -76,7 +79,7 @@ class SecondLook:
                 # Others may still mention it: its entry goes when another takes its place, or at the end.
                 run.olds.pop(entry.urn, None)
                 run.gone.add(entry.urn)
-                run.lost[entry.urn] = entry
+                run.lost[run.aliased.get(entry.urn, entry.urn)] = entry
             elif found is not entry:
                 run.recorder.change_old(entry, found)
                 run.olds[entry.urn] = found

@@ -16,10 +16,6 @@ from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.verdict import GONE, Verdict
-from tomo.errors import (
-    ResourceFailed,
-    TomoError,
-)
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
     CreateRequest,
@@ -30,7 +26,6 @@ from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
 from tomo.model.step import Op, Step
 from tomo.model.urn import (
-    Urn,
     provider_ref,
 )
 from tomo.model.values import (
@@ -59,7 +54,7 @@ class Steps:
         """Makes a resource."""
         run = self._run
         # What a second look found gone still stands in the state, as others may mention it.
-        old = request.old or request.lost or run.lost.get(request.urn)
+        old = request.old or run.lost.get(request.urn)
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
         gone = request.urn in run.gone or (old is not None and old.urn in run.gone)
         step = Step(Op.CREATE, request.urn, None, wanted, (GONE,) if gone else (), host=request.host)
@@ -123,8 +118,7 @@ class Steps:
         `deleted` says that a cascade of this run deleted it already.
         """
         run, old = self._run, request.before
-        if old.protect and request.goal.protect:
-            raise _protected_replacement(request.urn, verdict)
+        request.refuse_protected(", ".join(verdict.keys) or "a change")
         run.replaced.add(request.urn)
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
         base = Step(Op.REPLACE, request.urn, old, wanted, verdict.diffs, verdict.keys, host=request.host)
@@ -262,11 +256,3 @@ class Steps:
             run.recorder.change_old(old, replace(old, delete=True))
         run.recorder.add(made, None if keep_old else old)
         return Registered(request.urn, "", outputs)
-
-
-def _protected_replacement(urn: Urn, verdict: Verdict) -> TomoError:
-    keys = ", ".join(verdict.keys) or "a change"
-    return ResourceFailed(
-        f"`{urn.name}` is protected, and {keys} would replace it",
-        hint="take `protect` off it, or undo the change that replaces it",
-    )

@@ -33,7 +33,7 @@ def resolve(
     option is without effect, as in Pulumi; the differences are then for people.
     """
     if diff.changed is False:
-        return DiffResult(changed=False)
+        return DiffResult(changed=False, delete_before_replace=diff.delete_before_replace)
     told = tuple(_valued(each, old_inputs, new_inputs) for each in diff.properties)
     found = told or differences(old_inputs, new_inputs)
     if diff.changed is None or diff.properties:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tomo.model.diff import OutputChanges
 from tomo.model.events import Diagnostic
 from tomo.model.step import Op, Step
+from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,10 @@ class Unlooked:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All steps in the order they were decided, `same` included; deletes come last."""
+    """All steps in the order they were decided, `same` included; deletes come last.
+
+    `left_out` are resources that the run was told to leave alone.
+    """
 
     stack: str
     project: str
@@ -32,6 +36,7 @@ class Plan:
     unlooked: tuple[Unlooked, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     looked: bool = True
+    left_out: tuple[Urn, ...] = ()
 
     @property
     def changes(self) -> tuple[Step, ...]:
@@ -50,4 +55,9 @@ class Plan:
 
 def is_hidden(step: Step) -> bool:
     """Whether people are not shown the step: the engine's own default providers."""
-    return step.type.startswith("pulumi:providers:") and step.urn.name.startswith("default")
+    return is_default_provider(step.urn)
+
+
+def is_default_provider(urn: Urn) -> bool:
+    """Whether a URN is that of a provider that the engine itself set up."""
+    return urn.type.startswith(PROVIDER_TYPE_PREFIX) and urn.name.startswith("default")

@@ -17,6 +17,7 @@ from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan, Unlooked
+from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op
@@ -26,8 +27,10 @@ from tomo.providers.plugin import PluginHost
 from tomo.resources.requirements import Shortfall
 from tomo.service.drift import drifted
 from tomo.service.effect import Effect
+from tomo.service.ending import exit_code
 from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.noted import Noted, unused_option
+from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
@@ -71,6 +74,7 @@ class PlanRequest:
     parallel: int = 16
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
+    selection: Selection = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class ApplyRequest:
     plan_sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     message: str = ""
+    selection: Selection = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class RefreshRequest:
     confirm: Confirm
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
+    selection: Selection = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class DriftRequest:
     place: Place
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
+    selection: Selection = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class PlanResult:
     @property
     def exit_code(self) -> ExitCode:
         """OK, or why the plan can't be relied on."""
-        return _exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
+        return exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,7 @@ class RunResult:
             return ExitCode.FAILED if self.declined else self.shown.exit_code
         if self.result is Result.CANCELLED:
             return ExitCode.FAILED
-        return _exit_code(self.failures, self.program_error, self.done, ())
+        return exit_code(self.failures, self.program_error, self.done, ())
 
 
 class Deployments:
@@ -180,6 +187,7 @@ class Deployments:
                 request.parallel,
                 request.plan_sink,
                 request.stop,
+                request.selection,
             )
             outcome = session.plan(asked, request.plan_sink)
             shown = session.plan_result(outcome, destroys=request.destroy)
@@ -268,10 +276,17 @@ class _Session:
 
     def plan(self, request: PlanRequest, sink: Sink) -> Outcome:
         """The outcome of a dry run."""
-        options = Options(request.look, request.parallel, remove_data=self._data_to_remove())
+        options = Options(
+            request.look,
+            request.parallel,
+            remove_data=self._data_to_remove(),
+            selection=self._chosen(request.selection, declared=not request.destroy),
+        )
         deployment = self._deployment(self._program_run(dry=True), self.base, self._world(sink, ""), options)
         request.stop.bind(deployment)
-        return deployment.destroy() if request.destroy else deployment.up(self._source())
+        outcome = deployment.destroy() if request.destroy else deployment.up(self._source())
+        check_names(request.selection, outcome.plan, self.fleet)
+        return outcome
 
     def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
         """What a surface shows of a dry run."""
@@ -280,10 +295,10 @@ class _Session:
         return PlanResult(
             _each_host_once(outcome.plan),
             self.workspace.stack,
-            tuple(shortfalls),
+            of_chosen(outcome.plan, shortfalls),
             outcome.failures,
             outcome.program_error,
-            fleet.missing_secrets if fleet else (),
+            secrets_of_chosen(outcome.plan, fleet.missing_secrets) if fleet else (),
             destroys,
         )
 
@@ -291,13 +306,14 @@ class _Session:
         self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool
     ) -> RunResult:
         """The real run of what was shown."""
-        salt = self._settle_secrets(request)
+        salt = self._settle_secrets(shown.new_secrets)
         options = Options(
             request.look,
             request.parallel,
             request.stop_on_error,
             self._data_to_remove(),
             Shown(_shown_ops(planned)),
+            self._chosen(request.selection, declared=not request.destroy),
         )
         deployment = self._deployment(
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options
@@ -316,18 +332,29 @@ class _Session:
         """What the hosts say against what is recorded."""
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        deployment = self._deployment(self._program_run(dry=True), self.base, self._world(request.sink, ""))
+        options = Options(selection=self._chosen(request.selection, declared=False))
+        world = self._world(request.sink, "")
+        deployment = self._deployment(self._program_run(dry=True), self.base, world, options)
         request.stop.bind(deployment)
         outcome = deployment.refresh()
-        return PlanResult(_each_host_once(outcome.plan), self.workspace.stack, failures=outcome.failures)
+        return PlanResult(
+            _each_host_once(outcome.plan),
+            self.workspace.stack,
+            failures=outcome.failures,
+            program_error=outcome.program_error,
+        )
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Records what the hosts say, after asking."""
         shown = self.drift(request)
+        if shown.program_error is not None:
+            return RunResult(Result.FAILED, shown.stack, shown, program_error=shown.program_error)
         if self.stored is None or not request.confirm(shown):
             return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
         salt = self.config.salt or self.stored.salt
-        deployment = self._deployment(self._program_run(dry=False), self.base, self._world(ignore, salt))
+        options = Options(selection=self._chosen(request.selection, declared=False))
+        world = self._world(ignore, salt)
+        deployment = self._deployment(self._program_run(dry=False), self.base, world, options)
         begun = int(time.time())
         outcome = deployment.refresh()
         self._record("refresh", outcome, begun, "")
@@ -341,6 +368,10 @@ class _Session:
         deployment = Deployment(program, base, world, options)
         self._plugins.listen(deployment.say)
         return deployment
+
+    def _chosen(self, selection: Selection, *, declared: bool) -> Selection:
+        stack = (self.workspace.project, self.workspace.stack) if declared else None
+        return resolved(selection, self.base, self.fleet, stack)
 
     def _source(self) -> Source:
         if self.fleet is not None:
@@ -400,9 +431,8 @@ class _Session:
     def _data_to_remove(self) -> frozenset[Urn]:
         return self.fleet.data_removals() if self.fleet else frozenset()
 
-    def _settle_secrets(self, request: ApplyRequest) -> str:
+    def _settle_secrets(self, missing: Sequence[str]) -> str:
         """Makes the stack's salt and missing generated secrets; gives the salt to seal with."""
-        missing = self.fleet.missing_secrets if self.fleet and not request.destroy else ()
         if self.config.salt and not missing:
             return self.config.salt
         editor: StackConfigEditor = self.workspace.config_editor()
@@ -461,23 +491,3 @@ def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
 def _may_go_on(shown: PlanResult) -> bool:
     blocked = any(shortfall.blocks for shortfall in shown.shortfalls)
     return not shown.failures and shown.program_error is None and not blocked
-
-
-def _exit_code(
-    failures: Sequence[Failure],
-    program_error: TomoError | None,
-    plan: Plan,
-    shortfalls: Sequence[Shortfall],
-) -> ExitCode:
-    errors = [*(failure.error for failure in failures), *([program_error] if program_error else [])]
-    silent = [u for u in plan.unlooked if u.code != "docker-unavailable"]
-    if any(error.exit_code is ExitCode.LOGIN for error in errors) or any(u.code in _LOGIN for u in silent):
-        return ExitCode.LOGIN
-    if any(error.exit_code is ExitCode.PLAN_REFUSED for error in errors):
-        return ExitCode.PLAN_REFUSED
-    if errors or silent or any(shortfall.blocks for shortfall in shortfalls):
-        return ExitCode.FAILED
-    return ExitCode.OK
-
-
-_LOGIN = {"host-key", "host-key-unknown", "host-key-changed", "login-refused"}

@@ -54,6 +54,7 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
         ],
         "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
         "newSecrets": list(result.new_secrets),
+        "leftOut": list(plan.left_out),
         "errors": [error_json(failure.error, failure.urn) for failure in result.failures]
         + ([error_json(result.program_error, "")] if result.program_error else []),
     }

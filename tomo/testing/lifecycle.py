@@ -209,9 +209,9 @@ class Lifecycle:
         """Applies the program; `observed` saves the look."""
         return self._kept(self._deployment(options).up(_source(program), observed))
 
-    def refresh(self) -> Outcome:
+    def refresh(self, **options: object) -> Outcome:
         """Takes the world into the state."""
-        return self._kept(self._deployment({}).refresh())
+        return self._kept(self._deployment(options).refresh())
 
     def destroy(self, **options: object) -> Outcome:
         """Deletes everything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -14,17 +14,24 @@ from tomo.errors import ExitCode
 from tomo_cli.options import (
     HERE,
     DirectoryOption,
+    ExcludeDependentsOption,
+    ExcludeOption,
     FileOption,
     JsonOption,
     NoRefreshOption,
     ParallelOption,
+    ReplaceOption,
     StackOption,
+    TargetDependentsOption,
+    TargetOption,
+    TargetReplaceOption,
     YesOption,
     add_command,
 )
 
 if TYPE_CHECKING:
     from tomo.model.events import Event, Sink
+    from tomo.model.selection import Selection
     from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult, Stop
 
 _PARALLEL = 16
@@ -49,6 +56,12 @@ def plan(
         bool, typer.Option("--expect-no-changes", help="Exit with 7 where there are changes.")
     ] = False,
     parallel: ParallelOption = _PARALLEL,
+    target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
+    replace: ReplaceOption = None,
+    target_replace: TargetReplaceOption = None,
 ) -> None:
     """Show what apply would change, and change nothing."""
     from tomo.service.deployments import PlanRequest
@@ -56,7 +69,20 @@ def plan(
 
     service = _service()
     with _stoppable() as stop:
-        request = PlanRequest(place(directory, file, stack), not no_refresh, parallel=parallel, stop=stop)
+        request = PlanRequest(
+            place(directory, file, stack),
+            not no_refresh,
+            parallel=parallel,
+            stop=stop,
+            selection=_selection(
+                target,
+                exclude,
+                replace,
+                target_replace,
+                target_dependents=target_dependents,
+                exclude_dependents=exclude_dependents,
+            ),
+        )
         result = service.plan(request)
     _show(result, as_json=as_json)
     raise typer.Exit(_plan_code(result, detailed=detailed_exitcode, none_expected=expect_no_changes))
@@ -76,6 +102,12 @@ def apply(
     message: Annotated[
         str, typer.Option("-m", "--message", metavar="TEXT", help="Kept with the run in the history.")
     ] = "",
+    target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
+    replace: ReplaceOption = None,
+    target_replace: TargetReplaceOption = None,
 ) -> None:
     """Make the servers as the file declares them."""
     from tomo.service.deployments import ApplyRequest
@@ -91,6 +123,14 @@ def apply(
             sink=sink,
             stop=stop,
             message=message,
+            selection=_selection(
+                target,
+                exclude,
+                replace,
+                target_replace,
+                target_dependents=target_dependents,
+                exclude_dependents=exclude_dependents,
+            ),
         ),
         question="Apply this plan?",
         yes=yes,
@@ -108,6 +148,10 @@ def destroy(
         bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
     ] = False,
     parallel: ParallelOption = _PARALLEL,
+    target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
 ) -> None:
     """Remove everything the stack made; data volumes stay."""
     from tomo.service.deployments import ApplyRequest
@@ -123,6 +167,12 @@ def destroy(
             stop_on_error=stop_on_error,
             sink=sink,
             stop=stop,
+            selection=_selection(
+                target,
+                exclude,
+                target_dependents=target_dependents,
+                exclude_dependents=exclude_dependents,
+            ),
         ),
         question="Destroy all of this?",
         yes=yes,
@@ -136,6 +186,10 @@ def refresh(
     stack: StackOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
 ) -> None:
     """Take what the hosts say into the state."""
     from tomo.service.deployments import RefreshRequest
@@ -148,7 +202,18 @@ def refresh(
         return not shown.plan.steps or confirm("Record this in the state?", yes=yes)
 
     with _stoppable() as stop:
-        result = _service().refresh(RefreshRequest(place(directory, file, stack), asked, stop=stop))
+        request = RefreshRequest(
+            place(directory, file, stack),
+            asked,
+            stop=stop,
+            selection=_selection(
+                target,
+                exclude,
+                target_dependents=target_dependents,
+                exclude_dependents=exclude_dependents,
+            ),
+        )
+        result = _service().refresh(request)
     if as_json:
         _show(result.shown, as_json=True)
     _finish(result, as_json=as_json)
@@ -224,6 +289,27 @@ def outputs(
 
 
 # --- parts ----------------------------------------------------------------------------------------------
+
+
+def _selection(
+    target: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    replace: Sequence[str] | None = None,
+    target_replace: Sequence[str] | None = None,
+    *,
+    target_dependents: bool,
+    exclude_dependents: bool,
+) -> Selection:
+    from tomo.model.selection import Selection
+
+    both = target_replace or ()
+    return Selection(
+        (*(target or ()), *both),
+        tuple(exclude or ()),
+        (*(replace or ()), *both),
+        target_dependents=target_dependents,
+        exclude_dependents=exclude_dependents,
+    )
 
 
 def _service() -> Deployments:
