@@ -213,8 +213,8 @@ _NAMED = {tokens.REMOTE_IMAGE, tokens.CONTAINER, tokens.NETWORK, tokens.VOLUME}
 
 def _note(step: Step) -> str:
     if step.op is Op.IMPORT:
-        id_ = _HEX_ID.sub(r"\1", clean(step.entry.id))
-        return f"  ({id_}: taken into the state as it is)"
+        id_ = _HEX_ID.fullmatch(step.entry.id)
+        return f"  ({f'id {id_[1]}, ' if id_ else ''}taken in as it is)"
     if step.op is Op.REPLACE:
         keys = ", ".join(dict.fromkeys(step.keys)) or "its replacement is pending"
         how = "the old one serves until the new one is well" if step.swap else "replaced"

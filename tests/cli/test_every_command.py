@@ -91,6 +91,9 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("program", str(tmp_path / "program"))
     assert (tmp_path / "program" / "__main__.py").exists()
     assert "ok" in does("doctor").out
+    nothing.nas.docker.run_by_hand("page", "tomo-test/web:1.0")
+    assert "= container page" in does("import nas page --yes").out
+    assert "No changes" in does("plan --expect-no-changes").out
     does("app remove feeds")
     does("server remove pi --yes")
     does("destroy --yes")
@@ -135,7 +138,7 @@ NEEDED = {
     "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
     "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
-    "config get": ["x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
+    "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
 }  # fmt: skip
 WRONG: dict[str, list[str]] = {

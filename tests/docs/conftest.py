@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,8 @@ from tests.docs.pages import World
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty folder and two servers that answer at `ADDRESSES`."""
     folder = tmp_path / "home"
     folder.mkdir()
-    world = World(folder, monkeypatch)
-    yield world
-    world.sftp.end()
+    return World(folder, monkeypatch)

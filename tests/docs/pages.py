@@ -9,20 +9,16 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.sftp import SftpServers
 from tomo.model.connection import Connections, HostBook, HostSpec
-from tomo.service.stores import AskPassphrase, Stores
-from tomo.service.wiring import Doors
+from tomo.service.wiring import AskPassphrase, Doors
 from tomo.settings import Settings
 from tomo.ssh.hostkeys import HostKey
-from tomo.ssh.storage import SshStorage
-from tomo.ssh.store_address import StoreAddress
 from tomo.testing.fake_host import FakeConnections, FakeHost
 from tomo_cli.doors import through
 from tomo_cli.main import run
@@ -118,7 +114,6 @@ class World:
             address: FakeHost(name, docker_installed=name == "attic") for address, name in ADDRESSES.items()
         }
     )
-    sftp: SftpServers = field(default_factory=SftpServers)
     environment: dict[str, str] = field(default_factory=lambda: {"TOMO_PASSPHRASE": "a test's own"})
 
     def type(self, command: str) -> tuple[int, str]:
@@ -157,10 +152,25 @@ class World:
             case ["cd", place]:
                 self.folder = (self.folder / place).resolve()
                 return int(not self.folder.is_dir()), ""
+            case ["ssh", address, "docker", "run", *rest]:
+                return self._docker_run(address.partition("@")[2], rest), ""
             case ["mkdir" | "cp" | "rm" | "printf" | "cat", *_]:
                 done = subprocess.run(words, capture_output=True, text=True, check=False)
                 return done.returncode, done.stdout + done.stderr
         pytest.fail(f"no test runs `{words[0]}`: teach tests/docs/conftest.py how, or write it as prose")
+
+    def _docker_run(self, address: str, words: list[str]) -> int:
+        """`docker run -d`, with the few options that the pages use."""
+        options = dict(zip(words[1:-1:2], words[2:-1:2], strict=True))
+        published, _, inside = options.get("-p", "").rpartition(":")
+        host = {
+            "RestartPolicy": {"Name": options.get("--restart", "no")},
+            "Binds": [options["-v"]] if "-v" in options else [],
+            "PortBindings": {f"{inside}/tcp": [{"HostIp": "", "HostPort": published}]} if published else {},
+        }
+        env = [options["-e"]] if "-e" in options else []
+        self.hosts[address].docker.run_by_hand(options["--name"], words[-1], HostConfig=host, Env=env)
+        return 0
 
     def _tomo(
         self, arguments: list[str], given: dict[str, str], source: str, patch: pytest.MonkeyPatch
@@ -185,12 +195,7 @@ class World:
         def connections(_settings: Settings, _book: HostBook, _ask: AskPassphrase | None) -> Connections:
             return FakeConnections(self.hosts)
 
-        return Doors(settings, connections, scan=_scan, stores=Stores(self._store))
-
-    def _store(self, address: StoreAddress, _settings: Settings, _ask: AskPassphrase | None) -> SshStorage:
-        """The files of any server: each is a folder of this machine, behind a real SFTP server."""
-        root = self.folder.parent / address.server / address.root.lstrip("/")
-        return SshStorage(replace(address, root=str(root)), self.sftp.open, lambda: None)
+        return Doors(settings, connections, scan=_scan)
 
     def put(self, name: str, lines: Sequence[str]) -> None:
         """Writes a file that a page shows."""

@@ -226,6 +226,7 @@ def _same_provider(planned: str, wanted: str) -> bool:
 _OPTIONS: Final[Sequence[tuple[str, Callable[[ResourceState], object]]]] = (
     ("parent", lambda entry: entry.parent),
     ("id", lambda entry: entry.id if entry.external else ""),
+    ("import", lambda entry: entry.import_id),
     ("protect", lambda entry: entry.protect),
     ("retain_on_delete", lambda entry: entry.retain_on_delete),
     ("deleted_with", lambda entry: entry.deleted_with),

@@ -122,6 +122,7 @@ class Imports:
                     hint="remove `import` and let it be created",
                 )
         entry = self._entry(step, found)
+        run.require_allowed(replace(step, new=entry))
         self._record(request, step, entry)
         return replace(request, old=entry, imported=True)
 

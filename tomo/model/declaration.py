@@ -53,6 +53,8 @@ class Declaration:
     additional_secret_outputs: tuple[str, ...] = ()
     deleted_with: Key | None = None
     custom_timeouts: Timeouts = Timeouts()
+    import_id: str = ""
+    """The id of what exists already and is taken into the state instead of being made."""
     outputs: Properties | None = None
     """For components: what they register as their outputs."""
 

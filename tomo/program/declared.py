@@ -143,6 +143,7 @@ class _Registration:
             additional_secret_outputs=declaration.additional_secret_outputs,
             custom_timeouts=declaration.custom_timeouts,
             deleted_with=self._urn(declaration.deleted_with) if declaration.deleted_with else None,
+            import_id=declaration.import_id,
         )
 
     def _provider_refs(self, place: Place) -> dict[str, str]:

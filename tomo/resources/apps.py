@@ -12,14 +12,17 @@ from graphlib import TopologicalSorter
 from tomo.model.declaration import Declaration, Key
 from tomo.model.values import Value
 from tomo.resources import tokens
-from tomo.resources.containers import Surroundings, container_inputs
+from tomo.resources.containers import KEPT, Surroundings, container_inputs
 from tomo.resources.hosts import provider_key, road, server_key
 from tomo.resources.texts import Instance, is_secret
 from tomo.spec.app import Service
+from tomo.spec.fleet import Names
 
 _NUMERIC_USER = re.compile(r"\d+(?::\d+)?")
 DEFAULT_NETWORK = "default"
 
+# Whoever made a volume or network under a name of its own has put labels on it that an app doesn't know.
+_LABELS = ("labels",)
 # Docker fixes these when it makes a container, and Pulumi's own provider only records a change of them.
 _FIXED_WHEN_MADE = ("healthcheck", "init", "tmpfs")
 
@@ -51,23 +54,34 @@ class AppOnServer:
     def volumes(self) -> Iterator[Declaration]:
         """The app's data, which outlives it."""
         for name in self.instance.definition.volumes:
-            docker_name = f"{self.instance.name}-{name}"
+            docker_name = self.volume_name(name)
             yield self._docker(
                 f"volume/{docker_name}",
                 tokens.VOLUME,
                 docker_name,
                 {"name": docker_name},
                 retain_on_delete=True,
+                ignore_changes=_LABELS if name in self._names.volumes else (),
             )
 
     def docker_name(self, service: str) -> str:
         """What the container of a service is called on the server."""
         single = len(self.instance.definition.services) == 1
-        return self.instance.name if single else f"{self.instance.name}-{service}"
+        usual = self.instance.name if single else f"{self.instance.name}-{service}"
+        return self._names.containers.get(service, usual)
 
     def network_name(self, network: str) -> str:
         """What a network of the app is called on the server."""
-        return self.instance.name if network == DEFAULT_NETWORK else f"{self.instance.name}-{network}"
+        usual = self.instance.name if network == DEFAULT_NETWORK else f"{self.instance.name}-{network}"
+        return self._names.networks.get(network, usual)
+
+    def volume_name(self, volume: str) -> str:
+        """What a volume of the app is called on the server."""
+        return self._names.volumes.get(volume, f"{self.instance.name}-{volume}")
+
+    @property
+    def _names(self) -> Names:
+        return self.instance.app.names
 
     @cached_property
     def network_names(self) -> tuple[str, ...]:
@@ -111,6 +125,7 @@ class AppOnServer:
                 name,
                 {"name": name, **internal},
                 delete_before_replace=True,
+                ignore_changes=_LABELS if network in self._names.networks else (),
             )
 
     def _files(self, service_name: str) -> Iterator[Declaration]:
@@ -139,7 +154,7 @@ class AppOnServer:
         around = Surroundings(
             image=self._key(f"image/{self._image_owners[_image_of(service)]}"),
             volumes={
-                name: self._key(f"volume/{self.instance.name}-{name}")
+                name: self._key(f"volume/{self.volume_name(name)}")
                 for name in self.instance.definition.volumes
             },
             networks={name: self._key(f"network/{name}") for name in self.network_names},
@@ -154,8 +169,13 @@ class AppOnServer:
             docker_name,
             container_inputs(self.instance, service_name, docker_name, around),
             depends_on=(*(self._key(f"container/{other}") for other in service.depends_on), *self.needs),
+            ignore_changes=self._kept(service_name),
             replace_on_changes=_FIXED_WHEN_MADE,
         )
+
+    def _kept(self, service_name: str) -> tuple[str, ...]:
+        settings = self.instance.app.services.get(service_name)
+        return tuple(name for word in settings.keep for name in KEPT[word]) if settings else ()
 
     # --- names and order ------------------------------------------------------------------------
 
@@ -170,6 +190,7 @@ class AppOnServer:
         retain_on_delete: bool | None = None,
         delete_before_replace: bool | None = None,
         replace_on_changes: tuple[str, ...] = (),
+        ignore_changes: tuple[str, ...] = (),
     ) -> Declaration:
         return Declaration(
             key=self._key(key),
@@ -183,6 +204,7 @@ class AppOnServer:
             retain_on_delete=retain_on_delete,
             delete_before_replace=delete_before_replace,
             replace_on_changes=replace_on_changes,
+            ignore_changes=ignore_changes,
         )
 
     def _key(self, rest: str) -> Key:

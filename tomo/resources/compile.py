@@ -78,11 +78,17 @@ def _servers(fleet: Fleet, used: set[str]) -> Iterator[Declaration]:
 
 def _shared_networks(apps: list[AppOnServer]) -> Iterator[Declaration]:
     seen: set[Key] = set()
+    adopted = {
+        app.shared_networks[name]
+        for app in apps
+        for name in app.instance.app.names.networks.keys() & app.shared_networks
+    }
     for app in apps:
-        for network, key in app.shared_networks.items():
+        for known_as, key in app.shared_networks.items():
             if key in seen:
                 continue
             seen.add(key)
+            network = app.instance.app.names.networks.get(known_as, known_as)
             server_name = app.instance.server_name
             yield Declaration(
                 key=key,
@@ -92,6 +98,7 @@ def _shared_networks(apps: list[AppOnServer]) -> Iterator[Declaration]:
                 provider=hosts.provider_key(server_name),
                 version=tokens.DOCKER_VERSION,
                 delete_before_replace=True,
+                ignore_changes=("labels",) if key in adopted else (),
             )
 
 
@@ -117,7 +124,12 @@ def _app_on_server(
         for other in _needed_apps(fleet, definitions, name)
         if server_name in fleet.servers_of(fleet.apps[other])
     ]
-    shared = {network: f"network/{network}@{server_name}" for network in app.networks if app.present}
+    known_as = app.names.networks
+    shared = {
+        network: f"network/{known_as.get(network, network)}@{server_name}"
+        for network in app.networks
+        if app.present
+    }
     return AppOnServer(Instance.of(fleet, name, definition, server_name, values), tuple(needed), shared)
 
 
@@ -167,7 +179,7 @@ def _refuse_shared_names(apps: list[AppOnServer]) -> None:
 
 
 def _docker_names(app: AppOnServer) -> Iterator[tuple[str, str]]:
-    yield from (("volume", f"{app.instance.name}-{name}") for name in app.instance.definition.volumes)
+    yield from (("volume", app.volume_name(name)) for name in app.instance.definition.volumes)
     if app.instance.app.present:
         yield from (("container", app.docker_name(name)) for name in app.instance.definition.services)
         yield from (("network", app.network_name(name)) for name in app.network_names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tomo.errors import NotSupported
 from tomo.model.declaration import Key, OutputRef
@@ -19,6 +20,29 @@ from tomo.spec.template import references
 _MIB = 1 << 20
 _DEFAULT_GRACE = "10s"
 _WAIT_MARGIN = 60
+_DOCKERS_TIME, _DOCKERS_RETRIES = 30.0, 3
+
+
+KEPT: Final[Mapping[str, tuple[str, ...]]] = {
+    "command": ("command",),
+    "dns": ("dns",),
+    "entrypoint": ("entrypoints",),
+    "extra_hosts": ("hosts",),
+    "group_add": ("groupAdds",),
+    "healthcheck": ("healthcheck",),
+    "hostname": ("hostname",),
+    "init": ("init",),
+    "logging": ("logDriver", "logOpts"),
+    "restart": ("restart", "maxRetryCount"),
+    "stdin_open": ("stdinOpen",),
+    "stop": ("stopSignal", "stopTimeout"),
+    "sysctls": ("sysctls",),
+    "tty": ("tty",),
+    "ulimits": ("ulimits",),
+    "user": ("user",),
+    "working_dir": ("workingDir",),
+}
+"""The inputs that a word of `keep` in a fleet file is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +76,7 @@ def container_inputs(
         "mounts": [*(each for mount in service.mounts for each in _mount(instance, mount)), *_files(around)],
         **_process(instance, service),
         **_health(instance, service),
-        **_networking(service_name, service, around),
+        **_networking(instance, service_name, service, around),
         **_limits(service.resources),
         **_rights(service),
         **_stopping(service),
@@ -62,7 +86,8 @@ def container_inputs(
 
 def wait_seconds(check: Healthcheck) -> int:
     """How long a healthy start may take: the start period, every allowed failure, and a margin."""
-    allowed = seconds(check.start) + check.retries * (seconds(check.interval) + seconds(check.timeout))
+    one = (seconds(check.interval) or _DOCKERS_TIME) + (seconds(check.timeout) or _DOCKERS_TIME)
+    allowed = seconds(check.start) + (check.retries or _DOCKERS_RETRIES) * one
     return math.ceil(allowed) + _WAIT_MARGIN
 
 
@@ -167,7 +192,7 @@ def _files(around: Surroundings) -> Iterator[Value]:
         yield {"target": path, "type": "bind", "source": OutputRef(key, "path"), "readOnly": True}
 
 
-def _networking(service_name: str, service: Service, around: Surroundings) -> Properties:
+def _networking(instance: Instance, service_name: str, service: Service, around: Surroundings) -> Properties:
     known: dict[str, Value] = {
         "hosts": [{"host": name, "ip": address} for name, address in sorted(service.extra_hosts.items())],
         "dns": list(service.dns),
@@ -177,7 +202,9 @@ def _networking(service_name: str, service: Service, around: Surroundings) -> Pr
     own = [around.networks[name] for name in service.networks if name in around.networks]
     aliases = [service_name, *service.aliases]
     joins = [{"name": OutputRef(key, "name"), "aliases": aliases} for key in own]
-    shared = [{"name": OutputRef(key, "name")} for key in around.shared_networks]
+    extra = list(instance.app.names.aliases.get(service_name, ()))
+    also = {"aliases": extra} if extra else {}
+    shared = [{"name": OutputRef(key, "name"), **also} for key in around.shared_networks]
     return {**known, "networksAdvanced": [*joins, *shared]}
 
 

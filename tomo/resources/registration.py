@@ -88,6 +88,7 @@ class Registration:
             additional_secret_outputs=list(declaration.additional_secret_outputs) or None,
             deleted_with=self.resources[declaration.deleted_with] if declaration.deleted_with else None,
             custom_timeouts=_timeouts(declaration.custom_timeouts),
+            import_=declaration.import_id or None,
         )
 
 

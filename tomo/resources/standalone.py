@@ -154,6 +154,8 @@ class _Writer:
                 given[name] = getattr(declaration, name)
         if declaration.type == tokens.FILE and declaration.additional_secret_outputs:
             given["additional_secret_outputs"] = list(declaration.additional_secret_outputs)
+        if declaration.ignore_changes:
+            given["ignore_changes"] = list(declaration.ignore_changes)
         if declaration.type == tokens.CONTAINER and declaration.replace_on_changes:
             given["replace_on_changes"] = list(declaration.replace_on_changes)
         if not given:

@@ -412,7 +412,12 @@ def _is_applied(snapshot: Snapshot, name: str) -> bool:
 
 def _data(loaded: LoadedFleet, name: str, definition: AppDefinition) -> tuple[str, ...]:
     servers = loaded.fleet.servers_of(loaded.fleet.apps[name])
-    return tuple(f"{name}-{volume} on {server}" for server in servers for volume in definition.volumes)
+    names = _volume_names(loaded.fleet.apps[name], name, definition)
+    return tuple(f"{volume} on {server}" for server in servers for volume in names)
+
+
+def _volume_names(app: App, name: str, definition: AppDefinition) -> tuple[str, ...]:
+    return tuple(app.names.volumes.get(volume, f"{name}-{volume}") for volume in definition.volumes)
 
 
 def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
@@ -430,7 +435,7 @@ def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
         inputs=tuple(_input_view(name, definition, app)),
         ports={server: tuple(bindings(laid, spec)) for server, spec in servers.items()},
         images={key: service.image for key, service in laid.services.items()},
-        volumes=tuple(f"{name}-{volume}" for volume in definition.volumes),
+        volumes=_volume_names(app, name, definition),
         env=_env(loaded, name, definition),
     )
 

@@ -25,6 +25,7 @@ from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value
 from tomo.providers.plugin import PluginHost
 from tomo.resources.requirements import Shortfall
+from tomo.service.adoption import Adoption
 from tomo.service.drift import drifted
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
@@ -75,6 +76,7 @@ class PlanRequest:
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     selection: Selection = Selection()
+    adoption: Adoption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class ApplyRequest:
     stop: Stop = field(default_factory=Stop)
     message: str = ""
     selection: Selection = Selection()
+    adoption: Adoption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +176,13 @@ class Deployments:
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
-        with self._session(request.place) as session:
+        with self._session(request.place, request.adoption) as session:
             outcome = session.plan(request, request.sink)
             return session.plan_result(outcome, destroys=request.destroy)
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with self._session(request.place) as session, session.workspace.lock():
+        with self._session(request.place, request.adoption) as session, session.workspace.lock():
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -211,8 +214,9 @@ class Deployments:
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
 
     @contextmanager
-    def _session(self, place: Place) -> Iterator[_Session]:
+    def _session(self, place: Place, adoption: Adoption | None = None) -> Iterator[_Session]:
         workspace = self._doors.open(place)
+        workspace.adopt(adoption)
         # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
         collecting = gc.isenabled()
         gc.disable()

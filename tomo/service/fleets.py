@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tomo.catalog.index import Catalog
 from tomo.errors import ConfigMissing, SpecError, UsageError
@@ -83,6 +83,9 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
     missing = tuple(name for name in generated if name not in secrets)
     values = FleetValues({**secrets, **{name: Unknown(secret_source(name)) for name in missing}})
     compiled = compile_fleet(fleet, definitions, values)
+    if workspace.adoption is not None:
+        declared = workspace.adoption.declared(compiled.declarations, workspace.snapshot().resources)
+        compiled = replace(compiled, declarations=declared)
     hosts = tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
     return FleetProgram(fleet, definitions, compiled, hosts, generated, missing)
 

@@ -12,6 +12,7 @@ from tomo.errors import NotSupported, StackNotFound, UsageError
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
+from tomo.service.adoption import Adoption
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.load import FLEET_FILE, LoadedFleet, load_fleet
@@ -64,6 +65,7 @@ class Workspace:
         self.place, self.settings = place, settings
         self.directory, self.project, self.stack = directory, project, stack
         self.fleet, self.program = fleet, program
+        self.adoption: Adoption | None = None
         self._means = means or Means()
 
     @classmethod
@@ -213,8 +215,14 @@ class Workspace:
     # --- config -----------------------------------------------------------------------------------------
 
     def config(self) -> StackConfig:
-        """The stack's settings as they are in its file."""
-        return read_stack_config(self.stack_file, self.project, self.secrets)
+        """The stack's settings as they are in its file, and what an adoption adds to them."""
+        config = read_stack_config(self.stack_file, self.project, self.secrets)
+        return self.adoption.config(config) if self.adoption else config
+
+    def adopt(self, adoption: Adoption | None) -> None:
+        """Stands for the fleet as an adoption will leave it."""
+        if adoption is not None:
+            self.adoption, self.fleet = adoption, adoption.fleet
 
     def config_editor(self) -> StackConfigEditor:
         """The stack's settings, to change."""

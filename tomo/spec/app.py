@@ -363,7 +363,9 @@ class Healthcheck(Model):
     http: HttpCheck | None = Field(None, description="Short for a test that asks for a page.")
     interval: Duration = Field("10s", description="Time between checks, and before the first one.")
     timeout: Duration = Field("5s", description="Time one check may take.")
-    retries: Integer = Field(5, ge=1, description="Failures in a row that make it unhealthy.")
+    retries: Integer = Field(
+        5, ge=0, description="Failures in a row that make it unhealthy; 0 for Docker's own 3."
+    )
     start: Duration = Field("30s", description="Time at the start in which failures do not count.")
 
     def tests(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from tomo.spec import template
 NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_DOCKER_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x20\x7f-\x9f]+")
 _IMAGE: Final = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._/-]*(?::[0-9]+/[A-Za-z0-9._/-]+)?(?::[\w.-]+)?(?:@[a-z0-9]+:[0-9a-f]+)?"
@@ -115,6 +116,12 @@ def _name(text: str) -> str:
             f"`{shown(text)}` is not a name",
             f"{hint}lower-case letters, digits and `-` inside, at most 40 characters",
         )
+    return text
+
+
+def _docker_name(text: str) -> str:
+    if not _DOCKER_NAME.fullmatch(text):
+        raise mistake(f"`{shown(text)}` is not a name in Docker", "letters, digits, `_`, `.` and `-`")
     return text
 
 
@@ -236,6 +243,8 @@ Image = Annotated[str, AfterValidator(_image)]
 """An image's name, with its registry, tag and digest."""
 Name = Annotated[str, _AS_TEXT, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
 """A name of a fleet, server, app, service, volume or network."""
+DockerName = Annotated[str, _AS_TEXT, AfterValidator(_docker_name)]
+"""What a container, volume or network is called in Docker."""
 SecretName = Annotated[
     str, AfterValidator(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})
 ]

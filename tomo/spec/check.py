@@ -162,11 +162,27 @@ def _settings(subject: Subject) -> Iterator[Finding]:
         if name not in definition.services:
             hint = did_you_mean(name, definition.services)
             yield (*path, "services", name), f"`{definition.id}` has no service `{name}`", hint
+    yield from (((*path, "names", *field), *words) for field, words in _names(definition, app))
     own = ServiceSettings(env=app.env, mounts=app.mounts, secrets=app.secrets)
     for at, settings in [((), own), *((("services", name), each) for name, each in app.services.items())]:
         yield from (
             ((*path, *at, *field), *words) for field, words in _setting_references(definition, settings)
         )
+
+
+def _names(definition: AppDefinition, app: App) -> Iterator[tuple[tuple[str | int, ...], tuple[str, str]]]:
+    networks = ("default", *definition.networks, *app.networks)
+    known: Mapping[str, tuple[str, Iterable[str], Iterable[str]]] = {
+        "containers": ("service", app.names.containers, definition.services),
+        "aliases": ("service", app.names.aliases, definition.services),
+        "volumes": ("volume", app.names.volumes, definition.volumes),
+        "networks": ("network", app.names.networks, networks),
+    }
+    for field, (noun, given, there) in known.items():
+        for name in given:
+            if name not in there:
+                hint = did_you_mean(name, list(there), f"`{definition.id}` has no {noun}s")
+                yield (field, name), (f"`{definition.id}` has no {noun} `{name}`", hint)
 
 
 def _setting_references(

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
 from tomo.spec.base import (
+    DockerName,
     EnvName,
     Flag,
     HostKey,
@@ -241,6 +242,13 @@ def _port_setting(value: object) -> object:
     return value
 
 
+Kept = Literal[
+    "command", "dns", "entrypoint", "extra_hosts", "group_add", "healthcheck", "hostname", "init", "logging",
+    "restart", "stdin_open", "stop", "sysctls", "tty", "ulimits", "user", "working_dir",
+]  # fmt: skip
+"""What of an imported container may be otherwise than its app says. Rights and data are not among it."""
+
+
 class ServiceSettings(Model):
     """Changes to one of the app's services."""
 
@@ -254,6 +262,24 @@ class ServiceSettings(Model):
     )
     resources: Resources | None = Field(None, description="The most it may use, in place of the app's own.")
     labels: dict[Line, Text] = Field({}, description="Further container labels.")
+    without_env: tuple[EnvName, ...] = Field((), description="The app's variables that are left out.")
+    keep: tuple[Kept, ...] = Field(
+        (),
+        description="What stays as it was when the container was imported, until another change replaces it.",
+    )
+
+
+class Names(Model):
+    """What an app's parts are called in Docker where that is not by the app's name, as with adopted ones."""
+
+    containers: dict[Name, DockerName] = Field({}, description="Containers by service.")
+    volumes: dict[Name, DockerName] = Field({}, description="Volumes by the app's name for them.")
+    networks: dict[Name, DockerName] = Field(
+        {}, description="Networks by the app's name for them, or by their name under the app's `networks`."
+    )
+    aliases: dict[Name, tuple[DockerName, ...]] = Field(
+        {}, description="By service, further names on the networks shared with other apps."
+    )
 
 
 class App(Model):
@@ -295,6 +321,10 @@ class App(Model):
         (), description="Networks of the server shared with other apps, where it is known by its name here."
     )
     services: dict[Name, ServiceSettings] = Field({}, description="Changes to single services.")
+    names: Names = Field(
+        Names(),
+        description="What containers, volumes and networks are called in Docker; `tomo import` writes it.",
+    )
     url: Word | None = Field(None, description="The address people open, where a proxy of yours serves it.")
     state: Literal["present", "absent"] = Field(
         "present", description="`absent` removes it and keeps its data."

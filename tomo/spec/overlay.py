@@ -57,7 +57,11 @@ def _service(
     settings = settings_of(key, definition, app)
     env = {**service.env, **settings.env}
     changes: dict[str, Any] = {
-        "env": {key: value for key, value in env.items() if not _has_no_value(value, values)},
+        "env": {
+            key: value
+            for key, value in env.items()
+            if not _has_no_value(value, values) and key not in settings.without_env
+        },
         "labels": {**service.labels, **settings.labels},
         "secrets": (*service.secrets, *settings.secrets),
         "resources": settings.resources or service.resources,

@@ -1,4 +1,4 @@
-"""plan, apply, refresh, destroy, drift, status, outputs."""
+"""plan, apply, refresh, destroy, import, drift, status, outputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PARALLEL = 16
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (plan, apply, refresh, destroy, drift, status, outputs):
+    for command in (plan, apply, refresh, destroy, import_, drift, status, outputs):
         add_command(app, command)
 
 
@@ -219,6 +219,65 @@ def refresh(
     _finish(result, as_json=as_json)
 
 
+def import_(
+    server: Annotated[str, typer.Argument(metavar="SERVER", help="The server of the fleet.")],
+    app: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP]",
+            help="A catalog id, an app of the file, or a compose project or container to take as it is.",
+        ),
+    ] = "",
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    container: Annotated[
+        list[str] | None,
+        typer.Option("--container", metavar="NAME", help="The app's containers; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="The app's name in the fleet; APP by default.")
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything on the server; a compose project is one app.")
+    ] = False,
+    leave: Annotated[
+        list[str] | None,
+        typer.Option("--except", metavar="NAME", help="A container to leave out; may be repeated."),
+    ] = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take running containers into the fleet, untouched."""
+    from tomo.errors import UsageError
+    from tomo.service.imports import Adoptions, AdoptRequest
+    from tomo_cli.console import say
+    from tomo_cli.doors import doors, place
+
+    if not app and not everything:
+        raise UsageError("which app?", hint=f"name one, or take everything: `tomo import {server} --all`")
+    with _stoppable() as stop, _sink(as_json=as_json) as sink:
+        request = AdoptRequest(
+            place(directory, file, stack),
+            server,
+            _asked("Take this into the fleet?", yes=yes, as_json=as_json),
+            app,
+            tuple(container or ()),
+            name,
+            everything,
+            tuple(leave or ()),
+            sink,
+            stop,
+        )
+        adopted = Adoptions(doors()).adopt(request)
+    if adopted.run.done is not None and not as_json:
+        if adopted.secrets:
+            say(f"Sealed: {', '.join(adopted.secrets)}.")
+        if adopted.written:
+            say(f"Wrote {', '.join(adopted.written)} into {adopted.file}.")
+    _finish(adopted.run, as_json=as_json)
+
+
 def drift(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
@@ -352,6 +411,14 @@ def _plan_code(result: PlanResult, *, detailed: bool, none_expected: bool) -> in
 def _run(
     make: Callable[[Stop, Confirm, Sink], ApplyRequest], *, question: str, yes: bool, as_json: bool
 ) -> None:
+    asked = _asked(question, yes=yes, as_json=as_json)
+    with _stoppable() as stop, _sink(as_json=as_json) as sink:
+        result = _service().apply(make(stop, asked, sink))
+    _finish(result, as_json=as_json)
+
+
+def _asked(question: str, *, yes: bool, as_json: bool) -> Confirm:
+    """Shows the plan, and asks where it has changes."""
     from tomo_cli.console import confirm
 
     def asked(shown: PlanResult) -> bool:
@@ -361,9 +428,7 @@ def _run(
             return True
         return confirm(question, yes=yes)
 
-    with _stoppable() as stop, _sink(as_json=as_json) as sink:
-        result = _service().apply(make(stop, asked, sink))
-    _finish(result, as_json=as_json)
+    return asked
 
 
 @contextmanager

@@ -82,11 +82,14 @@ def name_taken(kind: str, name: str, id_: str, host: str) -> NameTaken:
     """Something that isn't in the state has the name."""
     known = f" (id {id_[:12]})" if id_ else ""
     remove = f"docker rm -f {name}" if kind == "container" else f"docker {kind} rm {name}"
-    adopt = f'resource option `import_="{id_ or name}"`'
+    adopt = (
+        f"`tomo import {host} APP --container {name}`" if kind == "container" else f"`tomo import {host} APP`"
+    )
+    option = f'`import_="{id_ or name}"`'
     return NameTaken(
         f"a {kind} named `{name}`{known} exists on `{host}` already and is not in the state",
         host=host,
-        hint=f"remove it there with `{remove}`, or adopt it with the {adopt}",
+        hint=f"take it in with {adopt} (in a program: {option}), or remove it there with `{remove}`",
     )
 
 

@@ -1,0 +1,1 @@
+"""What runs on a server and is in no state: looked at, and written as apps of a fleet."""
