@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from tests.docs.pages import World
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty folder and two servers that answer at `ADDRESSES`."""
     folder = tmp_path / "home"
     folder.mkdir()
-    return World(folder, monkeypatch)
+    world = World(folder, monkeypatch)
+    yield world
+    world.sftp.end()

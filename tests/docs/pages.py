@@ -9,16 +9,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
+from tests.contracts.sftp import SftpServers
 from tomo.model.connection import Connections, HostBook, HostSpec
-from tomo.service.wiring import AskPassphrase, Doors
+from tomo.service.stores import AskPassphrase, Stores
+from tomo.service.wiring import Doors
 from tomo.settings import Settings
 from tomo.ssh.hostkeys import HostKey
+from tomo.ssh.storage import SshStorage
+from tomo.ssh.store_address import StoreAddress
 from tomo.testing.fake_host import FakeConnections, FakeHost
 from tomo_cli.doors import through
 from tomo_cli.main import run
@@ -114,6 +118,7 @@ class World:
             address: FakeHost(name, docker_installed=name == "attic") for address, name in ADDRESSES.items()
         }
     )
+    sftp: SftpServers = field(default_factory=SftpServers)
     environment: dict[str, str] = field(default_factory=lambda: {"TOMO_PASSPHRASE": "a test's own"})
 
     def type(self, command: str) -> tuple[int, str]:
@@ -195,7 +200,12 @@ class World:
         def connections(_settings: Settings, _book: HostBook, _ask: AskPassphrase | None) -> Connections:
             return FakeConnections(self.hosts)
 
-        return Doors(settings, connections, scan=_scan)
+        return Doors(settings, connections, scan=_scan, stores=Stores(self._store))
+
+    def _store(self, address: StoreAddress, _settings: Settings, _ask: AskPassphrase | None) -> SshStorage:
+        """The files of any server: each is a folder of this machine, behind a real SFTP server."""
+        root = self.folder.parent / address.server / address.root.lstrip("/")
+        return SshStorage(replace(address, root=str(root)), self.sftp.open, lambda: None)
 
     def put(self, name: str, lines: Sequence[str]) -> None:
         """Writes a file that a page shows."""

@@ -12,8 +12,9 @@ import pytest
 
 from tests.contracts.sftp import SERVER, SftpServers
 from tests.worlds import World, keys, make_world
-from tomo.errors import ExitCode, NotSupported, StateLocked, StateUnreachable, UsageError
+from tomo.errors import ExitCode, NotSupported, StateCorrupt, StateLocked, StateUnreachable, UsageError
 from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
+from tomo.service.doctor import Check, Doctor, DoctorRequest, Health
 from tomo.service.states import ExportRequest, ImportRequest, StateRequest, States, UnlockRequest
 from tomo.service.stores import Stores
 from tomo.service.wiring import Doors
@@ -117,6 +118,53 @@ def test_every_use_case_over_the_state_works(shared: Shared) -> None:
     assert [name.full for name in states.stacks(StateRequest(place))] == ["organization/tomo/home"]
     assert shared.plan() == set()
     assert len(shared.here.history("tomo", "home")) == 2
+
+
+def test_a_damaged_state_is_mended_from_a_backup_by_the_address_that_is_told(shared: Shared) -> None:
+    shared.apply()
+    shared.file.write_bytes(b"{")
+
+    with pytest.raises(StateCorrupt) as caught:
+        shared.plan()
+    told = caught.value.hint.split("`")[1].removeprefix("tomo state import ")
+    states, place = States(shared.doors()), shared.world.place
+    document = states.file(StateRequest(place), told)
+    states.import_(ImportRequest(place, document, lambda _: True))
+
+    assert told.startswith(f"ssh://box{shared.root}/.pulumi/backups/tomo/home/home.")
+    assert shared.plan() == set()
+    with pytest.raises(UsageError, match="no file of the store"):
+        states.file(StateRequest(place), "ssh://elsewhere/srv/x.json")
+
+
+def test_the_outputs_of_another_stack_of_the_store_are_found(shared: Shared) -> None:
+    shared.apply()
+    backend = shared.doors().open(shared.world.place).backend
+
+    assert backend.load("tomo", "home", keys()).snapshot.resources
+    assert [name.stack for name in backend.stacks()] == ["home"]
+
+
+def checks(shared: Shared) -> dict[str, Check]:
+    return {
+        check.name: check
+        for check in Doctor(shared.doors()).examine(DoctorRequest(shared.world.place)).checks
+    }
+
+
+def test_the_doctor_says_whether_the_server_of_the_state_answers(shared: Shared) -> None:
+    before = checks(shared)
+    shared.apply()
+    after = checks(shared)
+    shared.servers.cuts, shared.servers.gone_after_cut = 1, True
+    gone = checks(shared)
+
+    assert "the first apply makes the store there" in before["state server"].message
+    assert f"`ssh://box{shared.root}` answers in" in after["state server"].message
+    assert after["state"].health is Health.OK
+    assert gone["state server"].health is Health.FAIL
+    assert "did not answer" in gone["state server"].message
+    assert "lock" not in gone
 
 
 # --- two clients ---

@@ -18,10 +18,12 @@ from tomo.errors import ExitCode, PassphraseMissing, SpecError, TomoError, Usage
 from tomo.model.connection import LOCAL, HostBook
 from tomo.secrets.source import find_passphrase
 from tomo.service.effect import Effect
+from tomo.service.stores import is_on_a_server
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
 
+_META: Final = ".pulumi/meta.yaml"
 _OLDEST_PYTHON: Final = (3, 11)
 _OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -36,7 +38,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DoctorRequest:
-    """Check the environment. Changes nothing; of servers it dials only this machine's Docker."""
+    """Check the environment. Changes nothing; it dials this machine's Docker and the state's server only."""
 
     effect: ClassVar[Effect] = Effect.READ
     place: Place
@@ -81,9 +83,7 @@ class Doctor:
             checks += [
                 _apps(workspace),
                 *_identities(workspace),
-                _passphrase(workspace, self._doors),
-                _state(workspace),
-                _lock(workspace),
+                *_of_the_state(workspace, self._doors),
             ]
         if workspace is None or _needs_local_docker(workspace):
             checks.append(self._docker(needed=workspace is not None))
@@ -246,6 +246,36 @@ def _passphrase(workspace: Workspace, doors: Doors) -> Check:
         return Check("passphrase", Health.OK, f"comes from {source} and opens this stack's secrets")
 
     return _guarded("passphrase", check)
+
+
+def _of_the_state(workspace: Workspace, doors: Doors) -> Iterator[Check]:
+    """What is known of the state; a server that does not answer is told of once."""
+    server = _state_server(workspace)
+    if server is not None:
+        yield server
+    if server is None or server.health is Health.OK:
+        yield _passphrase(workspace, doors)
+        yield _state(workspace)
+        yield _lock(workspace)
+
+
+def _state_server(workspace: Workspace) -> Check | None:
+    name = "state server"
+
+    def check() -> Check:
+        storage = workspace.backend.storage
+        storage.modified([_META])
+        begun = time.perf_counter()
+        found = storage.modified([_META])
+        milliseconds = (time.perf_counter() - begun) * 1000
+        what = f"`{storage.location()}` answers in {milliseconds:.0f} ms"
+        return Check(name, Health.OK, what if found else f"{what}; the first apply makes the store there")
+
+    try:
+        remote = is_on_a_server(workspace.backend.location)
+    except TomoError as error:
+        return Check(name, Health.FAIL, error.message, error.hint)
+    return _guarded(name, check) if remote else None
 
 
 def _state(workspace: Workspace) -> Check:

@@ -118,6 +118,10 @@ class States:
         """The state as a document."""
         return export_deployment(_stored(self._open(request.place)), show_secrets=request.show_secrets)
 
+    def file(self, request: StateRequest, location: str) -> bytes:
+        """A file of the store as messages name it, such as a backup on a server."""
+        return self._open(request.place).backend.file_at(location)
+
     def import_(self, request: ImportRequest) -> ImportResult:
         """Checks the document, asks, and writes it under the lock."""
         workspace = self._open(request.place)

@@ -219,6 +219,16 @@ class FileBackend:
         kept = [name for name in names if name.startswith(f"{stack}.") and ".json" in name]
         return last + [f"{folder}/{name}" for name in sorted(kept, reverse=True)]
 
+    def file_at(self, location: str) -> bytes:
+        """A file of the store by where people find it, as messages name it."""
+        inside = location.removeprefix(f"{self.location}/")
+        if inside == location:
+            raise UsageError(
+                f"`{location}` is no file of the store `{self.location}`",
+                hint="set TOMO_STATE_URL to its store, or fetch the file first",
+            )
+        return self.storage.read(inside)
+
     # --- places ---
 
     def _path(self, name: StackName) -> str:
@@ -286,7 +296,10 @@ class FileBackend:
     def _corrupt(self, name: StackName, path: str, error: TomoError) -> StateCorrupt:
         # After a finished run the copy that was made at its end is the state itself.
         written = self.storage.modified(self.backups(name.project, name.stack))
-        newest_first = sorted(written, key=written.__getitem__, reverse=True)
+        # A server tells whole seconds: of the same one, the copy was made after the write.
+        newest_first = sorted(
+            written, key=lambda path: (written[path], not path.endswith(".bak"), path), reverse=True
+        )
         copies = [self.storage.location(copy) for copy in newest_first]
         hint = "there is no backup; restore the file from your own"
         if copies:

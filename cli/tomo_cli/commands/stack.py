@@ -21,7 +21,8 @@ from tomo_cli.options import (
 
 if TYPE_CHECKING:
     from tomo.model.resource import ResourceState
-    from tomo.service.states import ImportResult
+    from tomo.service.states import ImportResult, States
+    from tomo.service.workspace import Place
 
 SecretArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="`name`, or `namespace:name`.")]
@@ -339,7 +340,10 @@ def _write_private(path: Path, content: bytes) -> None:
 
 def state_import(
     document: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An export, a checkpoint or a backup; `-` for stdin.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="An export, a checkpoint or a backup, also by its address; `-` for stdin."
+        ),
     ],
     directory: DirectoryOption = HERE,
     file: FileOption = None,
@@ -354,13 +358,14 @@ def state_import(
     from tomo_cli.console import confirm, print_json, say
     from tomo_cli.doors import doors, place
 
+    where, service = place(directory, file, stack), States(doors())
+
     def asked(foreseen: ImportResult) -> bool:
         had = "no readable state" if foreseen.before is None else f"{foreseen.before} resources"
         say(f"{foreseen.project}/{foreseen.stack} has {had}; the document has {foreseen.after}.")
         return confirm("Put the document in the state's place?", yes=yes)
 
-    request = ImportRequest(place(directory, file, stack), _document(document), asked)
-    result = States(doors()).import_(request)
+    result = service.import_(ImportRequest(where, _document(document, where, service), asked))
     if as_json:
         print_json(asdict(result))
     elif result.done:
@@ -370,13 +375,16 @@ def state_import(
     raise typer.Exit(0 if result.done else 1)
 
 
-def _document(path: Path) -> bytes:
+def _document(path: str, where: Place, service: States) -> bytes:
     from tomo.errors import UsageError
+    from tomo.service.states import StateRequest
 
-    if str(path) == "-":
+    if path == "-":
         return sys.stdin.buffer.read()
+    if "://" in path:
+        return service.file(StateRequest(where), path)
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise UsageError(
