@@ -69,12 +69,3 @@ def test_destroy_leaves_no_entry(lifecycle: Lifecycle) -> None:
 
     assert outcome.result is Result.SUCCEEDED
     assert lifecycle.snapshot.resources == ()
-
-
-def test_the_intention_is_on_disk_before_each_act(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-
-    pending = [op.type.value for snapshot in lifecycle.saves for op in snapshot.pending_operations]
-
-    assert pending == ["creating"]
-    assert lifecycle.snapshot.pending_operations == ()

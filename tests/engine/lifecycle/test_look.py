@@ -99,30 +99,6 @@ def test_a_changed_provider_is_looked_through_anew(lifecycle: Lifecycle) -> None
     assert [(s.urn.name, s.op) for s in outcome.plan.changes] == [("web1", Op.UPDATE), ("a", Op.CREATE)]
 
 
-def test_refresh_takes_reality_into_the_state_and_changes_nothing_outside(lifecycle: Lifecycle) -> None:
-    lifecycle.up(one)
-    lifecycle.world.things["a-1"]["v"] = 7
-    del lifecycle.world.things["b-2"]
-    lifecycle.world.calls.clear()
-
-    outcome = lifecycle.refresh()
-
-    assert lifecycle.world.calls == []
-    assert lifecycle.entry("a").inputs["v"] == 7
-    assert lifecycle.names() == ["a"]
-    assert {(s.urn.name, s.op) for s in outcome.plan.steps} == {("a", Op.REFRESH), ("b", Op.DELETE)}
-
-
-def test_survivors_forget_what_is_gone(lifecycle: Lifecycle) -> None:
-    lifecycle.up(one)
-    del lifecycle.world.things["a-1"]
-
-    lifecycle.refresh()
-
-    assert lifecycle.entry("b").dependencies == ()
-    assert lifecycle.entry("b").property_dependencies["v"] == ()
-
-
 def test_what_a_second_look_finds_gone_is_made_anew_and_stands_in_the_state_once(
     lifecycle: Lifecycle,
 ) -> None:

@@ -1,19 +1,15 @@
 from concurrent.futures import Future
-from threading import Event
 
 import pytest
 
-from tomo.engine.deployment import Deployment
 from tomo.engine.gate import Shown
-from tomo.engine.run import World
-from tomo.errors import ProviderFailed, StateError
+from tomo.errors import ProviderFailed
 from tomo.model.events import HostLooked, Result, StepDone, StepFailed, StepSkipped
-from tomo.model.goal import Goal, InvokeGoal
+from tomo.model.goal import Goal
 from tomo.model.provider import CreateRequest, CreateResult, DeleteRequest, DiffRequest, ReadRequest
-from tomo.model.source import ProgramRun
 from tomo.model.step import Op
-from tomo.testing.fake_provider import TYPE, FakeProvider, FakeProviders
-from tomo.testing.lifecycle import PROJECT, STACK, Lifecycle, Program
+from tomo.testing.fake_provider import TYPE, FakeProvider
+from tomo.testing.lifecycle import Lifecycle, Program
 
 
 def one(p: Program) -> None:
@@ -76,17 +72,6 @@ def two(p: Program) -> None:
     p.res("b", {"v": 1})
 
 
-def test_a_foreign_error_of_a_function_reaches_the_program_as_one_of_tomos_without_secrets(
-    lifecycle: Lifecycle,
-) -> None:
-    lifecycle.redact = lambda text: text.replace("hunter2", "[secret]")
-    broken(lifecycle, "invoke")
-
-    outcome = lifecycle.up(lambda p: p.registrar.invoke(InvokeGoal("fake:index:get", {})).result(9) and None)
-
-    assert str(outcome.program_error) == "the provider raised ZeroDivisionError: [secret]"
-
-
 def test_a_provider_that_fails_to_look_is_a_host_that_was_not_looked_at(lifecycle: Lifecycle) -> None:
     lifecycle.up(one)
     lifecycle.redact = lambda text: text.replace("hunter2", "[secret]")
@@ -98,76 +83,6 @@ def test_a_provider_that_fails_to_look_is_a_host_that_was_not_looked_at(lifecycl
     assert outcome.plan.unlooked[0].problem == "the provider raised ZeroDivisionError: [secret]"
     told = [event for event in lifecycle.events if isinstance(event, HostLooked) and event.problem]
     assert "hunter2" not in told[0].problem
-
-
-def test_a_full_disk_before_an_act_prevents_the_act(lifecycle: Lifecycle) -> None:
-    lifecycle.saved.full = lambda snapshot: bool(snapshot.pending_operations)
-
-    outcome = lifecycle.up(one)
-
-    assert [failure.error.message for failure in outcome.failures] == ["the disk is full"]
-    assert lifecycle.world.things == {}
-    assert lifecycle.snapshot.pending_operations == ()
-
-
-def test_a_full_disk_after_an_act_loses_nothing_where_there_is_room_again_at_the_end(
-    lifecycle: Lifecycle,
-) -> None:
-    full = [False, True]
-    lifecycle.saved.full = lambda _: bool(full) and full.pop(0)
-
-    outcome = lifecycle.up(one)
-
-    assert outcome.result is Result.FAILED
-    assert lifecycle.entry("a").id in lifecycle.world.things
-
-
-def test_a_disk_that_stays_full_ends_the_run_with_that_error(lifecycle: Lifecycle) -> None:
-    lifecycle.saved.full = lambda snapshot: any(e.urn.name == "a" for e in snapshot.resources)
-
-    with pytest.raises(StateError, match="full"):
-        lifecycle.up(one)
-
-
-def test_what_an_act_failed_of_is_told_though_the_disk_is_full_as_well(lifecycle: Lifecycle) -> None:
-    full = [False, True]
-    lifecycle.saved.full = lambda _: bool(full) and full.pop(0)
-    lifecycle.world.faults["create", "a"] = "fail"
-
-    outcome = lifecycle.up(one)
-
-    assert [failure.error.message for failure in outcome.failures] == ["create of `a` fails as asked"]
-
-
-def test_an_interrupted_act_leaves_its_intention_on_disk(lifecycle: Lifecycle) -> None:
-    broken(lifecycle, "create", error=KeyboardInterrupt())
-
-    with pytest.raises(KeyboardInterrupt):
-        lifecycle.up(one)
-
-    [left] = lifecycle.saves[-1].pending_operations
-    assert (left.type.value, left.resource.urn.name) == ("creating", "a")
-
-
-def test_a_look_settles_what_an_earlier_run_left_open_but_on_a_silent_host(lifecycle: Lifecycle) -> None:
-    def program(p: Program) -> None:
-        p.res("a", {"v": 1}, provider=p.provider("web1", {"host": "web1"}))
-
-    lifecycle.up(program)
-    broken(lifecycle, "delete", error=KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        lifecycle.up(lambda p: p.export())
-    lifecycle.snapshot = lifecycle.saves[-1]
-    lifecycle.others.clear()
-
-    lifecycle.world.silent.add("web1")
-    lifecycle.refresh()
-    silent = [op.type.value for op in lifecycle.snapshot.pending_operations]
-    lifecycle.world.silent.clear()
-    lifecycle.refresh()
-
-    assert silent == ["deleting"]
-    assert lifecycle.snapshot.pending_operations == ()
 
 
 def test_a_program_that_swallows_a_refusal_still_fails_and_deletes_nothing(lifecycle: Lifecycle) -> None:
@@ -238,42 +153,6 @@ def test_whoever_waits_for_an_answer_can_not_take_the_step_back(lifecycle: Lifec
 
     assert not answers[0].cancelled()
     assert lifecycle.names() == ["a"]
-
-
-def deployment(lifecycle: Lifecycle, provider: FakeProvider) -> Deployment:
-    world = World(
-        FakeProviders(lifecycle.world, {"fake": provider}),
-        lifecycle.events.append,
-        now=lambda: "2026-01-01T00:00:00Z",
-        new_id=lambda: "00000000-0000-4000-8000-000000000001",
-    )
-    return Deployment(ProgramRun(PROJECT, STACK), lifecycle.snapshot, world)
-
-
-def test_a_cancel_reaches_every_provider_and_ends_deletes_that_have_not_begun(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: [p.res(name, {"v": 1}) for name in "abc"] and None)
-    asked: list[str] = []
-    running = Event()
-
-    class Slow(FakeProvider):
-        def configure(self, inputs) -> None:
-            self.host, self.parallel = "web1", 1
-
-        def delete(self, request: DeleteRequest) -> None:
-            asked.append(request.urn.name)
-            run.cancel()
-            running.set()
-
-        def cancel(self) -> None:
-            raise RuntimeError("even then")
-
-    run = deployment(lifecycle, Slow(lifecycle.world))
-
-    outcome = run.destroy()
-
-    assert outcome.result is Result.CANCELLED
-    assert len(asked) == 1
-    assert len([e for e in outcome.snapshot.resources if e.type == TYPE]) == 2
 
 
 def test_what_stops_a_cascade_is_told_of_the_resource_that_it_is_about(lifecycle: Lifecycle) -> None:

@@ -1,6 +1,7 @@
-import pytest
+from dataclasses import replace
 
 from tomo.model.events import Result
+from tomo.model.snapshot import Snapshot
 from tomo.model.step import Op
 from tomo.testing.lifecycle import Lifecycle, Program
 
@@ -145,89 +146,78 @@ def test_a_new_name_is_made_for_a_replacement_that_comes_first(lifecycle: Lifecy
     assert lifecycle.entry("a").inputs["auto"] != old
 
 
-def test_replace_on_changes_turns_an_update_into_a_replacement(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("v",)) and None)
-
-    lifecycle.up(lambda p: p.res("a", {"v": 2}, replace_on_changes=("v",)) and None)
-
-    assert Op.REPLACE in lifecycle.ops("a")
-
-
-def test_a_changed_trigger_replaces_and_a_first_one_does_not(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=1) and None)
-    first = lifecycle.ops("a")
-
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=2) and None)
-
-    assert first == [Op.SAME]
-    assert Op.REPLACE in lifecycle.ops("a")
-
-
-@pytest.mark.parametrize("old_delete_fails", [True, False])
-def test_a_replaced_original_that_could_not_go_is_deleted_next_time(
-    lifecycle: Lifecycle, old_delete_fails: bool
-) -> None:
-    lifecycle.up(lambda p: p.res("a", {"r": 1}) and None)
-    if old_delete_fails:
-        lifecycle.world.faults["delete", "a"] = "fail"
-    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
-    left = [e.delete for e in lifecycle.snapshot.resources if e.urn.name == "a"]
-    lifecycle.world.faults.clear()
-
-    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
-
-    assert left == ([False, True] if old_delete_fails else [False])
-    assert len(lifecycle.world.things) == 1
-
-
-def test_a_changed_provider_region_replaces_what_uses_it(lifecycle: Lifecycle) -> None:
-    def program(region: str):
-        def run(p: Program) -> None:
-            ref = p.provider("prov", {"region": region})
-            p.res("a", {"v": 1}, provider=ref)
-
-        return run
-
-    lifecycle.up(program("one"))
-
-    lifecycle.up(program("two"))
-
-    assert Op.REPLACE in lifecycle.ops("a")
-    assert len(lifecycle.world.things) == 1
-    assert [e.urn.name for e in lifecycle.snapshot.resources] == ["proj-dev", "prov", "a"]
-
-
-def test_a_changed_provider_setting_alone_leaves_its_resources(lifecycle: Lifecycle) -> None:
-    def program(host: str):
-        def run(p: Program) -> None:
-            ref = p.provider("prov", {"host": host})
-            p.res("a", {"v": 1}, provider=ref)
-
-        return run
-
-    lifecycle.up(program("one"))
-
-    lifecycle.up(program("two"))
-
-    assert lifecycle.ops("prov") == [Op.UPDATE]
-    assert lifecycle.ops("a") == [Op.SAME]
-
-
-def test_replace_on_changes_below_what_the_provider_tells_replaces_nothing(lifecycle: Lifecycle) -> None:
+def test_what_replaces_with_a_failed_resource_is_skipped_with_it(lifecycle: Lifecycle) -> None:
     def program(value: int):
-        return lambda p: p.res("a", {"m": {"k": value}}, replace_on_changes=("m.k",)) and None
+        def run(p: Program) -> None:
+            a = p.res("a", {"r": value})
+            p.res("b", {"v": 1}, replace_with=(a.urn,))
+
+        return run
 
     lifecycle.up(program(1))
+    lifecycle.world.faults["create", "a"] = "fail"
 
     lifecycle.up(program(2))
 
-    assert lifecycle.ops("a") == [Op.UPDATE]
+    assert lifecycle.ops("b") == []
+    assert lifecycle.names() == ["a", "b"]
 
 
-def test_a_replaced_provider_is_told_of_as_any_replaced_resource(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.provider("prov", {"region": "one"}) and None)
+def test_what_replaces_with_another_is_replaced_with_it(lifecycle: Lifecycle) -> None:
+    def program(key: str, value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {key: value})
+            p.res("b", {"v": 1}, replace_with=(a.urn,))
 
-    lifecycle.up(lambda p: p.provider("prov", {"region": "two"}) and None)
+        return run
 
-    assert lifecycle.ops("prov") == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
+    lifecycle.up(program("r", 1))
+    lifecycle.up(program("r", 2))
+    create_first = lifecycle.ops("b")
+
+    lifecycle.up(program("d", 3))
+
+    assert Op.REPLACE in create_first
+    assert lifecycle.ops("b") == [Op.DELETE_REPLACED, Op.CREATE_REPLACEMENT, Op.REPLACE]
+
+
+def changed(lifecycle: Lifecycle, name: str, **changes: object) -> None:
+    """Changes a recorded entry behind the engine's back."""
+    lifecycle.snapshot = Snapshot(
+        tuple(replace(e, **changes) if e.urn.name == name else e for e in lifecycle.snapshot.resources)
+    )
+
+
+def test_a_tainted_resource_is_replaced_once(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    changed(lifecycle, "a", taint=True)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    first = lifecycle.ops("a")
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+
+    assert first == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
+    assert lifecycle.ops("a") == [Op.SAME]
+
+
+def test_a_provider_that_a_delete_first_replacement_would_replace_takes_along_what_it_serves(
+    lifecycle: Lifecycle,
+) -> None:
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"d": value})
+            ref = p.provider("web", {"region": a.out("rid")})
+            p.res("b", {"v": 1}, provider=ref)
+
+        return run
+
+    lifecycle.up(program(1))
+    lifecycle.world.calls.clear()
+
+    planned = lifecycle.plan(program(2))
+    lifecycle.up(program(2))
+
+    verbs = [f"{c.verb} {c.name}" for c in lifecycle.world.calls if c.verb in {"create", "delete"}]
+    assert verbs == ["delete b", "delete a", "create a", "create b"]
+    assert set(lifecycle.ops("web")) == set(lifecycle.ops("web", planned))
+    assert set(lifecycle.ops("b")) == set(lifecycle.ops("b", planned))

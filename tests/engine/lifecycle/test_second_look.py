@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from tomo.engine.look import Observation
 from tomo.errors import SecretsError
-from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.events import Diagnostic, Result, Severity
 from tomo.model.goal import Alias, Goal
 from tomo.model.snapshot import Snapshot
@@ -214,50 +213,6 @@ def test_a_look_made_for_the_plan_saves_the_next_one(lifecycle: Lifecycle) -> No
     outcome = lifecycle.up(across_hosts, observed=observed)
 
     assert outcome.plan.unlooked == ()
-
-
-def test_a_resource_that_was_never_finished_is_tried_again_whatever_a_look_finds(
-    lifecycle: Lifecycle,
-) -> None:
-    lifecycle.world.faults["create", "a"] = "init"
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-    lifecycle.world.faults.clear()
-    lifecycle.snapshot = Snapshot(
-        tuple(
-            replace(e, outputs={**e.outputs, "out": "stale"}) if e.urn.name == "a" else e
-            for e in lifecycle.snapshot.resources
-        )
-    )
-
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-
-    assert lifecycle.ops("a") == [Op.UPDATE]
-    assert lifecycle.entry("a").init_errors == ()
-
-
-def test_drift_shows_no_secret_in_a_refresh_nor_in_what_was_seen(lifecycle: Lifecycle) -> None:
-    lifecycle.redact = lambda text: text.replace("hunter2", "[secret]")
-    lifecycle.up(lambda p: p.res("a", {"password": Secret("hunter2")}) and None)
-    lifecycle.world.drift["a"] = (
-        PropertyDiff("password", DiffKind.UPDATE, "hunter2", "hunter3", drift=True, why="was hunter2"),
-    )
-
-    observed = lifecycle.plan(lambda p: p.res("a", {"password": Secret("hunter2")}) and None).observation
-    outcome = lifecycle.refresh()
-
-    assert "hunter" not in repr(outcome.plan.steps[-1].diffs)
-    assert "hunter" not in repr(observed.drift)
-
-
-def test_a_refresh_tells_nothing_of_an_original_that_waits_for_its_deletion(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"r": 1}) and None)
-    lifecycle.world.faults["delete", "a"] = "fail"
-    lifecycle.up(lambda p: p.res("a", {"r": 2}) and None)
-
-    outcome = lifecycle.refresh()
-
-    assert outcome.plan.steps == ()
-    assert [entry.delete for entry in lifecycle.snapshot.resources if entry.urn.name == "a"] == [False, True]
 
 
 def test_the_name_of_a_replacement_is_the_same_in_plan_and_up_though_a_look_found_drift(

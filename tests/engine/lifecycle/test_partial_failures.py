@@ -1,8 +1,28 @@
+"""A failing step, and what goes on beside it."""
+
 from tomo.engine.gate import Shown
 from tomo.errors import ProgramFailed
 from tomo.model.events import Result, StepSkipped
 from tomo.model.step import Op
 from tomo.testing.lifecycle import Lifecycle, Program
+
+
+def nothing(p: Program) -> None:
+    p.export()
+
+
+def test_children_of_a_component_that_a_stuck_resource_needs_are_kept(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        box = p.component("box")
+        p.res("child", {"v": 1}, under=box)
+        p.res("stuck", {"v": 1}, needs=[box])
+
+    lifecycle.up(program)
+    lifecycle.world.faults["delete", "stuck"] = "fail"
+
+    lifecycle.up(nothing)
+
+    assert lifecycle.names() == ["child", "stuck"]
 
 
 def three(p: Program) -> None:
@@ -67,20 +87,6 @@ def test_a_plainly_failed_update_keeps_the_old_inputs_and_is_retried(lifecycle: 
     assert lifecycle.ops("a") == [Op.UPDATE]
 
 
-def test_a_half_made_resource_is_recorded_and_updated_next_time(lifecycle: Lifecycle) -> None:
-    lifecycle.world.faults["create", "a"] = "init"
-
-    outcome = lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-    errors = lifecycle.entry("a").init_errors
-    lifecycle.world.faults.clear()
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-
-    assert outcome.result is Result.FAILED
-    assert errors == ("not well",)
-    assert lifecycle.ops("a") == [Op.UPDATE]
-    assert lifecycle.entry("a").init_errors == ()
-
-
 def test_a_failed_delete_keeps_the_entry_and_what_it_needs(lifecycle: Lifecycle) -> None:
     lifecycle.up(three)
     lifecycle.world.faults["delete", "b"] = "fail"
@@ -135,19 +141,6 @@ def test_a_urn_registered_twice_stops_the_program(lifecycle: Lifecycle) -> None:
     assert "duplicate resource URN" in str(outcome.program_error)
 
 
-def test_a_cancelled_run_records_what_was_done_and_begins_nothing_more(lifecycle: Lifecycle) -> None:
-    def cancelling(p: Program) -> None:
-        p.res("a", {"v": 1})
-        p.registrar._run.cancelled = True
-        p.res("b", {"v": 1})
-
-    outcome = lifecycle.up(cancelling)
-
-    assert outcome.result is Result.CANCELLED
-    assert lifecycle.names() == ["a"]
-    assert lifecycle.snapshot.pending_operations == ()
-
-
 def test_a_step_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
     lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
 
@@ -155,50 +148,3 @@ def test_a_step_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
 
     assert outcome.failures[0].error.code == "plan-refused"
     assert lifecycle.entry("a").inputs["v"] == 1
-
-
-def test_a_half_done_update_keeps_the_old_inputs_and_the_new_outputs(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-    lifecycle.world.faults["update", "a"] = "init"
-
-    lifecycle.up(lambda p: p.res("a", {"v": 2}) and None)
-
-    entry = lifecycle.entry("a")
-    assert (entry.inputs["v"], entry.outputs["v"], entry.init_errors) == (1, 2, ("not well",))
-
-
-def test_a_resource_that_is_not_well_is_replaced_where_any_change_replaces(lifecycle: Lifecycle) -> None:
-    lifecycle.world.faults["create", "a"] = "init"
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("*",)) and None)
-    lifecycle.world.faults.clear()
-
-    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("*",)) and None)
-
-    assert Op.REPLACE in lifecycle.ops("a")
-    assert lifecycle.entry("a").init_errors == ()
-
-
-def test_a_failure_carries_no_secret_in_any_part(lifecycle: Lifecycle) -> None:
-    lifecycle.redact = lambda text: text.replace("fails as asked", "[secret]")
-    lifecycle.world.faults["create", "a"] = "fail"
-
-    outcome = lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
-
-    assert "fails as asked" not in repr(outcome.failures[0].error) + str(outcome.failures[0].error)
-
-
-def test_a_replaced_original_stays_while_what_needs_it_cannot_go(lifecycle: Lifecycle) -> None:
-    def program(value: int):
-        def run(p: Program) -> None:
-            a = p.res("a", {"r": value})
-            p.res("b", {"rfrom": a.out("rid")})
-
-        return run
-
-    lifecycle.up(program(1))
-    lifecycle.world.faults["delete", "b"] = "fail"
-
-    lifecycle.up(program(2))
-
-    assert [e.urn.name for e in lifecycle.snapshot.resources if e.delete] == ["a", "b"]
-    assert "delete" not in lifecycle.world.verbs("a")

@@ -1,0 +1,103 @@
+"""Resources that are only read."""
+
+from tomo.model.events import Result
+from tomo.model.goal import Goal, ReadGoal
+from tomo.model.provider import ReadResult, ReadStatus
+from tomo.model.step import Op
+from tomo.model.urn import Urn
+from tomo.testing.fake_provider import TYPE, FakeProvider
+from tomo.testing.lifecycle import Lifecycle, Program
+
+
+def reading(id_: str, **options: object):
+    def run(p: Program) -> None:
+        goal = ReadGoal(TYPE, "seen", id_, {}, parent=p.stack.urn, **options)
+        p.registrar.read(goal).result(9)
+
+    return run
+
+
+def test_a_read_resource_is_recorded_as_foreign_and_only_forgotten(lifecycle: Lifecycle) -> None:
+    lifecycle.world.things["x-9"] = {"v": 5}
+
+    lifecycle.up(reading("x-9"))
+    recorded = lifecycle.entry("seen")
+    lifecycle.up(reading("x-9"))
+    again = lifecycle.entry("seen")
+    lifecycle.up(lambda p: p.export())
+
+    assert (recorded.external, recorded.outputs["v"]) == (True, 5)
+    assert again == recorded
+    assert lifecycle.ops("seen") == [Op.DISCARD]
+    assert "x-9" in lifecycle.world.things
+
+
+def test_a_read_resource_can_become_the_stacks_own(lifecycle: Lifecycle) -> None:
+    lifecycle.world.things["x-9"] = {"v": 5}
+    lifecycle.up(reading("x-9"))
+
+    planned = lifecycle.plan(lambda p: p.res("seen", {"v": 5}) and None)
+    outcome = lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+
+    assert outcome.result is Result.SUCCEEDED
+    assert lifecycle.ops("seen") == lifecycle.ops("seen", planned) == [Op.CREATE]
+    assert not lifecycle.entry("seen").external
+
+
+def test_a_resource_of_the_stack_is_not_merely_read(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+
+    outcome = lifecycle.up(reading("x-9"))
+
+    assert "only read" in str(outcome.failures[0].error)
+
+
+def test_reading_what_does_not_exist_fails_and_skips_its_dependents(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        answer = p.registrar.read(ReadGoal(TYPE, "seen", "x-9", {}, parent=p.stack.urn)).result(9)
+        p.registrar.register(Goal(TYPE, "b", custom=True, inputs={}, dependencies=(answer.urn,))).result(9)
+        p.registrar.read(ReadGoal(TYPE, "c", "x-9", {}, dependencies=(answer.urn,))).result(9)
+
+    outcome = lifecycle.up(program)
+
+    assert [str(failure.error) for failure in outcome.failures] == ["can't read `seen`: `x-9` does not exist"]
+    assert lifecycle.names() == []
+
+
+def test_a_read_that_raises_fails_that_resource(lifecycle: Lifecycle) -> None:
+    class Raising(FakeProvider):
+        def read(self, requests):
+            raise ValueError("odd")
+
+    lifecycle.others["fake"] = Raising(lifecycle.world)
+
+    outcome = lifecycle.up(reading("x-9"))
+
+    assert "ValueError" in str(outcome.failures[0].error)
+
+
+def test_a_read_of_an_undeclared_parent_is_refused(lifecycle: Lifecycle) -> None:
+    nobody = Urn.make("dev", "proj", None, "my:mod:Comp", "nobody")
+
+    outcome = lifecycle.up(
+        lambda p: p.registrar.read(ReadGoal(TYPE, "seen", "x", {}, parent=nobody)).result(9) and None
+    )
+
+    assert "nobody" in str(outcome.failures[0].error)
+
+
+def test_reads_stand_in_a_plan_in_the_order_in_which_they_were_asked_for(lifecycle: Lifecycle) -> None:
+    names = [f"seen{number}" for number in range(12)]
+
+    class Slow(FakeProvider):
+        def read(self, requests):
+            return [ReadResult(ReadStatus.FOUND, request.id) for request in requests]
+
+    def program(p: Program) -> None:
+        for answer in [p.registrar.read(ReadGoal(TYPE, name, "x", {}, parent=p.stack.urn)) for name in names]:
+            answer.result(9)
+
+    lifecycle.others["fake"] = Slow(lifecycle.world)
+    planned = lifecycle.plan(program)
+
+    assert [step.urn.name for step in planned.plan.steps if step.op is Op.READ] == names
