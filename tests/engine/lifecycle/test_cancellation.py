@@ -5,10 +5,11 @@ from threading import Event
 from tomo.engine.deployment import Deployment
 from tomo.engine.run import World
 from tomo.model.events import Result
-from tomo.model.provider import DeleteRequest
+from tomo.model.provider import CreateRequest, CreateResult, DeleteRequest
 from tomo.model.source import ProgramRun
+from tomo.model.step import Op
 from tomo.testing.fake_provider import TYPE, FakeProvider, FakeProviders
-from tomo.testing.lifecycle import PROJECT, STACK, Lifecycle, Program
+from tomo.testing.lifecycle import PROJECT, STACK, FunctionSource, Lifecycle, Program
 
 
 def test_a_cancelled_run_records_what_was_done_and_begins_nothing_more(lifecycle: Lifecycle) -> None:
@@ -58,3 +59,26 @@ def test_a_cancel_reaches_every_provider_and_ends_deletes_that_have_not_begun(li
     assert outcome.result is Result.CANCELLED
     assert len(asked) == 1
     assert len([e for e in outcome.snapshot.resources if e.type == TYPE]) == 2
+
+
+def test_a_stopped_run_leaves_no_intention_and_the_next_one_goes_on(lifecycle: Lifecycle) -> None:
+    class Stopping(FakeProvider):
+        def create(self, request: CreateRequest) -> CreateResult:
+            if not request.preview and request.urn.name == "a":
+                stopped.cancel()
+            return super().create(request)
+
+    def program(p: Program) -> None:
+        p.res("b", {"v": p.res("a", {"v": 1}).out("out")})
+
+    lifecycle.others["fake"] = Stopping(lifecycle.world)
+    stopped = deployment(lifecycle, lifecycle.others["fake"])
+    outcome = stopped.up(FunctionSource(program))
+    lifecycle.snapshot = outcome.snapshot
+    lifecycle.others.clear()
+
+    lifecycle.up(program)
+
+    assert outcome.result is Result.CANCELLED
+    assert outcome.snapshot.pending_operations == ()
+    assert (lifecycle.ops("a"), lifecycle.ops("b")) == ([Op.SAME], [Op.CREATE])

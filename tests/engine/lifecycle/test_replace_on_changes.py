@@ -21,3 +21,28 @@ def test_replace_on_changes_below_what_the_provider_tells_replaces_nothing(lifec
     lifecycle.up(program(2))
 
     assert lifecycle.ops("a") == [Op.UPDATE]
+
+
+def test_every_change_replaces_where_a_star_says_so(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 2}, replace_on_changes=("*",)) and None)
+
+    assert Op.REPLACE in lifecycle.ops("a")
+
+
+def test_a_change_elsewhere_only_updates(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1, "w": 1}) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1, "w": 2}, replace_on_changes=("v",)) and None)
+
+    assert lifecycle.ops("a") == [Op.UPDATE]
+
+
+def test_the_option_alone_replaces_nothing(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replace_on_changes=("*",)) and None)
+
+    assert lifecycle.ops("a") == [Op.SAME]
+    assert lifecycle.entry("a").replace_on_changes == ("*",)

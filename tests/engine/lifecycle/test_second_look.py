@@ -242,3 +242,30 @@ def test_drift_stays_marked_and_names_stay_the_same_after_a_second_look(lifecycl
     )
     assert made.diffs[0].drift
     assert made.new.inputs["auto"] == remade.new.inputs["auto"]
+
+
+def test_a_resource_that_was_renamed_and_is_found_gone_only_later_stands_in_the_state_once(
+    lifecycle: Lifecycle,
+) -> None:
+    """`a` is found gone by the second look that `c` asks for, before it is registered by its new name."""
+
+    def program(name: str, *silent: str):
+        def run(p: Program) -> None:
+            ref = p.provider("left", {"host": "left"})
+            lifecycle.world.silent.difference_update(silent)
+            p.res("c", {"v": 1}, provider=ref)
+            aliases = (Alias(name="a"),) if name != "a" else ()
+            p.res(name, {"v": 1}, provider=ref, aliases=aliases)
+
+        return run
+
+    lifecycle.up(program("a"))
+    del lifecycle.world.things["a-2"]
+    lifecycle.world.silent.add("left")
+
+    outcome = lifecycle.up(program("z", "left"))
+
+    assert outcome.result is Result.SUCCEEDED
+    assert lifecycle.names() == ["c", "z"]
+    assert lifecycle.ops("z") == [Op.CREATE]
+    assert lifecycle.world.verbs("a") == ["create"]
