@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tomo.engine.compare import conceal, reuse_all, secret_keys, taken_by, with_secret_outputs
+from tomo.engine.hooks import Hooks
 from tomo.engine.recorder import Recorder
 from tomo.errors import ResourceFailed
 from tomo.model.provider import (
@@ -22,6 +23,7 @@ from tomo.model.provider import (
 )
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
+from tomo.model.step import Op, Step
 from tomo.model.values import Properties
 
 Clock = Callable[[], str]
@@ -34,6 +36,7 @@ class Acts:
 
     recorder: Recorder
     now: Clock
+    hooks: Hooks
     report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
 
     def create(
@@ -45,32 +48,46 @@ class Acts:
         drops: ResourceState | None = None,
     ) -> ResourceState:
         """Creates a resource; an original is condemned or, where there's nothing to delete, dropped."""
+        step = Step(Op.CREATE, wanted.urn, None, wanted)
+        self.hooks.before(step)
         with self._intended(wanted, OperationType.CREATING):
-            result = provider.create(self._create_request(provider, wanted))
+            request = self._create_request(provider, wanted)
+            result = self.hooks.persistently(step, lambda: provider.create(request))
         made = self.created(wanted, result)
         self.recorder.add(made, drops, intent=wanted, condemned=condemns)
         _raise_init_errors(made)
+        self.hooks.after(replace(step, new=made))
         return made
 
     def swap(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Replaces a resource in one act of its provider; on failure the old entry stays as it was."""
+        gone, step = Step(Op.DELETE, old.urn, old), Step(Op.CREATE, wanted.urn, None, wanted)
+        self.hooks.before(gone)
+        self.hooks.before(step)
         with self._intended(wanted, OperationType.CREATING):
-            result = provider.swap(self._swap_request(provider, wanted, old))
+            request = self._swap_request(provider, wanted, old)
+            result = self.hooks.persistently(step, lambda: provider.swap(request))
         made = self.created(wanted, result)
         self.recorder.add(made, old, intent=wanted)
+        self.hooks.after(gone)
         _raise_init_errors(made)
+        self.hooks.after(replace(step, new=made))
         return made
 
     def update(self, provider: Provider, wanted: ResourceState, old: ResourceState) -> ResourceState:
         """Updates a resource; after a plain failure the old entry stands, after a partial one its inputs."""
+        step = Step(Op.UPDATE, wanted.urn, old, wanted)
+        self.hooks.before(step)
         with self._intended(wanted, OperationType.UPDATING):
-            result = provider.update(self._update_request(provider, wanted, old))
+            request = self._update_request(provider, wanted, old)
+            result = self.hooks.persistently(step, lambda: provider.update(request))
         made = self.updated(wanted, result)
         if made.init_errors:
             # As in Pulumi: it isn't what these inputs ask for, so the next run must see a difference.
             made = replace(made, inputs=old.inputs)
         self.recorder.add(made, old, intent=wanted)
         _raise_init_errors(made)
+        self.hooks.after(replace(step, new=made))
         return made
 
     def delete(
@@ -84,19 +101,31 @@ class Acts:
 
         Without a provider only the entry goes: the resource is retained, external or deleted otherwise.
         """
-        with self._intended(old, OperationType.DELETING):
-            if provider is not None:
-                provider.delete(self._delete_request(provider, old))
+        steps = [
+            Step(Op.DELETE, entry.urn, entry) for entry in (*along, old) if not entry.pending_replacement
+        ]
+        for step in steps:
+            self.hooks.before(step)
+        self._delete(provider, old)
         self.recorder.remove(old, *along, intent=old, survivors=survivors)
+        for step in steps:
+            self.hooks.after(step)
 
     def delete_first(self, provider: Provider | None, old: ResourceState) -> ResourceState:
         """Deletes a resource ahead of its replacement; its entry stays until that is there."""
-        with self._intended(old, OperationType.DELETING):
-            if provider is not None:
-                provider.delete(self._delete_request(provider, old))
+        step = Step(Op.DELETE, old.urn, old)
+        self.hooks.before(step)
+        self._delete(provider, old)
         waiting = replace(old, pending_replacement=True)
         self.recorder.change_old(old, waiting, intent=old)
+        self.hooks.after(step)
         return waiting
+
+    def _delete(self, provider: Provider | None, old: ResourceState) -> None:
+        with self._intended(old, OperationType.DELETING):
+            if provider is not None:
+                request = self._delete_request(provider, old)
+                self.hooks.persistently(Step(Op.DELETE, old.urn, old), lambda: provider.delete(request))
 
     @contextmanager
     def _intended(self, entry: ResourceState, kind: OperationType) -> Iterator[None]:

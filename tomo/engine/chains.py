@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error
-from tomo.engine.request import Request
+from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
@@ -77,6 +77,54 @@ class Chains:
             self._run.skipped(request.urn, f"`{failed.urn.name}` failed")
         return Registered(request.urn, failed=True)
 
+    def foresee(
+        self, request: Request, steps: Sequence[Step], predict: Callable[[], Registered]
+    ) -> Future[Registered]:
+        """What a plan answers, at once or after the hooks that run in plans."""
+        if not any(map(self._run.hooks.concern, steps)):
+            return answered(predict())
+        return self.with_hooks(request, steps, predict, made=[step for step in steps if _makes(step)])
+
+    def with_hooks(
+        self,
+        request: Request,
+        steps: Sequence[Step],
+        work: Callable[[], Registered],
+        made: Sequence[Step] = (),
+    ) -> Future[Registered]:
+        """Work under the run's lock, with hooks before it, and after it those of what is `made`.
+
+        A plan waits for it with what is registered later, so that its steps have one order.
+        """
+        run = self._run
+        future = run.lanes.submit("", 0, lambda: self._hooked(request, steps, work, made))
+        if run.dry:
+            run.settling = future
+        return future
+
+    def _hooked(
+        self,
+        request: Request,
+        steps: Sequence[Step],
+        work: Callable[[], Registered],
+        made: Sequence[Step],
+    ) -> Registered:
+        run, step = self._run, steps[0]
+        try:
+            for step in steps:
+                run.hooks.before(step)
+                if not _makes(step):
+                    run.hooks.after(step)
+            with run.lock:
+                answer = work()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
+            run.decided(step)
+            run.failed(step, as_tomo_error(error))
+            return self._given_up(request, step)
+        for step in made:
+            run.hooks.after(replace(step, new=run.recorder.entry(request.urn) or step.entry))
+        return answer
+
     def skip(self, request: Request, because: str) -> Registered:
         """Leaves a resource alone because something it needs failed."""
         self._run.skipped(request.urn, because)
@@ -87,3 +135,7 @@ class Chains:
         provider = request.provider
         limit = provider.parallel if provider else 0
         return self._run.lanes.submit(request.host, limit, work)
+
+
+def _makes(step: Step) -> bool:
+    return step.op in {Op.CREATE, Op.UPDATE, Op.CREATE_REPLACEMENT}

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine import paths
+from tomo.engine.chains import Chains
 from tomo.engine.compare import conceal, differences, revealed, secret_keys, taken_by
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.imports import Imports, is_import, other_than_found
@@ -53,10 +54,13 @@ class Decider:
         try:
             _refuse_another_kind(request)
             if not request.goal.custom:
-                return answered(self._component(request))
+                return self._component(request)
             if is_provider(request.goal.type):
                 _refuse_import(request)
+                _refuse_hooks(request)
                 return answered(self.providers.register(request))
+            if self._run.destroying:
+                return self._to_be_destroyed(request)
             if is_import(request) and not request.imported:
                 return self._imports.begin(request, self.decide)
             return self._custom(request)
@@ -72,7 +76,13 @@ class Decider:
         self._run.failed(step, error)
         return Registered(request.urn, failed=True)
 
-    def _component(self, request: Request) -> Registered:
+    def _to_be_destroyed(self, request: Request) -> Future[Registered]:
+        """Takes over what is about to be deleted, with the options it has now (engine-spec 2.10)."""
+        if request.old is None:
+            return answered(Registered(request.urn, skipped=True))
+        return answered(self._steps.same(request, request.old.inputs))
+
+    def _component(self, request: Request) -> Future[Registered]:
         run, goal, old = self._run, request.goal, request.old
         wanted = entry_for(goal, request.urn, "", goal.inputs)
         time = run.world.now()
@@ -80,7 +90,7 @@ class Decider:
         if old is None:
             step = Step(Op.CREATE, request.urn, None, made)
         elif run.targets.replaces(request.urn):
-            return self._replaced_component(request, old, made)
+            return answered(self._replaced_component(request, old, made))
         else:
             diffs = differences(old.inputs, goal.inputs)
             now = request.carried(wanted)
@@ -89,10 +99,18 @@ class Decider:
                 now = replace(now, outputs={})
             step = Step(Op.UPDATE if diffs else Op.SAME, request.urn, old, now, diffs)
         run.require_allowed(step)
+        if not run.hooks.concern(step):
+            return answered(self._registered_component(step))
+        # Those that are to run after it wait for its outputs.
+        run.open_components[request.urn] = step
+        return Chains(run).with_hooks(request, [step], lambda: self._registered_component(step))
+
+    def _registered_component(self, step: Step) -> Registered:
+        run = self._run
         run.decided(step)
-        run.recorder.add(step.entry, old)
+        run.recorder.add(step.entry, step.old)
         run.ended(step)
-        return Registered(request.urn)
+        return Registered(step.urn)
 
     def _replaced_component(self, request: Request, old: ResourceState, made: ResourceState) -> Registered:
         """A component's replacement as asked for: nothing but its entry, and what follows from that."""
@@ -226,6 +244,14 @@ def _refuse_import(request: Request) -> None:
         raise NotSupported(
             f"`{request.urn.name}` is a provider, and providers can't be imported",
             hint="remove `import`: a provider is made by declaring it",
+        )
+
+
+def _refuse_hooks(request: Request) -> None:
+    if request.goal.hooks:
+        raise NotSupported(
+            f"hooks of the provider `{request.urn.name}` are not supported",
+            hint="see docs/pulumi.md for what is",
         )
 
 

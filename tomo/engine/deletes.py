@@ -7,11 +7,12 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine.graph import delete_layers, needs
+from tomo.engine.hooks import delete_hooks
 from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error, host_of
 from tomo.engine.request import answered
 from tomo.engine.run import Run
-from tomo.errors import ProviderFailed, ResourceFailed, TomoError
+from tomo.errors import NotSupported, ProviderFailed, ResourceFailed, TomoError
 from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
@@ -46,6 +47,17 @@ def _tell_of_the_kept(run: Run, condemned: Sequence[ResourceState], going: Seque
                 step = Step(Op.SAME, entry.urn, entry, entry)
                 run.decided(step)
                 run.ended(step)
+
+
+def refuse_delete_hooks(entries: Iterable[ResourceState]) -> None:
+    """Raises NotSupported where a deletion would call a function of a program that isn't there."""
+    found = [f"`{urn.name}`: {', '.join(names)}" for urn, names in delete_hooks(entries).items()]
+    if found:
+        raise NotSupported(
+            "the state has resources with hooks that run at their deletion, and the program isn't running",
+            hint="run `tomo destroy --run-program`",
+            detail="\n".join(found),
+        )
 
 
 def _with_data(run: Run, entry: ResourceState) -> ResourceState:
@@ -143,12 +155,23 @@ class Deletions:
             run.failed(step, error)
             return None
         if run.dry:
-            run.recorder.remove(entry, *(other.entry for other in party))
-            for each in (*party, step):
-                run.ended(each)
-            return answered(value=True)
+            return answered(self._foreseen(step, party))
         limit = provider.parallel if provider else 0
         return run.lanes.submit(step.host, limit, lambda: self._delete(step, provider, party))
+
+    def _foreseen(self, step: Step, party: Sequence[Step]) -> bool:
+        run, steps = self._run, (*party, step)
+        for each in steps:
+            try:
+                run.hooks.before(each)
+            except TomoError as error:
+                run.failed(each, error)
+                return False
+        run.recorder.remove(*(each.entry for each in steps))
+        for each in steps:
+            run.hooks.after(each)
+            run.ended(each)
+        return True
 
     def _party(self, owner: ResourceState) -> Iterator[ResourceState]:
         """What goes along with an owner, and along with that."""

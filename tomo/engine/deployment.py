@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from threading import Thread
 from time import monotonic
 
 from tomo.engine.compare import differences, reuse_all
-from tomo.engine.deletes import delete_all, delete_leftovers
+from tomo.engine.deletes import delete_all, delete_leftovers, refuse_delete_hooks
 from tomo.engine.look import Observation, look
 from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
@@ -44,6 +45,8 @@ class Deployment:
         self._run = Run(program, options or Options(), world, base)
         self._base = base
         self._error: TomoError | None = None
+        self._ending: Thread | None = None
+        self._ended = False
 
     def up(self, source: Source, observed: Observation | None = None) -> Outcome:
         """Plans or applies what a program declares, as `ProgramRun.dry_run` says.
@@ -59,8 +62,7 @@ class Deployment:
             self._error = run.targets.refuse_unknown_replaces()
             if self._error is None:
                 self._run_program(source)
-            if not run.failures and self._error is None and not run.stop_requested():
-                self._delete(lambda: delete_leftovers(run))
+            self._end()
         except BaseException:
             # Even an interrupt waits for what runs; what only waits for its turn must not begin any more.
             run.cancelled = True
@@ -83,13 +85,24 @@ class Deployment:
             self._close()
         return self._outcome()
 
-    def destroy(self) -> Outcome:
-        """Deletes everything the state holds, dependents first."""
+    def destroy(self, source: Source | None = None) -> Outcome:
+        """Deletes everything the state holds, dependents first.
+
+        With a program, that runs before and makes nothing: it gives hooks, and providers and options as they
+        are now. Without one, what has hooks to be called at its deletion is refused.
+        """
         run = self._run
+        run.destroying = True
         try:
             self._error = run.targets.refuse_unknown()
-            if self._error is None:
-                self._delete(lambda: delete_all(run, list(run.observation.entries)))
+            if source is None:
+                refuse_delete_hooks(run.observation.entries)
+            elif self._error is None:
+                self._run_program(source)
+            self._end()
+        except BaseException:
+            run.cancelled = True
+            raise
         finally:
             self._close()
         return self._outcome()
@@ -145,23 +158,56 @@ class Deployment:
     def _run_program(self, source: Source) -> None:
         run = self._run
         try:
-            source.run(run.program, EngineRegistrar(run))
+            source.run(run.program, EngineRegistrar(run, self._begin_end))
         except TomoError as error:
-            self._error = error
-        else:
-            run.lanes.drain()
-            self._error = run.refused or run.targets.refuse_unknown(run.parents)
-        if self._error is not None:
-            run.redact(self._error)
+            # What the end of the run refused comes back through the program.
+            self._fail(error)
 
-    def _delete(self, delete: Callable[[], None]) -> None:
-        try:
-            delete()
-        except TargetsRefused as error:
+    def _fail(self, error: TomoError | None) -> None:
+        if error is not None and self._error is None:
+            self._run.redact(error)
             self._error = error
+
+    def _begin_end(self) -> Future[None]:
+        """The end of the run on a thread of its own: the program's has the hooks to serve."""
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()
+
+        def end() -> None:
+            try:
+                self._end()
+            except BaseException as error:  # noqa: BLE001  # carried to the program, which waits for it
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self._ending = Thread(target=end, name="tomo-end")
+        self._ending.start()
+        return done
+
+    def _end(self) -> None:
+        """What follows on the program, once: the deletions, unless something failed."""
+        if self._ended:
+            return
+        self._ended = True
+        run = self._run
+        if self._error is None:
+            run.lanes.drain()
+            self._fail(run.refused or run.targets.refuse_unknown(run.parents))
+        if run.failures or self._error is not None or run.stop_requested():
+            return
+        try:
+            if run.destroying:
+                delete_all(run, run.recorder.snapshot().resources)
+            else:
+                delete_leftovers(run)
+        except TargetsRefused as error:
+            self._fail(error)
 
     def _close(self) -> None:
         run = self._run
+        if self._ending is not None:
+            self._ending.join()
         run.lanes.close()
         self._settle_outputs()
         run.recorder.save()

@@ -117,4 +117,5 @@ def entry_for(goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object])
         replace_on_changes=goal.replace_on_changes,
         hide_diffs=goal.hide_diffs,
         source_position=goal.source_position,
+        hooks=goal.hooks,
     )

@@ -169,6 +169,7 @@ class Recorder:
         with self._lock:
             for old in olds:
                 self._base.remove(old)
+                self._new.remove(old)
             if survivors:
                 self._forget(olds, survivors)
         self._end(intent)
@@ -178,9 +179,10 @@ class Recorder:
         for entry in (*self._new, *self._base):
             missing.pop(entry.urn, None)
         for survivor in survivors:
-            now = self._base.current(survivor)
-            if now is not None:
-                self._base.exchange(now, without(now, missing.keys(), missing))
+            for entries in (self._base, self._new):
+                now = entries.current(survivor)
+                if now is not None:
+                    entries.exchange(now, without(now, missing.keys(), missing))
 
     def set_outputs(self, urn: Urn, outputs: Properties) -> ResourceState | None:
         """Gives an entry of this run its outputs; None where the run has none of that URN."""
@@ -263,6 +265,7 @@ class Recorder:
 
     def _exchange(self, old: ResourceState, now: ResourceState) -> None:
         self._base.exchange(old, now)
+        self._new.exchange(old, now)
         if self._names:
             # Whoever decided may have done so before a rename.
             self._base.exchange(now, renamed(now, self._names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +30,7 @@ from tomo.errors import (
 )
 from tomo.model.events import Severity
 from tomo.model.goal import Goal, InvokeGoal, ReadGoal
+from tomo.model.hook import ErrorHook, Hook
 from tomo.model.provider import (
     InvokeResult,
     ReadRequest,
@@ -60,8 +61,8 @@ _NO_DEFAULTS = "pulumi:disable-default-providers"
 class EngineRegistrar:
     """The engine as a program sees it; implements `tomo.model.source.Registrar`."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, finish: Callable[[], Future[None]]) -> None:
+        self._run, self.finish = run, finish
         self.project, self.stack, self.dry_run = run.program.project, run.program.stack, run.dry
         self._decider, self._chains, self._second_look = Decider(run), Chains(run), SecondLook(run)
         self._untargeted = Untargeted(run)
@@ -70,6 +71,13 @@ class EngineRegistrar:
 
     def register(self, goal: Goal) -> Future[Registered]:
         """Decides about one resource and begins its steps."""
+        run = self._run
+        if run.settling is not None and not run.settling.done():
+            run.settling = after(run.settling, lambda: self._register(goal))
+            return run.settling
+        return self._register(goal)
+
+    def _register(self, goal: Goal) -> Future[Registered]:
         with self._run.lock, self._noting_refusals():
             self._refuse_when_stopped()
             self._run.learn(goal.inputs)
@@ -89,6 +97,10 @@ class EngineRegistrar:
             known = {key: value for key, value in outputs.items() if not has_unknown(value)}
             if entry is not None:
                 run.recorder.set_outputs(urn, reuse_all(known, entry.outputs))
+            step = run.open_components.pop(urn, None)
+            if step is not None:
+                done = replace(step, new=run.recorder.entry(urn) or step.new)
+                run.lanes.submit("", 0, lambda: run.hooks.after(done))
 
     def read(self, goal: ReadGoal) -> Future[Registered]:
         """Looks at a resource that is not the program's own."""
@@ -150,6 +162,10 @@ class EngineRegistrar:
                 raise known from error
 
         return run.lanes.submit(host_of(provider, ref), provider.parallel, call)
+
+    def register_hook(self, hook: Hook | ErrorHook) -> None:
+        """Takes a hook that later registrations name."""
+        self._run.hooks.register(hook)
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:
         """Passes a line of the program on to people."""
@@ -268,7 +284,9 @@ class EngineRegistrar:
         refusal = self._undeclared(request) or self._untargeted.refusal(request, _needed(request))
         if refusal is not None:
             return answered(self._decider.refuse(request, refusal))
-        first = self._deletion_of(request) or self._second_look.before(request)
+        first = self._deletion_of(request) or (
+            None if self._run.destroying else self._second_look.before(request)
+        )
         if first is not None:
             return after(first, lambda: self._proceed_anew(request))
         return self._decider.decide(request)

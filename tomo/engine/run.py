@@ -12,6 +12,7 @@ from time import monotonic
 from tomo.engine.acts import Acts, Clock
 from tomo.engine.gate import Gate
 from tomo.engine.graph import DependencyGraph
+from tomo.engine.hooks import Hooks
 from tomo.engine.inherit import Parent
 from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
@@ -36,7 +37,7 @@ from tomo.model.provider import ProviderSource, Report
 from tomo.model.resource import ResourceState
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
-from tomo.model.source import ProgramRun
+from tomo.model.source import ProgramRun, Registered
 from tomo.model.step import Step
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value, has_secret
@@ -98,7 +99,8 @@ class Run:
         self.providers = Providers(world.providers, base.resources)
         self.lanes = Lanes(options.parallel)
         self.recorder = Recorder(base, None if program.dry_run else world.saver)
-        self.acts = Acts(self.recorder, world.now, self._reporter)
+        self.hooks = Hooks(self)
+        self.acts = Acts(self.recorder, world.now, self.hooks, self._reporter)
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())
         self.targets = Targets(options.selection, base.resources)
@@ -118,6 +120,9 @@ class Run:
         self.diagnostics: list[Diagnostic] = []
         self.unlooked: list[Unlooked] = []
         self.outputs: Properties | None = None
+        self.open_components: dict[Urn, Step] = {}
+        self.settling: Future[Registered] | None = None
+        self.destroying = False
         self.cancelled = False
 
     @property
@@ -177,6 +182,13 @@ class Run:
             self.blocked[step.urn] = f"`{step.urn.name}` failed"
             self.failures.append(Failure(step.urn, error))
         self.emit(StepFailed(step, str(error), error.hint, error.detail, error.code, seconds))
+
+    def hook_failed(self, urn: Urn, error: TomoError) -> None:
+        """Notes a hook that failed when its step was done: the step stands, the run has failed."""
+        self.redact(error)
+        with self.lock:
+            self.failures.append(Failure(urn, error))
+        self.say(Severity.ERROR, str(error), urn)
 
     def redact(self, error: TomoError) -> None:
         """Takes known secrets out of an error, which goes to people in more ways than as an event."""

@@ -13,7 +13,7 @@ from tomo.engine.compare import secret_keys, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.look import not_looked_at
 from tomo.engine.registry import host_of, is_provider, visible
-from tomo.engine.request import Request, answered
+from tomo.engine.request import Request
 from tomo.engine.run import Run
 from tomo.engine.verdict import GONE, Verdict
 from tomo.model.diff import DiffResult
@@ -59,7 +59,7 @@ class Steps:
         gone = request.urn in run.gone or (old is not None and old.urn in run.gone)
         step = Step(Op.CREATE, request.urn, None, wanted, (GONE,) if gone else (), host=request.host)
         if run.dry:
-            return answered(self._predicted_create(request, step, old))
+            return self._chains.foresee(request, [step], lambda: self._predicted_create(request, step, old))
         act = lambda: run.acts.create(request.acting, wanted, drops=old)  # noqa: E731
         return self._chains.carry_out(request, [(step, act)])
 
@@ -88,7 +88,7 @@ class Steps:
         wanted = request.carried(entry_for(request.goal, request.urn, request.ref, inputs))
         step = Step(Op.UPDATE, request.urn, old, wanted, verdict.diffs, host=request.host)
         if run.dry:
-            return answered(self._predicted_update(request, step, old))
+            return self._chains.foresee(request, [step], lambda: self._predicted_update(request, step, old))
         return self._chains.carry_out(request, [(step, lambda: run.acts.update(request.acting, wanted, old))])
 
     def _predicted_update(self, request: Request, step: Step, old: ResourceState) -> Registered:
@@ -162,7 +162,9 @@ class Steps:
             replace(base, op=Op.CREATE_REPLACEMENT, swap=True),
         ]
         if run.dry:
-            return answered(self._predicted_replacement(request, steps, old, keep_old=False))
+            return self._chains.foresee(
+                request, steps, lambda: self._predicted_replacement(request, steps, old, keep_old=False)
+            )
         act = lambda: run.acts.swap(request.acting, wanted, old)  # noqa: E731
         return self._chains.carry_out(request, [(steps[2], act)], steps)
 
@@ -182,7 +184,11 @@ class Steps:
         mark, make = base, replace(base, op=Op.CREATE_REPLACEMENT)
         order = [make, mark] if make_first else [*deletes, mark, make]
         if run.dry:
-            answer = answered(self._predicted_replacement(request, order, old, keep_old=make_first))
+            answer = self._chains.foresee(
+                request,
+                order,
+                lambda: self._predicted_replacement(request, order, old, keep_old=make_first),
+            )
             for item in condemned:
                 self._now_waiting(item.entry)
             self._await_recreation(condemned, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tomo.model.hook import HookNames
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value
 
@@ -65,6 +66,7 @@ class Goal:
     hide_diffs: tuple[str, ...] = ()
     import_id: str = ""
     source_position: str = ""
+    hooks: HookNames = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tomo.model.goal import Timeouts
+from tomo.model.hook import HookNames
 from tomo.model.urn import Urn, split_provider_ref
 from tomo.model.values import Properties, Value
 
@@ -48,6 +49,7 @@ class ResourceState:
     created: str = ""
     modified: str = ""
     source_position: str = ""
+    hooks: HookNames = field(default_factory=dict)
     extra: Mapping[str, Value] = field(default_factory=dict)
 
     @property

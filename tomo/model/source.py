@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tomo.model.events import Severity
 from tomo.model.goal import Goal, InvokeGoal, ReadGoal
+from tomo.model.hook import ErrorHook, Hook
 from tomo.model.provider import InvokeResult
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
@@ -54,6 +55,17 @@ class Registrar(Protocol):
 
     def invoke(self, goal: InvokeGoal) -> Future[InvokeResult]:
         """Calls a provider's function."""
+        ...
+
+    def register_hook(self, hook: Hook | ErrorHook) -> None:
+        """Takes a hook that later registrations name; raises ProgramFailed where its name is taken."""
+        ...
+
+    def finish(self) -> Future[None]:
+        """Does the rest of the run, deletions and their hooks, while the program is still there for them.
+
+        Called once, when all is registered, and only by a program with hooks.
+        """
         ...
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:

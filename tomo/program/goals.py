@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from tomo.errors import NotSupported, ProgramFailed
 from tomo.model import wire
 from tomo.model.goal import Alias, Goal, InvokeGoal, ReadGoal, Timeouts
+from tomo.model.hook import HookNames, HookType
 from tomo.model.urn import Urn
 from tomo.model.values import Value
 from tomo.program import durations
@@ -26,15 +27,15 @@ _REFUSED: Final[Mapping[str, str]] = {
     "state_migrations": "state migrations",
     "envVarMappings": "environment variables of providers (env_var_mappings)",
 }
-_HOOKS: Final = (
-    "before_create",
-    "after_create",
-    "before_update",
-    "after_update",
-    "before_delete",
-    "after_delete",
-    "on_error",
-)
+_HOOKS: Final = {
+    HookType.BEFORE_CREATE: "before_create",
+    HookType.AFTER_CREATE: "after_create",
+    HookType.BEFORE_UPDATE: "before_update",
+    HookType.AFTER_UPDATE: "after_update",
+    HookType.BEFORE_DELETE: "before_delete",
+    HookType.AFTER_DELETE: "after_delete",
+    HookType.ON_ERROR: "on_error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,6 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, places: Places) -> Go
     """The goal that a RegisterResource request asks for."""
     what = f"{request.type} `{request.name}`"
     _refuse(request, _REFUSED, what)
-    _refuse(request.hooks, dict.fromkeys(_HOOKS, "resource hooks"), what)
     return Goal(
         type=request.type,
         name=request.name,
@@ -76,6 +76,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest, places: Places) -> Go
         hide_diffs=tuple(request.hideDiffs),
         import_id=request.importId,
         source_position=position(request.sourcePosition, places.project),
+        hooks=_hooks(request.hooks),
     )
 
 
@@ -164,6 +165,11 @@ def _timeouts(sent: resource_pb2.RegisterResourceRequest.CustomTimeouts) -> Time
     read: Callable[[str], float | None] = durations.seconds
     # `read` came later than the others.
     return Timeouts(read(sent.create), read(sent.update), read(sent.delete), read(getattr(sent, "read", "")))
+
+
+def _hooks(binding: resource_pb2.RegisterResourceRequest.ResourceHooksBinding) -> HookNames:
+    names = {str(kind): tuple(getattr(binding, field)) for kind, field in _HOOKS.items()}
+    return {kind: found for kind, found in names.items() if found}
 
 
 def _aliases(request: resource_pb2.RegisterResourceRequest) -> tuple[Alias, ...]:

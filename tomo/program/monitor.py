@@ -15,6 +15,7 @@ from tomo.errors import NotSupported
 from tomo.model import wire
 from tomo.model.events import Severity
 from tomo.model.goal import Goal
+from tomo.model.hook import ErrorHook, Hook
 from tomo.model.provider import InvokeResult
 from tomo.model.source import ProgramRun, Registered, Registrar
 from tomo.model.urn import Urn
@@ -22,6 +23,7 @@ from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.program import versions
 from tomo.program.callbacks import Callbacks
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
+from tomo.program.hooks import error_hook, resource_hook
 from tomo.program.loop import NotYet
 from tomo.program.transforms import Transforms
 from tomo.secrets.redaction import credentials
@@ -42,6 +44,8 @@ FEATURES: Final[Mapping[str, str]] = {
     "replaceWith": "REPLACE_WITH",
     "transforms": "TRANSFORMS",
     "invokeTransforms": "INVOKE_TRANSFORMS",
+    "resourceHooks": "RESOURCE_HOOKS",
+    "errorHooks": "ERROR_HOOKS",
 }
 """What the SDK may use, by its legacy id. The SDK refuses an option whose feature isn't here."""
 
@@ -70,6 +74,8 @@ class Monitor:
         self._callbacks = callbacks
         self._transforms = Transforms(callbacks)
         self._transformed: dict[int, tuple[Message, Any]] = {}
+        self._has_hooks = False
+        self._finished: Future[None] | None = None
         self._waiting: dict[int, tuple[Message, Future[Any]]] = {}
         self._seen: list[Properties] = []
 
@@ -98,7 +104,12 @@ class Monitor:
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
 
     def SignalAndWaitForShutdown(self, _request: object) -> empty_pb2.Empty:  # noqa: N802
-        """Returns at once: without hooks, deletes don't need the program."""
+        """Returns at once: without hooks, deletes don't need the program. With hooks, when all is deleted."""
+        if self._has_hooks:
+            self._finished = self._finished or self._registrar.finish()
+            if not self._finished.done() and self._must_not_block():
+                raise NotYet(self._finished)
+            self._finished.result()
         return empty_pb2.Empty()
 
     # --- resources ---------------------------------------------------------------------------------
@@ -161,6 +172,24 @@ class Monitor:
         self._transforms.of_invokes(request)
         return empty_pb2.Empty()
 
+    def RegisterResourceHook(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceHookRequest
+    ) -> empty_pb2.Empty:
+        """Takes a function to be called before or after steps."""
+        self._register_hook(resource_hook(self._callbacks, request))
+        return empty_pb2.Empty()
+
+    def RegisterErrorHook(  # noqa: N802
+        self, request: resource_pb2.RegisterErrorHookRequest
+    ) -> empty_pb2.Empty:
+        """Takes a function to be called when a step fails."""
+        self._register_hook(error_hook(self._callbacks, request))
+        return empty_pb2.Empty()
+
+    def _register_hook(self, hook: Hook | ErrorHook) -> None:
+        self._has_hooks = True
+        self._registrar.register_hook(hook)
+
     # --- refused by name ---------------------------------------------------------------------------
 
     def ExistsResource(self, request: Any) -> NoReturn:  # noqa: N802
@@ -174,14 +203,6 @@ class Monitor:
     def RegisterPackage(self, request: Any) -> NoReturn:  # noqa: N802
         """Refuses."""
         raise _refusal(f"the parameterized package of `{request.name}`")
-
-    def RegisterResourceHook(self, request: Any) -> NoReturn:  # noqa: N802
-        """Refuses."""
-        raise _refusal(f"the resource hook `{request.name}`")
-
-    def RegisterErrorHook(self, request: Any) -> NoReturn:  # noqa: N802
-        """Refuses."""
-        raise _refusal(f"the error hook `{request.name}`")
 
     def _register(self, goal: Goal) -> Future[Registered]:
         self._seen.append(goal.inputs)

@@ -14,6 +14,7 @@ import orjson
 from tomo import __version__
 from tomo.errors import NotSupported, StateCorrupt, StateError, TomoError
 from tomo.model.goal import Timeouts
+from tomo.model.hook import HookType
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
 from tomo.model.urn import Urn
@@ -49,6 +50,7 @@ _OTHERS: Final = (
     "propertyDependencies",
     "customTimeouts",
     "replacementTrigger",
+    "resourceHooks",
     "defaults",  # version 1 only; Pulumi drops it too
 )
 # What is copied as it is, in the order in which Pulumi writes it.
@@ -78,12 +80,14 @@ _LAST_ATTRIBUTES: Final = (
     ("replace_on_changes", "replaceOnChanges"),
     ("hide_diffs", "hideDiff"),
     ("refresh_before_update", "refreshBeforeUpdate"),
+    ("hooks", "resourceHooks"),
 )
 
 _FEATURES: Final = {
     "refreshBeforeUpdate": "refresh_before_update",
     "taint": "taint",
     "replaceWith": "replace_with",
+    "hooks": "hooks",
 }
 """Features of version 4 that Tomo knows → the attribute that needs them."""
 
@@ -153,6 +157,7 @@ def _decode_entry(entry: dict[str, Json], read: ReadSecret) -> ResourceState:
         outputs=_properties(entry, "outputs", read),
         property_dependencies=_property_dependencies(entry),
         custom_timeouts=_timeouts(entry),
+        hooks=_hooks(entry),
         replacement_trigger=decode_value(entry.get("replacementTrigger"), read),
         extra={key: decode_value(entry[key], read) for key in entry if key not in _KEYS},
         **attributes,  # type: ignore[arg-type]  # each was checked as it was read
@@ -216,6 +221,16 @@ def _property_dependencies(entry: dict[str, Json]) -> dict[str, tuple[Urn, ...]]
         return {}
     found = _expect(entry, "propertyDependencies", dict)
     return {name: _urns(urns, "propertyDependencies") if urns else () for name, urns in found.items()}
+
+
+def _hooks(entry: dict[str, Json]) -> dict[str, tuple[str, ...]]:
+    if entry.get("resourceHooks") is None:
+        return {}
+    found = _expect(entry, "resourceHooks", dict)
+    unknown = sorted(found.keys() - set(HookType))
+    if unknown:
+        raise NotSupported(f"hooks of the kind `{unknown[0]}` are not supported")
+    return {kind: _texts(names, "resourceHooks") for kind, names in found.items() if names}
 
 
 def _timeouts(entry: dict[str, Json]) -> Timeouts:

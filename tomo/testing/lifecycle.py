@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tomo.engine.deployment import Deployment, Outcome
@@ -12,6 +12,7 @@ from tomo.engine.run import Options, World
 from tomo.errors import StateError
 from tomo.model.events import Event
 from tomo.model.goal import Goal
+from tomo.model.hook import ErrorHook, Hook, HookCall
 from tomo.model.provider import Provider
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
@@ -76,6 +77,14 @@ class Program:
         """Registers an explicit provider; gives its reference."""
         made = self._declare("pulumi:providers:fake", name, inputs or {}, custom=True, options={})
         return provider_ref(made.urn, made.answer.id)
+
+    def hook(self, name: str, call: Callable[[HookCall], None], **options: bool) -> None:
+        """Registers a hook; resources name it with `hooks={HookType.…: ("name",)}`."""
+        self.registrar.register_hook(Hook(name, call, **options))
+
+    def error_hook(self, name: str, call: Callable[[HookCall, str, Sequence[str]], bool]) -> None:
+        """Registers an error hook."""
+        self.registrar.register_hook(ErrorHook(name, call))
 
     def export(self, **outputs: Value) -> None:
         """Sets the stack's outputs."""
@@ -213,9 +222,12 @@ class Lifecycle:
         """Takes the world into the state."""
         return self._kept(self._deployment(options).refresh())
 
-    def destroy(self, **options: object) -> Outcome:
-        """Deletes everything."""
-        return self._kept(self._deployment(options).destroy())
+    def destroy(
+        self, program: Callable[[Program], None] | Source | None = None, **options: object
+    ) -> Outcome:
+        """Deletes everything; a program runs before."""
+        source = _source(program) if program is not None else None
+        return self._kept(self._deployment(options).destroy(source))
 
     def ops(self, name: str, outcome: Outcome | None = None) -> list[Op]:
         """The operations on a resource in the last (or a given) outcome, in order."""
