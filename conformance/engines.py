@@ -18,6 +18,7 @@ from conformance.store import PASSPHRASE, PROJECT, STACK, Store
 from conformance.witness import Witness, plain
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
+from tomo.errors import TomoError
 from tomo.model.provider import Provider
 from tomo.model.selection import Selection
 from tomo.model.source import ProgramRun
@@ -100,8 +101,8 @@ class Engine(Protocol):
         """Takes what is there into the state."""
         ...
 
-    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Deletes everything."""
+    def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Deletes everything; with a program, that runs before."""
         ...
 
 
@@ -154,10 +155,14 @@ class TomoEngine:
         deployment = self._deployment(store, replace(_options(orders), look=True))
         return _ran(deployment, deployment.refresh())
 
-    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Deletes everything."""
+    def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Deletes everything; with a program, that runs before."""
         deployment = self._deployment(store, _options(orders))
-        return _ran(deployment, deployment.destroy())
+        source = SdkSource(program, store.directory) if program else None
+        try:
+            return _ran(deployment, deployment.destroy(source))
+        except TomoError as error:
+            return Ran(ok=False, ops={}, said=str(error))
 
     def _deployment(self, store: Store, options: Options, *, dry: bool = False) -> Deployment:
         stored = store.backend.load(PROJECT, STACK, store.secrets)
@@ -190,9 +195,10 @@ def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
     said = [str(failure.error) for failure in outcome.failures]
     if outcome.program_error is not None:
         said.append(f"{outcome.program_error}\n{outcome.program_error.detail}")
-    failed = frozenset(str(failure.urn) for failure in outcome.failures)
+    failed = frozenset(str(failure.urn) for failure in outcome.failures if not failure.done)
+    refused = frozenset(str(failure.urn) for failure in outcome.failures) - failed
     ok = outcome.result.value == "succeeded"
-    return Ran(ok, _by_urn(steps), failed, "\n".join(said), steps=tuple(steps))
+    return Ran(ok, _by_urn(steps), failed, "\n".join(said), refused, tuple(steps))
 
 
 def _told_by_tomo(step: Step) -> Told:
@@ -237,9 +243,10 @@ class PulumiCli:
         flags = _flags(replace(orders, stop_on_error=True))
         return self._run(store, ["refresh", "--yes", "--skip-preview", *flags])
 
-    def destroy(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Deletes everything."""
-        return self._run(store, ["destroy", "--yes", "--skip-preview", *_flags(orders)])
+    def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Deletes everything; with a program, that runs before."""
+        flags = [*_flags(orders), *(["--run-program"] if program else [])]
+        return self._run(store, ["destroy", "--yes", "--skip-preview", *flags], program)
 
     def _run(self, store: Store, argv: Sequence[str], program: Program | None = None) -> Ran:
         with (

@@ -92,8 +92,10 @@ class Both:
         """Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone."""
         return self._compared([e.refresh(s, Orders(**orders)) for e, s in self._pairs], steps=False)
 
-    def destroy(self, *, steps: bool = True, **orders: Any) -> Ran:
-        return self._compared([e.destroy(s, Orders(**orders)) for e, s in self._pairs], steps=steps)
+    def destroy(self, program: Program | None = None, *, steps: bool = True, **orders: Any) -> Ran:
+        """With a program, that runs before."""
+        ran = [e.destroy(s, Orders(**orders), program) for e, s in self._pairs]
+        return self._compared(ran, steps=steps)
 
     @property
     def _pairs(self) -> list[tuple[Engine, Store]]:

@@ -83,10 +83,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed step, for the summary and the exit code."""
+    """One failed step, for the summary and the exit code; `done` where only a hook after it failed."""
 
     urn: str
     error: TomoError
+    done: bool = False
 
 
 class Run:
@@ -187,7 +188,7 @@ class Run:
         """Notes a hook that failed when its step was done: the step stands, the run has failed."""
         self.redact(error)
         with self.lock:
-            self.failures.append(Failure(urn, error))
+            self.failures.append(Failure(urn, error, done=True))
         self.say(Severity.ERROR, str(error), urn)
 
     def redact(self, error: TomoError) -> None:

@@ -153,7 +153,11 @@ def test_a_plan_calls_only_those_that_ask_for_it(lifecycle: Lifecycle) -> None:
     def program(p: Program) -> None:
         heard.hook(p, "always", on_dry_run=True)
         heard.hook(p, "real")
-        p.res("a", {"v": 1}, hooks={HookType.BEFORE_CREATE: ("real", "always"), HookType.AFTER_CREATE: ("always",)})
+        p.res(
+            "a",
+            {"v": 1},
+            hooks={HookType.BEFORE_CREATE: ("real", "always"), HookType.AFTER_CREATE: ("always",)},
+        )
 
     planned = lifecycle.plan(program)
 
@@ -216,7 +220,9 @@ def test_a_failing_after_hook_keeps_what_was_done_and_fails_the_run(lifecycle: L
     outcome = lifecycle.up(program(2)) if verb != "create" else lifecycle.outcome
 
     assert outcome.result is Result.FAILED
-    assert [str(failure.error) for failure in outcome.failures] == ["after hook `no` failed: the hook said no"]
+    assert [str(failure.error) for failure in outcome.failures] == [
+        "after hook `no` failed: the hook said no"
+    ]
     assert lifecycle.names() == ([] if verb == "delete" else ["a", "b"])
 
 
@@ -230,7 +236,10 @@ def test_a_hook_whose_errors_are_ignored_warns(lifecycle: Lifecycle) -> None:
     outcome = lifecycle.up(program)
 
     assert outcome.result is Result.SUCCEEDED
-    assert [line.split(" failed")[0] for line in warnings(lifecycle)] == ["before hook `no`", "after hook `no`"]
+    assert [line.split(" failed")[0] for line in warnings(lifecycle)] == [
+        "before hook `no`",
+        "after hook `no`",
+    ]
 
 
 def test_a_failing_hook_of_a_plan_fails_the_plan(lifecycle: Lifecycle) -> None:
@@ -281,7 +290,12 @@ def test_a_component_has_hooks_before_itself_and_after_its_outputs(lifecycle: Li
             if there:
                 binding = ResourceHookBinding(**{name: [hook] for name, hook in hooks.items()})
                 group = Group("group", {"v": value}, hooks=binding)
-                Res("a", {"v": 1}, parent=group, hooks=ResourceHookBinding(after_create=[lambda _: heard.append("a")]))
+                Res(
+                    "a",
+                    {"v": 1},
+                    parent=group,
+                    hooks=ResourceHookBinding(after_create=[lambda _: heard.append("a")]),
+                )
                 group.register_outputs({"done": True})
 
         return sdk(main)
@@ -456,7 +470,9 @@ def test_a_transform_may_add_a_hook(lifecycle: Lifecycle, sdk) -> None:
     assert seen == ["a"]
 
 
-def test_a_program_that_raises_ends_with_its_own_error_and_its_hooks_are_done(lifecycle: Lifecycle, sdk) -> None:
+def test_a_program_that_raises_ends_with_its_own_error_and_its_hooks_are_done(
+    lifecycle: Lifecycle, sdk
+) -> None:
     def program() -> None:
         Res("a", {"v": 1}, hooks=ResourceHookBinding(before_create=[lambda args: None]))
         raise ValueError("no further")
