@@ -10,7 +10,6 @@ from tomo.model.goal import Alias
 from tomo.program.goals import Places, goal_of, invoke_goal_of, read_goal_of
 
 PLACES = Places(project=Path("/project"), program=Path("/project/infra"))
-HOOKS = resource_pb2.RegisterResourceRequest.ResourceHooksBinding
 
 
 def request(**fields):
@@ -24,7 +23,6 @@ def request(**fields):
         ("parameterized packages", {"packageRef": "ref"}),
         ("state migrations", {"state_migrations": [callback_pb2.Callback(token="t")]}),
         ("env_var_mappings", {"envVarMappings": {"A": "B"}}),
-        ("resource hooks", {"hooks": HOOKS(after_delete=["h"])}),
     ],
 )
 def test_a_field_that_is_not_supported_is_refused_by_name(name, fields):

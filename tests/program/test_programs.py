@@ -477,12 +477,6 @@ def test_what_the_engine_prints_meanwhile_is_not_the_programs(run_program, recor
 @pytest.mark.parametrize(
     ("name", "main"),
     [
-        (
-            "resource hooks",
-            lambda: Thing(
-                "a", opts=ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[lambda args: None]))
-            ),
-        ),
         ("remote components", lambda: pulumi.ComponentResource("x:y:Z", "z", {}, None, remote=True)),
         ("calling the method `x:y:z`", lambda: pulumi.runtime.call("x:y:z", {})),
     ],
@@ -529,8 +523,6 @@ def test_an_exported_resource_is_the_same_in_a_plan_and_a_run(run_program, recor
         "ExistsResource",
         "Call",
         "RegisterPackage",
-        "RegisterResourceHook",
-        "RegisterErrorHook",
     ],
 )
 def test_methods_that_are_not_supported_refuse(method):
@@ -571,6 +563,6 @@ def test_a_monitor_without_the_newer_methods_says_what_it_can():
         "secrets": True,
         "aliasSpecs": True,
         "transforms": True,
-        "resourceHooks": False,
+        "resourceHooks": True,
         "outputValues": False,
     }

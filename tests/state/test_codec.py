@@ -137,6 +137,7 @@ def full_entry() -> dict[str, Any]:
         "created": "2026-11-21T00:56:55.42333483Z", "modified": "2026-11-21T00:56:55Z",
         "sourcePosition": "project:///a.py#1", "ignoreChanges": ["i"], "replaceOnChanges": ["r"],
         "hideDiff": ["h"], "refreshBeforeUpdate": True, "replacementTrigger": {"t": [1, None]},
+        "resourceHooks": {"BeforeDelete": ["hook"]},
         "stackTrace": [{"sourcePosition": "project:///b.py#2"}], "viewOf": U1, "snippetID": "n",
     }  # fmt: skip
 
@@ -382,8 +383,27 @@ def test_versions_1_to_4_are_read(version: int, managers: PassphraseManagers) ->
 def test_a_newer_version_and_an_unknown_feature_are_refused_by_name(managers: PassphraseManagers) -> None:
     with pytest.raises(NotSupported, match="`5`"):
         read(document(version=5), managers)
-    with pytest.raises(NotSupported, match="`hooks`, `views`"):
-        read(b'{"version":4,"features":["views","taint","hooks"],"checkpoint":{}}', managers)
+    with pytest.raises(NotSupported, match="`snippets-prototype`, `views`"):
+        read(b'{"version":4,"features":["views","hooks","snippets-prototype"],"checkpoint":{}}', managers)
+
+
+def test_the_names_of_hooks_are_kept_in_their_order(managers: PassphraseManagers) -> None:
+    hooks = {"BeforeDelete": ["b", "a"], "OnError": ["e"]}
+    raw = document({"urn": U1, "custom": False, "type": "t", "resourceHooks": hooks}, version=4)
+
+    snapshot = read(raw, managers).snapshot
+    written = orjson.loads(SnapshotEncoder(None).checkpoint(snapshot, stack="s", time=""))
+
+    assert snapshot.resources[0].hooks == {"BeforeDelete": ("b", "a"), "OnError": ("e",)}
+    assert (written["version"], written["features"]) == (4, ["hooks"])
+    assert written["checkpoint"]["latest"]["resources"][0]["resourceHooks"] == hooks
+
+
+def test_a_kind_of_hook_that_nobody_knows_is_refused_by_name(managers: PassphraseManagers) -> None:
+    raw = document({"urn": U1, "custom": False, "type": "t", "resourceHooks": {"AtNoon": ["a"]}}, version=4)
+
+    with pytest.raises(NotSupported, match="`AtNoon`"):
+        read(raw, managers)
 
 
 def test_features_are_declared_while_something_needs_them(make_container: Make) -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.gate import Shown
+from tomo.engine.look import Observation
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
@@ -72,6 +73,7 @@ class PlanRequest:
     place: Place
     look: bool = True
     destroy: bool = False
+    run_program: bool = False
     parallel: int = 16
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
@@ -81,13 +83,14 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """Make it so. `confirm` is shown the plan and says whether to go on."""
+    """Make it so. `confirm` says whether to go on; `run_program` has the program run before a destroy."""
 
     effect: ClassVar[Effect] = Effect.EXECUTE
     place: Place
     confirm: Confirm
     look: bool = True
     destroy: bool = False
+    run_program: bool = False
     parallel: int = 16
     stop_on_error: bool = False
     sink: Sink = ignore
@@ -187,6 +190,7 @@ class Deployments:
                 request.place,
                 request.look,
                 request.destroy,
+                request.run_program,
                 request.parallel,
                 request.plan_sink,
                 request.stop,
@@ -288,9 +292,15 @@ class _Session:
         )
         deployment = self._deployment(self._program_run(dry=True), self.base, self._world(sink, ""), options)
         request.stop.bind(deployment)
-        outcome = deployment.destroy() if request.destroy else deployment.up(self._source())
+        outcome = self._carried_out(deployment, request)
         check_names(request.selection, outcome.plan, self.fleet)
         return outcome
+
+    def _carried_out(
+        self, deployment: Deployment, request: PlanRequest | ApplyRequest, seen: Observation | None = None
+    ) -> Outcome:
+        source = self._source() if request.run_program or not request.destroy else None
+        return deployment.up(source, seen) if source and not request.destroy else deployment.destroy(source)
 
     def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
         """What a surface shows of a dry run."""
@@ -324,11 +334,8 @@ class _Session:
         )
         request.stop.bind(deployment)
         begun = int(time.time())
-        if request.destroy:
-            outcome = deployment.destroy()
-        else:
-            observed = None if look_again else planned.observation
-            outcome = deployment.up(self._source(), observed if request.look else None)
+        seen = planned.observation if request.look and not look_again else None
+        outcome = self._carried_out(deployment, request, seen)
         self._record("destroy" if request.destroy else "update", outcome, begun, request.message)
         return self._run_result(outcome, shown)
 

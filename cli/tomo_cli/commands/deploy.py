@@ -144,6 +144,9 @@ def destroy(
     stack: StackOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    run_program: Annotated[
+        bool, typer.Option("--run-program", help="Run the program before, for hooks of deletions.")
+    ] = False,
     stop_on_error: Annotated[
         bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
     ] = False,
@@ -163,6 +166,7 @@ def destroy(
             confirm,
             look=False,
             destroy=True,
+            run_program=run_program,
             parallel=parallel,
             stop_on_error=stop_on_error,
             sink=sink,

@@ -272,9 +272,10 @@ def test_two_hooks_of_one_name_end_the_program(lifecycle: Lifecycle) -> None:
         p.hook("one", lambda told: None)
         p.error_hook("one", lambda told, operation, failures: False)
 
-    with pytest.raises(ProgramFailed, match="two hooks are called `one`"):
-        program_error = lifecycle.up(program).program_error
-        raise program_error
+    outcome = lifecycle.up(program)
+
+    assert str(outcome.program_error) == "two hooks are called `one`"
+    assert outcome.result is Result.FAILED
 
 
 # --- components ------------------------------------------------------------------------------------------
@@ -415,7 +416,7 @@ def test_hooks_of_the_sdk_see_values_and_may_be_asynchronous(lifecycle: Lifecycl
 
     lifecycle.up(sdk(program))
 
-    assert seen == [("a", "a-1", "a-1/1.0"), 1] or seen == [("a", "a-1", "a-1/1"), 1]
+    assert seen == [("a", "a-1", "a-1/1"), 1]
     assert len(lifecycle.entry("a").hooks[HookType.AFTER_CREATE]) == 2
 
 
@@ -539,7 +540,7 @@ def test_with_its_program_a_destroy_calls_them_and_makes_nothing(lifecycle: Life
     outcome = lifecycle.destroy(program(2, "new", "newer"))
 
     assert outcome.result is Result.SUCCEEDED
-    assert seen == ["a 1.0"] or seen == ["a 1"]
+    assert seen == ["a 1.0"]
     assert lifecycle.ops("a") == [Op.SAME, Op.DELETE]
     assert lifecycle.world.verbs("new") == []
     assert (lifecycle.snapshot.resources, lifecycle.world.things) == ((), {})
