@@ -17,7 +17,7 @@ from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
 from tomo.model.events import Result, Sink, ignore
-from tomo.model.plan import Plan, Unlooked
+from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
@@ -33,6 +33,7 @@ from tomo.service.ending import exit_code
 from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.noted import Noted, unused_option
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
+from tomo.service.unlooked import each_host_once
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
@@ -307,7 +308,7 @@ class _Session:
         fleet = self.fleet if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
-            _each_host_once(outcome.plan),
+            each_host_once(outcome.plan),
             self.workspace.stack,
             of_chosen(outcome.plan, shortfalls),
             outcome.failures,
@@ -349,7 +350,7 @@ class _Session:
         request.stop.bind(deployment)
         outcome = deployment.refresh()
         return PlanResult(
-            _each_host_once(outcome.plan),
+            each_host_once(outcome.plan),
             self.workspace.stack,
             failures=outcome.failures,
             program_error=outcome.program_error,
@@ -476,16 +477,6 @@ class _Session:
             outputs,
             outcome.seconds,
         )
-
-
-def _each_host_once(plan: Plan) -> Plan:
-    """Several providers may have found the same host silent."""
-    told: dict[tuple[str, str], Unlooked] = {}
-    for host in plan.unlooked:
-        key = (host.host, host.problem)
-        before = told[key].resources if key in told else 0
-        told[key] = replace(host, resources=before + host.resources)
-    return replace(plan, unlooked=tuple(told.values()))
 
 
 def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
