@@ -94,6 +94,10 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     nothing.nas.docker.run_by_hand("page", "tomo-test/web:1.0")
     assert "= container page" in does("import nas page --yes").out
     assert "No changes" in does("plan --expect-no-changes").out
+    does("state rename feeds-server elsewhere --yes")
+    does("state rename elsewhere feeds-server --yes")
+    does("state delete feeds-server --yes --target-dependents")
+    does("state import --yes", str(copy))
     does("app remove feeds")
     does("server remove pi --yes")
     does("destroy --yes")

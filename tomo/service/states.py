@@ -104,7 +104,7 @@ class States:
 
     def show(self, request: StateRequest, name: str) -> ResourceState:
         """One resource by its URN, its name, or what the host calls it."""
-        return _one(self.list(request).resources, name)
+        return one_resource(self.list(request).resources, name)
 
     def stacks(self, request: StateRequest) -> tuple[StackName, ...]:
         """The stacks of the place's project."""
@@ -185,7 +185,8 @@ def _salt(workspace: Workspace, document: bytes) -> str:
     return salt
 
 
-def _one(resources: tuple[ResourceState, ...], name: str) -> ResourceState:
+def one_resource(resources: tuple[ResourceState, ...], name: str) -> ResourceState:
+    """The recorded resource that a person means: by URN, by name, or by what its host calls it."""
     by_urn = [entry for entry in resources if entry.urn == name]
     by_name = [entry for entry in resources if entry.urn.name == name]
     on_host = [

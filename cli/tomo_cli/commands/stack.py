@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tomo_cli.commands.state_edits import state_delete, state_rename
 from tomo_cli.options import (
     HERE,
     Commands,
@@ -42,6 +43,8 @@ def register(app: typer.Typer) -> None:
         "export": state_export,
         "import": state_import,
         "unlock": state_unlock,
+        "delete": state_delete,
+        "rename": state_rename,
     }
     add_group(app, "state", "Look at and move the recorded state", state)
     add_group(app, "stack", "Show the stacks of a project", {"list": stack_list})

@@ -1,0 +1,113 @@
+"""Takes resources out of the recorded state, or names them anew; no host is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from tomo.errors import StackNotFound
+from tomo.model.snapshot import Snapshot
+from tomo.model.urn import Urn
+from tomo.service.effect import Effect
+from tomo.service.states import one_resource
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place, Workspace
+from tomo.state.backend import StoredStack
+from tomo.state.edit import condemned, renamed, without
+from tomo.state.history import HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What becomes of the state: `gone` are forgotten, `old` is called `new` from now on."""
+
+    project: str
+    stack: str
+    gone: tuple[Urn, ...] = ()
+    old: Urn | None = None
+    new: Urn | None = None
+    mentions: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRequest:
+    """Forget a resource without deleting what it stands for; it goes on existing on its host."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    resource: str
+    confirm: Callable[[Edit], bool]
+    with_dependents: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenameRequest:
+    """Give a resource another name in the state, as its program does."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    resource: str
+    name: str
+    confirm: Callable[[Edit], bool]
+
+
+class StateEdits:
+    """The use cases that change the recorded state by hand."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def forget(self, request: ForgetRequest) -> Edit:
+        """Takes a resource out of the state after asking; raises StateError where others need it."""
+
+        def change(snapshot: Snapshot, edit: Edit) -> tuple[Snapshot, Edit]:
+            urn = one_resource(snapshot.resources, request.resource).urn
+            found = condemned(snapshot, urn, with_dependents=request.with_dependents, force=request.force)
+            gone = tuple(dict.fromkeys(entry.urn for entry in found))
+            return without(snapshot, set(gone)), replace(edit, gone=gone)
+
+        return self._edited(request.place, change, request.confirm, f"forgot {request.resource}")
+
+    def rename(self, request: RenameRequest) -> Edit:
+        """Names a resource anew after asking, wherever the state mentions it."""
+
+        def change(snapshot: Snapshot, edit: Edit) -> tuple[Snapshot, Edit]:
+            old = one_resource(snapshot.resources, request.resource).urn
+            after, new = renamed(snapshot, old, request.name)
+            pairs = zip(snapshot.resources, after.resources, strict=True)
+            mentions = sum(before is not now and before.urn != old for before, now in pairs)
+            return after, replace(edit, old=old, new=new, mentions=mentions)
+
+        message = f"renamed {request.resource} to {request.name}"
+        return self._edited(request.place, change, request.confirm, message)
+
+    def _edited(
+        self,
+        place: Place,
+        change: Callable[[Snapshot, Edit], tuple[Snapshot, Edit]],
+        confirm: Callable[[Edit], bool],
+        message: str,
+    ) -> Edit:
+        workspace = self._doors.open(place)
+        with workspace.lock():
+            stored = _stored(workspace)
+            after, edit = change(stored.snapshot, Edit(workspace.project, workspace.stack))
+            if not confirm(edit):
+                return edit
+            begun = int(time.time())
+            # Under the state's own seals nothing has to be opened, so no passphrase is asked for.
+            workspace.backend.writer(edit.project, edit.stack, stored.seals).save(after)
+            entry = HistoryEntry("import", "succeeded", begun, int(time.time()), {}, message)
+            workspace.backend.record(edit.project, edit.stack, entry)
+        return replace(edit, done=True)
+
+
+def _stored(workspace: Workspace) -> StoredStack:
+    stored = workspace.stored()
+    if stored is None:
+        raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")
+    return stored
