@@ -14,14 +14,14 @@ def yes(_edit: Edit) -> bool:
     return True
 
 
-def container(world: World) -> str:
+def urn_of(world: World, kind: str = "Container") -> str:
     listing = States(world.doors).list(StateRequest(world.place))
-    return next(entry.urn for entry in listing.resources if entry.type.endswith(":Container"))
+    return next(entry.urn for entry in listing.resources if entry.type.endswith(f":{kind}"))
 
 
 def test_what_is_forgotten_goes_on_running(world: World) -> None:
     world.apply()
-    urn = container(world)
+    urn = urn_of(world)
 
     edit = StateEdits(world.doors).forget(ForgetRequest(world.place, urn, yes))
 
@@ -35,7 +35,7 @@ def test_nothing_is_written_where_nobody_agrees(world: World) -> None:
     world.apply()
     before = world.state.read_bytes()
 
-    edit = StateEdits(world.doors).forget(ForgetRequest(world.place, container(world), lambda _: False))
+    edit = StateEdits(world.doors).forget(ForgetRequest(world.place, urn_of(world), lambda _: False))
 
     assert not edit.done
     assert world.state.read_bytes() == before
@@ -46,7 +46,7 @@ def test_what_others_need_is_not_forgotten(world: World) -> None:
     before = world.state.read_bytes()
 
     with pytest.raises(StateError, match="would be left without it"):
-        StateEdits(world.doors).forget(ForgetRequest(world.place, "web", yes))
+        StateEdits(world.doors).forget(ForgetRequest(world.place, urn_of(world, "Volume"), yes))
 
     assert world.state.read_bytes() == before
 
@@ -55,7 +55,7 @@ def test_a_name_that_goes_and_comes_back_leaves_nothing_to_do(world: World) -> N
     world.apply()
     edits = StateEdits(world.doors)
 
-    there = edits.rename(RenameRequest(world.place, container(world), "elsewhere", yes))
+    there = edits.rename(RenameRequest(world.place, urn_of(world), "elsewhere", yes))
     planned = {step.urn.name for step in world.plan().plan.changes}
     edits.rename(RenameRequest(world.place, "elsewhere", "web@nas", yes))
 
@@ -70,7 +70,7 @@ def test_no_passphrase_is_needed_and_sealed_values_stay_as_they_are(world: World
     sealed = [part for part in world.state.read_text().split('"') if part.startswith("v1:")]
 
     StateEdits(world.with_settings(passphrase="wrong")).rename(
-        RenameRequest(world.place, container(world), "elsewhere", yes)
+        RenameRequest(world.place, urn_of(world), "elsewhere", yes)
     )
 
     assert [part for part in world.state.read_text().split('"') if part.startswith("v1:")] == sealed
