@@ -124,3 +124,9 @@ def test_what_may_come_from_a_secret_is_shown_as_one(
     path: str, old: object, new: object, olds: dict, news: dict, seen: tuple
 ) -> None:
     assert hidden(path, old, new, olds, news) == seen
+
+
+def test_an_output_that_is_secret_as_a_whole_holds_no_secret_within() -> None:
+    found = with_secret_outputs({"out": {"k": [Secret(1), 2]}}, ["out"])
+
+    assert shown(found) == {"out": ("secret", {"k": [1, 2]})}

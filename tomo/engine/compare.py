@@ -111,4 +111,4 @@ def with_secret_outputs(outputs: Properties, names: Sequence[str]) -> Properties
 
 
 def _sealed(value: Value) -> Value:
-    return value if isinstance(value, (Secret, Unknown)) else Secret(value)
+    return value if isinstance(value, (Secret, Unknown)) else Secret(reveal(value))

@@ -16,7 +16,7 @@ from tomo.engine.registry import as_tomo_error, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.steps import Steps
-from tomo.engine.verdict import Verdict, judge, marked_drift, resolve
+from tomo.engine.verdict import Verdict, judge, marked_drift, resolve, trigger_keys
 from tomo.errors import (
     NotSupported,
     ResourceFailed,
@@ -178,6 +178,7 @@ class Decider:
             forced.append("provider")
         if old.taint:
             forced.append("taint")
+        forced += trigger_keys(request.goal, old)
         if run.targets.replaces(request.urn):
             forced = ["id"]
         noted = run.drift_of(old.urn)
@@ -185,12 +186,18 @@ class Decider:
             verdict = judge(request.goal, old, DiffResult(changed=False), noted, forced)
             if verdict.op is Op.SAME:
                 return verdict
-        diff = self._diff(request, old, inputs)
+        diff = self._unasked(request, old, inputs) if forced else self._diff(request, old, inputs)
         if run.targets.replaces(request.urn):
             diff = replace(diff, changed=False)
         verdict = judge(request.goal, old, diff, noted, forced)
         recorded = run.observation.recorded.get(old.urn)
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
+
+    def _unasked(self, request: Request, old: ResourceState, inputs: Properties) -> DiffResult:
+        """What differs where the replacement is certain: as in Pulumi the provider has no say in it."""
+        found = differences(revealed(old.inputs), revealed(inputs))
+        swaps = request.acting.can_swap(request.goal.type)
+        return DiffResult(bool(found), found, delete_before_replace=swaps)
 
     def _diff(self, request: Request, old: ResourceState, inputs: Properties) -> DiffResult:
         provider = request.acting

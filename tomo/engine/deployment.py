@@ -77,7 +77,7 @@ class Deployment:
         try:
             self._error = run.targets.refuse_unknown()
             if self._error is None:
-                self._look()
+                self._look(externals=True)
             for step in self._drift_steps():
                 run.decided(step)
                 run.ended(step)
@@ -132,10 +132,18 @@ class Deployment:
 
     # --- parts ----------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _look(self, *, externals: bool = False) -> None:
         run = self._run
         entries, now = run.recorder.left(), run.world.now()
-        seen = look(entries, run.providers.get, run.emit, now, run.world.redact, in_view=run.targets.in_view)
+        seen = look(
+            entries,
+            run.providers.get,
+            run.emit,
+            now,
+            run.world.redact,
+            in_view=run.targets.in_view,
+            externals=externals,
+        )
         self._take(seen)
 
     def _is_of_this_state(self, observation: Observation) -> bool:

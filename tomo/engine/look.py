@@ -45,8 +45,12 @@ class Observation:
 
 
 def can_look(entry: ResourceState) -> bool:
-    """Whether an entry stands for something a provider could read."""
-    return entry.custom and bool(entry.provider) and not entry.pending_replacement and not entry.external
+    """Whether an entry stands for something of the stack's own that a provider could read."""
+    return _is_readable(entry) and not entry.external
+
+
+def _is_readable(entry: ResourceState) -> bool:
+    return entry.custom and bool(entry.provider) and not entry.pending_replacement
 
 
 def look(
@@ -56,15 +60,17 @@ def look(
     now: str,
     redact: Redact = str,
     *,
-    in_view: Callable[[ResourceState], bool] = can_look,
+    in_view: Callable[[ResourceState], bool] = _is_readable,
+    externals: bool = False,
 ) -> Observation:
     """Reads every entry through its provider, all providers at once, and folds in what was found.
 
-    What isn't `in_view` stands as recorded.
+    What isn't `in_view` stands as recorded. `externals` are read too only where no program runs: that
+    reads anew what it wants to know of them.
     """
     groups: dict[str, list[ResourceState]] = {}
     for entry in entries:
-        if can_look(entry) and in_view(entry):
+        if (can_look(entry) or (externals and _is_readable(entry))) and in_view(entry):
             groups.setdefault(entry.provider, []).append(entry)
     results: dict[int, ReadResult] = {}
     unlooked: list[Unlooked] = []
@@ -159,8 +165,8 @@ def _folded(
         kept.append(entry)
     missing = {entry.urn for entry in gone} - {entry.urn for entry in kept}
     if missing:
-        parents = {entry.urn: entry.parent for entry in gone}
-        kept = [without(entry, missing, parents) for entry in kept]
+        # As in Pulumi, nothing takes the place of a parent that is gone.
+        kept = [without(entry, missing, {}) for entry in kept]
     return Observation(tuple(kept), recorded, drift, tuple(gone), unreached, tuple(unlooked))
 
 

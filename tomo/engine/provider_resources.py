@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tomo.engine.compare import conceal, differences, taken_by
+from tomo.engine.compare import changed_keys, conceal, differences, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.registry import visible
 from tomo.engine.request import Request
@@ -83,11 +83,15 @@ class ProviderResources:
         asked = run.targets.replaces(request.urn)
         if not diffs and not asked:
             return Step(Op.SAME, request.urn, old, request.carried(wanted))
-        if asked or provider.diff_config(taken_by(provider, olds), taken_by(provider, news)).replaces:
+        keys: tuple[str, ...] = ("id",) if asked else ()
+        if not asked:
+            answer = provider.diff_config(taken_by(provider, olds), taken_by(provider, news))
+            keys = (*answer.replace_keys, *changed_keys([d for d in answer.properties if d.kind.replaces]))
+        if keys:
             request.refuse_protected("`--replace`" if asked else "a change")
             run.replaced.add(request.urn)
             made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
-            return Step(Op.REPLACE, request.urn, old, made, diffs, ("id",) if asked else ())
+            return Step(Op.REPLACE, request.urn, old, made, diffs, tuple(dict.fromkeys(keys)))
         now = replace(request.carried(wanted), outputs=outputs, modified=time)
         return Step(Op.UPDATE, request.urn, old, now, diffs)
 

@@ -136,6 +136,8 @@ class EngineRegistrar:
             if refusal is not None:
                 return answered(self._decider.refuse(request, refusal))
             run.decided(step)
+            if goal.id == UNKNOWN_TEXT:
+                return answered(self._read_later(step))
             return self._chains.lane(request, lambda: self._read(request, step))
 
     def invoke(self, goal: InvokeGoal) -> Future[InvokeResult]:
@@ -343,6 +345,16 @@ class EngineRegistrar:
         except TomoError as error:
             self._run.refused = self._run.refused or error
             raise
+
+    def _read_later(self, step: Step) -> Registered:
+        """A plan can't look at what has no id yet; in an apply nothing will ever give it."""
+        run = self._run
+        if not run.dry:
+            run.failed(step, ResourceFailed(f"`{step.urn.name}` is to be read by an id that nothing gave"))
+            return Registered(step.urn, failed=True)
+        run.recorder.add(step.entry, step.old)
+        run.ended(step)
+        return Registered(step.urn)
 
     def _read(self, request: Request, step: Step) -> Registered:
         run, goal, wanted = self._run, request.goal, step.entry

@@ -76,7 +76,7 @@ def judge(
     drift = [found for found in noted if not _is_input(found, old)]
     told = [deeper for each in diff.properties for deeper in _deeper(each)]
     diffs = _with_drift(told, drift, noted)
-    keys = (*forced, *_trigger_keys(goal, old), *_init_error_keys(goal, old))
+    keys = (*forced, *trigger_keys(goal, old), *_init_error_keys(goal, old))
     changed = bool(diff.changed) or bool(drift)
     if changed:
         keys = (*keys, *diff.replace_keys, *changed_keys([d for d in diffs if d.kind.replaces]))
@@ -119,7 +119,8 @@ def _with_replacing(options: Sequence[str], diffs: Sequence[PropertyDiff]) -> tu
     )
 
 
-def _trigger_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
+def trigger_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
+    """Pulumi's key for a replacement trigger with another value; one that comes or goes is none."""
     new, before = goal.replacement_trigger, old.replacement_trigger
     if new is None or before is None or same_value(new, before):
         return ()

@@ -103,3 +103,11 @@ def test_a_replaced_provider_whose_user_failed_is_still_known_for_what_it_was(li
 
     assert Op.REPLACE in lifecycle.ops("a")
     assert lifecycle.entry("a").provider.endswith(lifecycle.entry("cloud").id)
+
+
+def test_a_provider_says_which_of_its_settings_replace_it(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.provider("cloud", {"region": "one", "note": "x"}) and None)
+
+    planned = lifecycle.plan(lambda p: p.provider("cloud", {"region": "two", "note": "y"}) and None)
+
+    assert [s.keys for s in planned.plan.steps if s.op is Op.REPLACE] == [("region",)]

@@ -5,6 +5,7 @@ from tomo.model.goal import Goal, ReadGoal
 from tomo.model.provider import ReadResult, ReadStatus
 from tomo.model.step import Op
 from tomo.model.urn import Urn
+from tomo.model.values import UNKNOWN_TEXT
 from tomo.testing.fake_provider import TYPE, FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
 
@@ -101,3 +102,17 @@ def test_reads_stand_in_a_plan_in_the_order_in_which_they_were_asked_for(lifecyc
     planned = lifecycle.plan(program)
 
     assert [step.urn.name for step in planned.plan.steps if step.op is Op.READ] == names
+
+
+def test_a_plan_looks_at_nothing_whose_id_is_not_known_yet(lifecycle: Lifecycle) -> None:
+    planned = lifecycle.plan(reading(UNKNOWN_TEXT))
+
+    assert planned.result is Result.SUCCEEDED
+    assert lifecycle.ops("seen", planned) == [Op.READ]
+
+
+def test_what_is_to_be_read_by_an_id_that_nothing_gave_fails(lifecycle: Lifecycle) -> None:
+    outcome = lifecycle.up(reading(UNKNOWN_TEXT))
+
+    assert "an id that nothing gave" in str(outcome.failures[0].error)
+    assert lifecycle.names() == []

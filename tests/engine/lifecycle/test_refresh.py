@@ -1,8 +1,10 @@
 """A refresh, with and without the program."""
 
 from tomo.model.diff import DiffKind, PropertyDiff
+from tomo.model.goal import ReadGoal
 from tomo.model.step import Op
 from tomo.model.values import Secret
+from tomo.testing.fake_provider import TYPE
 from tomo.testing.lifecycle import Lifecycle, Program
 
 
@@ -58,3 +60,28 @@ def test_a_refresh_tells_nothing_of_an_original_that_waits_for_its_deletion(life
 
     assert outcome.plan.steps == ()
     assert [entry.delete for entry in lifecycle.snapshot.resources if entry.urn.name == "a"] == [False, True]
+
+
+def test_a_refresh_looks_at_foreign_resources_too(lifecycle: Lifecycle) -> None:
+    def reading(p: Program) -> None:
+        p.registrar.read(ReadGoal(TYPE, "seen", "x-9", {}, parent=p.stack.urn)).result(9)
+
+    lifecycle.world.things["x-9"] = {"v": 5}
+    lifecycle.up(reading)
+    lifecycle.world.things["x-9"]["v"] = 6
+
+    lifecycle.refresh()
+
+    assert lifecycle.entry("seen").outputs["v"] == 6
+
+
+def test_nothing_takes_the_place_of_a_parent_that_is_gone(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        p.res("child", under=p.res("gone"))
+
+    lifecycle.up(program)
+    lifecycle.world.things.pop("gone-1")
+
+    lifecycle.refresh()
+
+    assert lifecycle.entry("child").parent is None

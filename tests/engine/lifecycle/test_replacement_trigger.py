@@ -56,3 +56,24 @@ def test_a_provider_that_deletes_first_does_so_for_a_trigger_too(lifecycle: Life
     lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=2, delete_before_replace=True) and None)
 
     assert lifecycle.world.verbs("a")[-2:] == ["delete", "create"]
+
+
+def test_where_a_replacement_is_certain_the_provider_has_no_say_in_how(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"d": 1}, replacement_trigger=1) and None)
+
+    outcome = lifecycle.plan(lambda p: p.res("a", {"d": 2}, replacement_trigger=2) and None)
+
+    steps = [step for step in outcome.plan.steps if step.urn.name == "a"]
+    assert [step.op for step in steps] == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
+    assert steps[1].keys == ("replacementTrigger",)
+    assert [diff.path for diff in steps[1].diffs] == ["d"]
+    assert "diff" not in lifecycle.world.verbs("a")
+
+
+def test_where_a_replacement_is_certain_a_swap_stays_a_swap(lifecycle: Lifecycle) -> None:
+    lifecycle.world.swaps = True
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=1) and None)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}, replacement_trigger=2) and None)
+
+    assert "swap" in lifecycle.world.verbs("a")
