@@ -3,12 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+N ?= 40
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit demo demo-down bench docs changelog pin clean
+.PHONY: help setup lint test test-unit conformance demo demo-down bench docs changelog pin clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment .venv with the pinned packages
 
@@ -24,6 +26,10 @@ test-unit: $(READY) lint ## lint, and every test that needs no server (ARGS="-k 
 
 test: $(READY) ## lint, and every test, on real servers too, with coverage (KEEP=1 leaves the servers up)
 	@scripts/test $(BIN)
+
+conformance: $(READY) ## compare with the real Pulumi CLI on random programs (N=40 SEED=1 ARGS="--jobs 2")
+	@scripts/pulumi-cli >/dev/null
+	@$(BIN)/python -m conformance -n $(N) --seed $(SEED) $(ARGS)
 
 demo: $(READY) ## start two real servers and run plan, apply, drift and repair on them
 	@scripts/demo up $(BIN)

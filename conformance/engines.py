@@ -29,7 +29,7 @@ from tomo.providers.dynamic import DynamicProvider
 from tomo.service.wiring import new_id, now
 from tomo.state.config import read_stack_config
 
-PATIENCE = 50
+PATIENCE = 20
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_PROVIDER = ("pulumi:providers:", "::default")
 
@@ -82,6 +82,10 @@ class Ran:
     def changes(self) -> Ops:
         """The steps without those that leave everything as it is."""
         return {urn: ops for urn, ops in self.ops.items() if set(ops) - {"same", "read"}}
+
+
+class PulumiHangs(Exception):
+    """The CLI neither did anything nor ended."""
 
 
 class Engine(Protocol):
@@ -202,9 +206,13 @@ def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
 
 
 def _told_by_tomo(step: Step) -> Told:
-    diffs = {re.split(r"[.\[]", diff.path)[0] for diff in step.diffs if not diff.drift}
+    diffs = {_top(diff.path) for diff in step.diffs if not diff.drift}
     inputs = plain(step.new.inputs) if step.new else None
     return Told(step.urn, step.op.pulumi_name, tuple(sorted(step.keys)), tuple(sorted(diffs)), inputs)
+
+
+def _top(path: str) -> str:
+    return re.split(r"[.\[]", path)[0]
 
 
 def _by_urn(steps: Sequence[Told]) -> Ops:
@@ -258,15 +266,10 @@ class PulumiCli:
             options = ["--stack", STACK, "--non-interactive", "--color", "never", "--suppress-progress"]
             options += ["--exec-kind", "auto.inline", "--event-log", str(events)]
             options += [f"--client=127.0.0.1:{client}"]
-            ended = subprocess.run(
+            ended = _ended(
                 [self._binary, *argv, *options],
                 cwd=store.directory,
                 env=self._environment(store, port),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
             )
             found = events.read_text().splitlines() if events.exists() else []
         return _told([json.loads(line) for line in found], ended)
@@ -285,6 +288,22 @@ class PulumiCli:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.settings,
         }
+
+
+def _ended(argv: Sequence[object], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [str(each) for each in argv],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PulumiHangs(f"{argv[1]} did not end within {PATIENCE} s") from error
 
 
 def _nothing() -> None:
@@ -322,6 +341,7 @@ def _told(events: Sequence[Mapping[str, Any]], ended: subprocess.CompletedProces
 
 
 def _told_by_pulumi(step: Mapping[str, Any]) -> Told:
-    keys, diffs = sorted(step.get("keys") or ()), sorted(step.get("diffs") or ())
+    keys = sorted(step.get("keys") or ())
+    diffs = sorted({_top(path) for path in (*(step.get("diffs") or ()), *(step.get("detailedDiff") or ()))})
     inputs = plain((step.get("new") or {}).get("inputs")) if step.get("new") else None
     return Told(step["urn"], step["op"], tuple(keys), tuple(diffs), inputs)

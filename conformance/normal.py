@@ -34,6 +34,11 @@ class Names:
         for name in sorted(found, key=lambda each: (len(each), each)):
             self._name(name, found[name])
 
+    def learned(self, text: str) -> str:
+        """The text with every id as its name, those that it brings up too."""
+        self.learn(text)
+        return self.apply(text)
+
     def learn_provider(self, id_: str, name: str) -> None:
         """Takes note of a provider's id."""
         self._name(id_, f"{name}.id")
@@ -53,19 +58,24 @@ class Names:
 
 
 def told_apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
-    """Where two comparable checkpoints differ, a line each.
+    """Where two comparable checkpoints differ, a line each."""
+    return [f"{path}: Tomo has {mine!r}, Pulumi has {theirs!r}" for path, mine, theirs in apart(here, there)]
+
+
+def apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Where two maps differ: the path, what Tomo has, what Pulumi has.
 
     An output that a failed run left unknown stands in Pulumi's file as a text that says so; Tomo keeps the
     value from before (engine-spec 2.11).
     """
-    lines = []
+    found: list[tuple[str, Any, Any]] = []
     for key in sorted({*here, *there}):
         mine, theirs = here.get(key, "nothing"), there.get(key, "nothing")
         if isinstance(mine, dict) and isinstance(theirs, dict):
-            lines += [f"{key} / {line}" for line in told_apart(mine, theirs)]
+            found += [(f"{key} / {path}", m, t) for path, m, t in apart(mine, theirs)]
         elif theirs not in (mine, UNKNOWN):
-            lines.append(f"{key}: Tomo has {mine!r}, Pulumi has {theirs!r}")
-    return lines
+            found.append((key, mine, theirs))
+    return found
 
 
 def comparable(store: Store, names: Names) -> dict[str, dict[str, Any]]:
@@ -106,12 +116,36 @@ def _entry(entry: Mapping[str, Any], store: Store) -> dict[str, Any]:
 
 
 def _opened(value: Any, store: Store) -> Any:
+    """A value of the file with its secrets open.
+
+    Pulumi makes a list secret as a whole where one of its items is; Tomo keeps the others readable in plans.
+    """
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             text = value.get("plaintext") or store.manager.decrypt(value["ciphertext"])
-            return {"a secret": json.loads(text)}
+            return {"a secret": _flat(json.loads(text))}
         return {key: _opened(item, store) for key, item in value.items()}
     if isinstance(value, list):
-        return [_opened(item, store) for item in value]
+        items = [_opened(item, store) for item in value]
+        return {"a secret": _bare(items)} if _bare(items) != items else items
     # The real CLI writes 1 and Tomo may write 1.0.
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _flat(value: Any) -> Any:
+    """A secret's value without secrets in it, which Pulumi keeps there as plain JSON texts."""
+    if isinstance(value, dict):
+        inner = value.get("ciphertext") if value.get(SIGNATURE) == SECRET else None
+        return _flat(json.loads(inner)) if inner else {key: _flat(item) for key, item in value.items()}
+    return [_flat(item) for item in value] if isinstance(value, list) else value
+
+
+def _bare(value: Any) -> Any:
+    """An opened value without the marks of what is secret."""
+    if isinstance(value, dict):
+        return (
+            _bare(value["a secret"])
+            if set(value) == {"a secret"}
+            else {k: _bare(v) for k, v in value.items()}
+        )
+    return [_bare(item) for item in value] if isinstance(value, list) else value

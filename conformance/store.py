@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,11 @@ class Store:
         editor.save()
         self.backend.writer(PROJECT, STACK, self.seals).save(Snapshot())
         return self
+
+    def prepare_anew(self) -> Store:
+        """Takes away what another scenario left here, and prepares."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return self.prepare()
 
     @property
     def stack_file(self) -> Path:

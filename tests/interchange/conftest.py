@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,33 +10,24 @@ import pytest
 
 from conformance.engines import Engine, Orders, Program, PulumiCli, Ran, TomoEngine
 from conformance.normal import Names, comparable, told_apart
+from conformance.setting import built_cli, installed
 from conformance.store import PASSPHRASE, Store
 from tomo.secrets.passphrase import PassphraseManagers
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def cli_binary() -> Path:
     """The CLI that scripts/pulumi-cli builds into .cache."""
-    asked = subprocess.run(
-        [ROOT / "scripts" / "pulumi-cli", "--path"], capture_output=True, text=True, check=True
-    )
-    binary = Path(asked.stdout.strip())
-    if not binary.exists():
+    binary = built_cli()
+    if binary is None:
         pytest.skip("there is no Pulumi CLI to compare with; scripts/pulumi-cli builds it, given Go")
     return binary
 
 
 @pytest.fixture(scope="session")
 def pulumi_cli(cli_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> PulumiCli:
-    """The CLI with a home of its own, and the launcher of dynamic providers that its installer brings."""
-    home = tmp_path_factory.mktemp("pulumi-home")
-    launcher = home / "bin" / "pulumi-resource-pulumi-python"
-    launcher.parent.mkdir()
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.dynamic "$@"\n')
-    launcher.chmod(0o755)
-    return PulumiCli(cli_binary, home)
+    """The CLI with a home of its own."""
+    return installed(cli_binary, tmp_path_factory.mktemp("pulumi-home"))
 
 
 @pytest.fixture(scope="session")

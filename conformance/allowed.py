@@ -1,0 +1,208 @@
+"""The differences from Pulumi that are on purpose, each with its reason; nothing else may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from conformance.compare import Difference, Scene, Where
+from conformance.scenario import Expression, Kind, Model, Node, Verb
+from tomo.model.urn import Urn
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A difference on purpose."""
+
+    name: str
+    reason: str
+    explains: Callable[[Difference, Scene], bool]
+
+
+def explanation(difference: Difference, scene: Scene) -> Allowed | None:
+    """The entry that allows a difference; None where none does."""
+    return next((each for each in ALLOWED if each.explains(difference, scene)), None)
+
+
+# --- what a difference is about ----------------------------------------------------------------------
+
+
+def _failed(scene: Scene) -> bool:
+    return not scene.mine.ran.ok and not scene.theirs.ran.ok
+
+
+def _goes_on(scene: Scene) -> bool:
+    return scene.operation.verb is Verb.PREVIEW or not scene.operation.stop_on_error
+
+
+def _about(difference: Difference) -> str:
+    """The name of the resource concerned."""
+    return Urn(difference.urn).name if difference.urn else ""
+
+
+def _names(urns: frozenset[str]) -> set[str]:
+    return {Urn(urn).name for urn in urns}
+
+
+def _declared(scene: Scene) -> set[str]:
+    return {node.name for node in scene.operation.program.nodes}
+
+
+def _needs(node: Node) -> Iterator[str]:
+    yield from _refs(node.inputs)
+    yield from _refs(node.outputs)
+    yield from _refs(node.id)
+    for value in node.options.values():
+        yield from value if isinstance(value, list) and all(isinstance(v, str) for v in value) else ()
+        yield from (value,) if isinstance(value, str) else _refs(value)
+
+
+def _refs(expression: Expression) -> Iterator[str]:
+    if isinstance(expression, list):
+        for each in expression:
+            yield from _refs(each)
+    elif isinstance(expression, Mapping):
+        if set(expression) == {"ref"}:
+            yield expression["ref"].partition(".")[0]
+        for value in expression.values():
+            yield from _refs(value)
+
+
+def _needing(program: Model, names: set[str]) -> set[str]:
+    """These, and all that is declared with something of them, directly or not."""
+    found = set(names)
+    for node in program.nodes:
+        if found.intersection(_needs(node)):
+            found.add(node.name)
+    return found
+
+
+def _original_only(difference: Difference) -> bool:
+    """Whether the sides differ in nothing but when and under which name an original goes."""
+    if difference.where is Where.CALLS:
+        return difference.path in {"delete", "check", "diff"}
+    if difference.where is Where.WHY:
+        return difference.path.startswith("replace")
+    sides = [{op for op in side if op != "delete-replaced"} for side in (difference.mine, difference.theirs)]
+    return sides[0] == sides[1]
+
+
+# --- the entries -------------------------------------------------------------------------------------
+
+
+def _leftover_waits(difference: Difference, scene: Scene) -> bool:
+    if not _failed(scene) or scene.operation.verb is not Verb.UP or not _goes_on(scene):
+        return False
+    if difference.where is Where.ORDER or difference.where is Where.CALL_ORDER:
+        return False
+    condemned = {line["urn"] for line in scene.theirs.told if line["op"].startswith(("delete", "discard"))}
+    kept = condemned - {line["urn"] for line in scene.mine.told if line["op"] == "delete"}
+    gone_with = {e["urn"] for e in scene.before.values() if e.get("deletedWith") in kept}
+    return difference.urn in kept | gone_with
+
+
+def _after_refusal(scene: Scene) -> set[str]:
+    """Names of what a program declares from the first resource on that Pulumi stopped at."""
+    refused = _names(scene.theirs.ran.refused)
+    names = [node.name for node in scene.operation.program.nodes]
+    first = next((at for at, name in enumerate(names) if name in refused), len(names))
+    return set(names[first:])
+
+
+def _refusal_stops_dependents_only(difference: Difference, scene: Scene) -> bool:
+    if not _failed(scene) or not scene.theirs.ran.refused:
+        return False
+    after = _after_refusal(scene)
+    if difference.where is Where.FAILED:
+        apart = set(difference.mine) ^ set(difference.theirs)
+        return _names(frozenset(apart)) <= after
+    return _about(difference) in after or _is_stack(difference) or _about(difference) not in _declared(scene)
+
+
+def _is_stack(difference: Difference) -> bool:
+    return bool(difference.urn) and Urn(difference.urn).type == "pulumi:pulumi:Stack"
+
+
+def _refusal_told(difference: Difference, scene: Scene) -> bool:
+    refused = scene.theirs.ran.refused & scene.mine.ran.failed
+    return difference.where is Where.STEPS and difference.urn in refused and len(difference.mine) == 1
+
+
+def _renamed_original(difference: Difference, scene: Scene) -> bool:
+    if difference.where not in {Where.STEPS, Where.CALLS, Where.WHY}:
+        return False
+    nodes = [node for node in scene.operation.program.nodes if node.options.get("aliases")]
+    earlier = {alias["name"] for node in nodes for alias in node.options["aliases"] if "name" in alias}
+    aliased = {*earlier, *(node.name for node in nodes)}
+    return _about(difference) in aliased and _original_only(difference)
+
+
+def _failed_read(difference: Difference, scene: Scene) -> bool:
+    if not _failed(scene) or not _goes_on(scene):
+        return False
+    reads = {node.name for node in scene.operation.program.nodes if node.kind is Kind.READ}
+    failed = reads & _names(scene.mine.ran.failed)
+    return _about(difference) in _needing(scene.operation.program, failed) if failed else False
+
+
+def _check_of_skipped(difference: Difference, scene: Scene) -> bool:
+    skipped = _needing(scene.operation.program, _names(scene.mine.ran.failed))
+    return (
+        (difference.where, difference.path) in {(Where.CALLS, "check"), (Where.CALLS, "diff")}
+        and difference.mine == []
+        and _about(difference) in skipped
+    )
+
+
+def _still_unwell(difference: Difference, scene: Scene) -> bool:
+    return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
+
+
+HANGS = "the CLI waits for ever"
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        "leftovers wait",
+        "What the program no longer declares is deleted only in a run without failure.",
+        _leftover_waits,
+    ),
+    Allowed(
+        "a refusal is told of",
+        "Tomo tells of a resource that can't even be decided about as of a failed step, Pulumi by an error.",
+        _refusal_told,
+    ),
+    Allowed(
+        "a renamed original goes under its new name",
+        "A name that an alias gave holds at once, for the provider too. Pulumi deletes a replaced original "
+        "under the name it had, and forgets why where that went along with another.",
+        _renamed_original,
+    ),
+    Allowed(
+        "a refusal stops its dependents only",
+        "A failing resource stops its dependents only. Pulumi's --continue-on-error does so for failed "
+        "steps, but where a provider refuses inputs or can't compare it stops the whole run.",
+        _refusal_stops_dependents_only,
+    ),
+    Allowed(
+        "nothing is made from a failed read",
+        "A failing resource stops its dependents. Pulumi goes on with those of a failed read, without the "
+        "values they are to have.",
+        _failed_read,
+    ),
+    Allowed(
+        "what is skipped isn't asked about",
+        "A failing resource stops its dependents. Pulumi has the provider check their inputs before.",
+        _check_of_skipped,
+    ),
+    Allowed(
+        HANGS,
+        "Where a deletion ahead of a replacement fails, --continue-on-error of the CLI never ends. Tomo "
+        "keeps the original and goes on; there is nothing to compare with.",
+        lambda _difference, _scene: False,
+    ),
+    Allowed(
+        "a look doesn't make well",
+        "A plan looks at the hosts: what was not finished is tried again although a look finds it there.",
+        _still_unwell,
+    ),
+)

@@ -1,0 +1,182 @@
+"""What two engines did, held against each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from conformance.engines import Ran, Told
+from conformance.normal import apart
+from conformance.scenario import Operation, Verb
+from tomo.model.urn import Urn
+
+CHANGES = {"create", "update", "delete"}
+
+
+Lines = Sequence[Mapping[str, Any]]
+"""Steps or calls, as JSON has them."""
+
+
+class Where(StrEnum):
+    """What differs."""
+
+    EXIT = "exit"
+    FAILED = "failed"
+    STEPS = "steps"
+    ORDER = "order"
+    WHY = "why"
+    CALLS = "calls"
+    CALL_ORDER = "order of calls"
+    STATE = "state"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which an operation went otherwise on Tomo than on Pulumi; `path` is within an entry."""
+
+    where: Where
+    urn: str
+    mine: Any
+    theirs: Any
+    path: str = ""
+
+    def __str__(self) -> str:
+        at = " ".join(each for each in (self.where.value, self.urn, self.path) if each)
+        return f"{at}\n    Tomo:   {_line(self.mine)}\n    Pulumi: {_line(self.theirs)}"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one engine did and left, with all ids as names."""
+
+    ran: Ran
+    told: Lines
+    calls: Lines
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One operation as both engines carried it out, from a state that both had."""
+
+    operation: Operation
+    before: Mapping[str, Any]
+    mine: Side
+    theirs: Side
+    differences: tuple[Difference, ...]
+
+
+def compared(verb: Verb, mine: Side, theirs: Side) -> tuple[Difference, ...]:
+    """Everything in which the two differ."""
+    found: list[Difference] = []
+    if mine.ran.ok != theirs.ran.ok:
+        found.append(Difference(Where.EXIT, "", _exit(mine.ran), _exit(theirs.ran)))
+    failed = mine.ran.failed, theirs.ran.failed | theirs.ran.refused
+    if failed[0] != failed[1]:
+        found.append(Difference(Where.FAILED, "", sorted(failed[0]), sorted(failed[1])))
+    # Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone.
+    if verb is not Verb.REFRESH:
+        found += _steps_apart(mine.told, theirs.told)
+    found += _calls_apart(verb, mine.calls, theirs.calls)
+    found += _states_apart(mine.state, theirs.state)
+    return tuple(found)
+
+
+def as_json(step: Told) -> dict[str, Any]:
+    """A step as JSON has it."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(step).items()}
+
+
+def _exit(ran: Ran) -> str:
+    return "done" if ran.ok else "failed"
+
+
+def _steps_apart(mine: Lines, theirs: Lines) -> list[Difference]:
+    found = list(_each_apart(Where.STEPS, mine, theirs, "op"))
+    if not found:
+        order = [[f"{step['op']} {Urn(step['urn']).name}" for step in side] for side in (mine, theirs)]
+        found += _order_apart(Where.ORDER, *order)
+    apart_already = {each.urn for each in found}
+    for urn in sorted(_urns(mine, theirs) - apart_already):
+        for here, there in zip(_of(urn, mine), _of(urn, theirs), strict=True):
+            found += _reasons_apart(here, there)
+    return found
+
+
+def _order_apart(where: Where, mine: list[str], theirs: list[str]) -> list[Difference]:
+    """Deletes at the end have the order of their layers, which is any order within one."""
+    here, there = _before_the_end(mine), _before_the_end(theirs)
+    return [] if here == there else [Difference(where, "", here, there)]
+
+
+def _before_the_end(order: list[str]) -> list[str]:
+    last = max(
+        (at for at, line in enumerate(order) if not line.startswith(("delete", "discard"))), default=-1
+    )
+    return order[: last + 1]
+
+
+def _reasons_apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Difference]:
+    """Why something is done stands with the step that people count.
+
+    Tomo tells what differs even where Pulumi does not: for components, where a provider left it out, and
+    of a trigger.
+    """
+    if here["op"] not in {"update", "replace"}:
+        return
+    for key in ("keys", "diffs"):
+        if here[key] != there[key] and (
+            there[key] or here[key] not in (["replacementTrigger"], here["diffs"])
+        ):
+            yield Difference(Where.WHY, here["urn"], here[key], there[key], f"{here['op']} {key}")
+
+
+def _calls_apart(verb: Verb, mine: Lines, theirs: Lines) -> list[Difference]:
+    found: list[Difference] = []
+    # Pulumi asks for the differences that a refresh shows; Tomo compares for itself.
+    left_out = {"configure", *(["diff"] if verb is Verb.REFRESH else [])}
+    for asked in sorted({call["verb"] for call in (*mine, *theirs)} - left_out):
+        here, there = ([call for call in side if call["verb"] == asked] for side in (mine, theirs))
+        found += _each_apart(Where.CALLS, here, there, "given", asked)
+    if not found:
+        order = [
+            [f"{call['verb']} {Urn(call['urn']).name}" for call in side if call["verb"] in CHANGES]
+            for side in (mine, theirs)
+        ]
+        found += _order_apart(Where.CALL_ORDER, *order)
+    return found
+
+
+def _each_apart(where: Where, mine: Lines, theirs: Lines, key: str, path: str = "") -> Iterator[Difference]:
+    for urn in sorted(_urns(mine, theirs)):
+        here, there = ([line[key] for line in _of(urn, side)] for side in (mine, theirs))
+        if here != there:
+            yield Difference(where, urn, here, there, path)
+
+
+def _urns(mine: Lines, theirs: Lines) -> set[str]:
+    return {line["urn"] for line in (*mine, *theirs)}
+
+
+def _of(urn: str, lines: Lines) -> list[Mapping[str, Any]]:
+    return [line for line in lines if line["urn"] == urn]
+
+
+def _states_apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[Difference]:
+    found = []
+    for key in sorted({*here, *there}):
+        urn = (here.get(key) or there[key])["urn"]
+        if key not in here or key not in there:
+            found.append(
+                Difference(Where.STATE, urn, here.get(key, "nothing"), there.get(key, "nothing"), "entry")
+            )
+        else:
+            found += [Difference(Where.STATE, urn, m, t, p) for p, m, t in apart(here[key], there[key])]
+    return found

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+from conformance.allowed import ALLOWED, explanation
+from conformance.compare import Difference, Scene, Side, Where
+from conformance.engines import Ran
+from conformance.scenario import Model, Node, Operation, Verb
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+URN = "urn:pulumi:dev::proj::fake:index:Res::"
+
+
+def scene(*nodes: str, ok: bool, deleted: str = "") -> Scene:
+    program = Model(tuple(Node(name) for name in nodes))
+    told = [{"urn": f"{URN}{deleted}", "op": "delete"}] if deleted else []
+    mine, theirs = Side(Ran(ok, {}), [], [], {}), Side(Ran(ok, {}), told, [], {})
+    return Scene(Operation(Verb.UP, program), {}, mine, theirs, ())
+
+
+def test_the_page_lists_what_may_differ_with_its_reason() -> None:
+    page = " ".join(PAGE.read_text("utf-8").split())
+
+    for entry in ALLOWED:
+        assert f"| {entry.name} | {entry.reason} |" in page
+
+
+def test_a_leftover_may_wait_after_a_failure_only() -> None:
+    kept = Difference(Where.STEPS, f"{URN}b", [], ["delete"])
+
+    failed = explanation(kept, scene("a", ok=False, deleted="b"))
+
+    assert failed is not None
+    assert failed.name == "leftovers wait"
+    assert explanation(kept, scene("a", ok=True, deleted="b")) is None
+
+
+def test_what_nothing_explains_is_not_allowed() -> None:
+    assert explanation(Difference(Where.STEPS, f"{URN}a", ["same"], ["update"]), scene("a", ok=True)) is None
