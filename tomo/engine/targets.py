@@ -171,7 +171,7 @@ class Targets:
         closure.update(now for before, now in renamed if before in closure)
         going = [entry for entry in condemned if (entry.urn in closure) is not self._excluding]
         chosen = {id(entry) for entry in going}
-        self.left_out.extend(entry.urn for entry in condemned if id(entry) not in chosen)
+        self.left_out += [each.urn for each in condemned if id(each) not in chosen and not each.delete]
         if self._excluding or self.selection.target_dependents:
             return going, None
         unnamed = [entry.urn for entry in going if entry.urn not in self._named]

@@ -14,7 +14,7 @@ from tomo.model.events import Severity
 from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
 from tomo.model.step import Op, Step
-from tomo.model.urn import Urn, split_provider_ref
+from tomo.model.urn import Urn, provider_ref, split_provider_ref
 
 
 class Untargeted:
@@ -97,10 +97,11 @@ class Untargeted:
             )
 
     def _refuse_moved_provider(self, request: Request, entries: Sequence[ResourceState]) -> None:
-        provider = entries[-1].provider
-        if not provider:
-            return
-        urn, id_ = split_provider_ref(provider)
-        current = self._run.recorder.entry(urn)
-        if current is None or current.id != id_:
-            raise provider_moved(request.urn, urn)
+        """Raises where a provider is replaced or gone: what it serves would stand before it or without."""
+        taken = {provider_ref(entry.urn, entry.id) for entry in entries}
+        for entry in entries:
+            urn, id_ = split_provider_ref(entry.provider) if entry.provider else (entry.urn, entry.id)
+            current = self._run.recorder.entry(urn) if entry.provider else entry
+            along = entry.provider in taken and entry.urn != request.urn
+            if not along and (current is None or current.id != id_):
+                raise provider_moved(entry.urn, urn)

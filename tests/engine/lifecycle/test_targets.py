@@ -231,6 +231,25 @@ def test_a_provider_that_moved_away_from_under_what_stays_is_refused(lifecycle: 
     assert "`cloud`" in failure.error.message
 
 
+def test_a_replaced_provider_of_what_would_be_taken_along_is_refused(lifecycle: Lifecycle) -> None:
+    def before(p: Program) -> None:
+        old = p.res("old", {"v": 1}, provider=p.provider("cloud", {"region": "one"}))
+        p.res("user", {"v": 1}, needs=[old])
+
+    def after(p: Program) -> None:
+        p.provider("cloud", {"region": "two"})
+        p.res("user", {"v": 1})
+        p.res("a", {"v": 1})
+
+    lifecycle.up(before)
+
+    outcome = lifecycle.up(after, selection=only("a"))
+
+    [failure] = outcome.failures
+    assert failure.urn == urn("user")
+    assert "`cloud`" in failure.error.message
+
+
 def test_an_unknown_target_is_refused_and_nothing_is_deleted(lifecycle: Lifecycle) -> None:
     lifecycle.up(chain(1, "a", "b"))
     nobody = Selection((urn("nobody"),))
