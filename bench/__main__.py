@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.cli import pulumi_cli
 from bench.measures import Bench
 from bench.pyinfra import Pyinfra
 from bench.report import Report
@@ -16,8 +17,8 @@ from lab.daemon import Daemon
 from lab.lab import CACHE
 from lab.shell import LabError
 
-MEASURES = ("start", "wide", "program", "servers", "tight")
-LOCAL = {"start", "wide", "program"}
+MEASURES = ("start", "wide", "program", "cli", "servers", "tight")
+LOCAL = {"start", "wide", "program", "cli"}
 
 
 def main() -> int:
@@ -50,6 +51,9 @@ def _measure(bench: Bench, wanted: list[str] | tuple[str, ...]) -> None:
         bench.wide()
     if "program" in wanted:
         bench.program()
+    if "cli" in wanted:
+        with pulumi_cli(bench.scratch) as peer:
+            bench.cli(peer)
     if LOCAL.issuperset(wanted):
         return
     Daemon(CACHE).ensure()

@@ -89,3 +89,24 @@ for number in range({pairs}):
         opts=there,
     )
 '''
+
+
+def nothing_text(resources: int) -> str:
+    """A program of resources of the package `nothing`, in a chain of tens; creating one does nothing."""
+    return f'''"""Resources that are nothing."""
+
+import pulumi
+
+
+class Thing(pulumi.CustomResource):
+    value: pulumi.Output[str]
+
+    def __init__(self, name, value, opts=None):
+        super().__init__("nothing:index:Thing", name, {{"value": value}}, opts)
+
+
+for first in range(0, {resources}, 10):
+    value = "a"
+    for number in range(first, first + 10):
+        value = Thing(f"thing-{{number:05}}", value).value
+'''

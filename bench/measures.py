@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.cli import PulumiCli
 from bench.pyinfra import Pyinfra
 from bench.report import Report, Row, Samples
 from bench.timing import PASSPHRASE, Took, environment, timed
@@ -12,6 +13,7 @@ from bench.world import World
 
 INSPECT = "docker ps --all --quiet | xargs docker inspect"
 SMALL, MIDDLE, LARGE = 400, 1000, 4000
+PROGRAMS = (100, 1000, 5000)
 Say = Callable[[str], None]
 
 
@@ -87,6 +89,44 @@ class Bench:
             Row(what, Samples("tomo plan", [took.seconds for took in taken])),
             Row(f"{what}: memory", Samples("peak", [took.peak_mb for took in taken]), unit="MB"),
         ]
+
+    def cli(self, peer: PulumiCli) -> None:
+        """The same programs by the real CLI: previews of unchanged resources, and creating nothing."""
+        for count in PROGRAMS:
+            self.say(f"a program of {count} resources, by the Pulumi CLI and by Tomo")
+            folder = self.scratch / f"typed-{count}"
+            make_state("program", folder, count)
+            ours, theirs = [], []
+            for _ in range(self.rounds):
+                theirs.append(peer.preview(folder))
+                ours.append(self._plan_from_state(folder))
+            what = f"plan of {count:,} unchanged typed resources of a program"
+            self._against_cli(what, ours, theirs, memory=True)
+        self.say(f"creating {MIDDLE} resources that are nothing")
+        ours, theirs = [], []
+        for number in range(self.rounds):
+            for name, taken, run in (("cli", theirs, peer.up), ("tomo", ours, self._apply_nothing(peer))):
+                folder = self.scratch / f"nothing-{name}-{number}"
+                peer.begin(folder, MIDDLE)
+                taken.append(run(folder))
+        self._against_cli(f"apply of {MIDDLE:,} resources whose creation does nothing", ours, theirs)
+
+    def _apply_nothing(self, peer: PulumiCli) -> Callable[[Path], Took]:
+        variables = {"TOMO_PASSPHRASE": PASSPHRASE, **peer.providers("nothing")}
+        argv = [str(self.tomo), "apply", "--yes", "--no-refresh"]
+        return lambda folder: timed(argv, cwd=folder, env=environment(**variables))
+
+    def _against_cli(self, what: str, ours: list[Took], theirs: list[Took], *, memory: bool = False) -> None:
+        def row(kind: str, unit: str, limit: float | None, value: Callable[[Took], float]) -> Row:
+            mine, other = ([value(took) for took in taken] for taken in (ours, theirs))
+            return Row(what + kind, Samples("tomo", mine), Samples("Pulumi CLI", other), limit, unit)
+
+        self.report.rows += [
+            row("", "s", 0.25, lambda took: took.seconds),
+            row(": CPU", "s", None, lambda took: took.cpu),
+        ]
+        if memory:
+            self.report.rows.append(row(": memory", "MB", 1, lambda took: took.peak_mb))
 
     def _plan_from_state(self, folder: Path) -> Took:
         return timed(

@@ -13,25 +13,28 @@ import pytest
 from tests.docs.pages import World
 
 ROOT = Path(__file__).resolve().parents[2]
+FLEET_MODELS = ("tomo.spec.fleet", "tomo.spec.app", "tomo.catalog.index")
 HEAVY = ("pulumi", "pulumi_docker", "pulumi_command", "grpc", "docker", "paramiko")
 _LOADED = """
 import sys
 {work}
-print(*sorted(name for name in {heavy!r} if name in sys.modules), sep=",", file=sys.stderr)
+print(*sorted(name for name in {unwanted!r} if name in sys.modules), sep=",", file=sys.stderr)
 sys.exit({code})
 """
 
 
-def _loaded(work: str, folder: Path, code: str = "0", *arguments: str) -> tuple[int, str, Sequence[str]]:
-    """What a fresh process has loaded after some work, with its exit code and what it printed."""
+def _loaded(
+    work: str, folder: Path, code: str = "0", *, unwanted: Sequence[str] = HEAVY
+) -> tuple[int, str, Sequence[str]]:
+    """What of the unwanted a fresh process has loaded, with its exit code and what it printed."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}",
         "TOMO_PASSPHRASE": "a test's own",
     }
-    source = _LOADED.format(work=work, heavy=HEAVY, code=code)
+    source = _LOADED.format(work=work, unwanted=tuple(unwanted), code=code)
     done = subprocess.run(
-        [sys.executable, "-c", source, *arguments],
+        [sys.executable, "-c", source],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -66,4 +69,15 @@ def test_a_plan_of_a_fleet_without_a_look_loads_no_sdk_and_dials_nobody(world: W
 
     assert code == 0, shown
     assert "No changes" in shown
+    assert loaded == []
+
+
+def test_a_plan_of_a_program_does_not_pay_for_the_models_of_fleets(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (tmp_path / "__main__.py").write_text("import pulumi\npulumi.export('a', 1)\n")
+    plan = "from tomo_cli.main import run; code = run(['plan', '--stack', 'dev'])"
+
+    code, shown, loaded = _loaded(plan, tmp_path, "code", unwanted=FLEET_MODELS)
+
+    assert code == 0, shown
     assert loaded == []

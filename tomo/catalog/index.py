@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomo.errors import AppNotFound, Problem, SpecError, TomoError
 from tomo.spec.base import NAME, shown
-from tomo.spec.load import read_bytes
+from tomo.spec.files import read_bytes
 from tomo.spec.problems import build, did_you_mean
 from tomo.spec.yaml import parse
 

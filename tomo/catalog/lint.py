@@ -12,7 +12,7 @@ from tomo.spec.app import CATEGORIES, AppDefinition, Mount, Service, in_language
 from tomo.spec.base import SecretRef
 from tomo.spec.check import looks_secret
 from tomo.spec.consistency import inconsistencies, referred_inputs, unsupported, used_values
-from tomo.spec.load import read_bytes
+from tomo.spec.files import read_bytes
 from tomo.spec.problems import Finding, build, in_order, located
 from tomo.spec.risk import grants_of, risk_of
 from tomo.spec.yaml import Document, parse

@@ -19,9 +19,9 @@ from tomo.resources.hosts import docker_address, engine, provider_key, server_ke
 from tomo.resources.registration import Registration
 from tomo.resources.texts import FleetValues
 from tomo.spec.app import AppDefinition
+from tomo.spec.files import read_bytes
 from tomo.spec.fleet import DockerOptions, Fleet
 from tomo.spec.fleet import Server as ServerSpec
-from tomo.spec.load import read_bytes
 from tomo.spec.problems import build
 from tomo.spec.yaml import parse
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tomo.errors import UsageError
 from tomo.model.declaration import Declaration
@@ -11,9 +12,11 @@ from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.resources.requirements import Shortfall
 from tomo.resources.tokens import APP, CONTAINER, LOCAL_COMMAND, REMOTE_COMMAND, SERVER
-from tomo.service.fleets import FleetProgram
+
+if TYPE_CHECKING:
+    from tomo.resources.requirements import Shortfall
+    from tomo.service.fleets import FleetProgram
 
 _MOST_URNS = 4
 

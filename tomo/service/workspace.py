@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tomo.catalog.index import Catalog
 from tomo.errors import NotSupported, StackNotFound, UsageError
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
@@ -15,7 +15,7 @@ from tomo.secrets.source import find_passphrase, needs_a_person
 from tomo.service.adoption import Adoption
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
-from tomo.spec.load import FLEET_FILE, LoadedFleet, load_fleet
+from tomo.spec.files import FLEET_FILE
 from tomo.state.backend import FileBackend, StoredStack
 from tomo.state.config import StackConfig, read_stack_config
 from tomo.state.config_editor import StackConfigEditor
@@ -23,6 +23,10 @@ from tomo.state.lock import LockOwner, StackLock
 from tomo.state.project import ProjectFile, find_project, read_project
 from tomo.state.seals import Seals
 from tomo.state.writer import CheckpointWriter
+
+if TYPE_CHECKING:
+    from tomo.catalog.index import Catalog
+    from tomo.spec.load import LoadedFleet
 
 FLEET_PROJECT = "tomo"
 Ask = Callable[[str], str]
@@ -89,6 +93,8 @@ class Workspace:
     def _found(cls, place: Place, settings: Settings, means: Means) -> Workspace:
         fleet_file = _fleet_file(place)
         if fleet_file is not None:
+            from tomo.spec.load import load_fleet  # noqa: PLC0415  # its models are for fleets only
+
             return cls._of_fleet(place, settings, load_fleet(fleet_file), means)
         project_file = find_project(place.directory.absolute())
         if project_file is None:
@@ -166,6 +172,8 @@ class Workspace:
     @cached_property
     def catalog(self) -> Catalog:
         """The bundled apps and those of the fleet's own folders."""
+        from tomo.catalog.index import Catalog  # noqa: PLC0415  # as above
+
         return Catalog.bundled(self.fleet.catalogs if self.fleet else ())
 
     # --- state ------------------------------------------------------------------------------------------

@@ -8,11 +8,10 @@ from pathlib import Path as FilePath
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.consistency import inconsistencies
+from tomo.spec.files import read_bytes
 from tomo.spec.fleet import App, Fleet
 from tomo.spec.problems import Finding, build, did_you_mean, in_order, located
 from tomo.spec.yaml import Document, Path, parse
-
-FLEET_FILE = "fleet.yaml"
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,6 @@ def load_fleet(path: FilePath | str) -> LoadedFleet:
     """The fleet of a file; raises SpecError with every mistake that shows without a catalog."""
     file = FilePath(path)
     return fleet_from_text(read_bytes(file, hint="run `tomo init`, or name the file with `-f FILE`"), file)
-
-
-def read_bytes(file: FilePath, hint: str = "") -> bytes:
-    """A file's content; raises SpecError where it can't be read."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise SpecError([Problem(str(file), 0, "there is no such file", hint)]) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise SpecError([Problem(str(file), 0, f"the file cannot be read: {reason}", hint)]) from None
 
 
 def fleet_from_text(text: str | bytes, file: FilePath) -> LoadedFleet:
