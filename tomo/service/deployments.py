@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.gate import Shown
@@ -25,14 +25,12 @@ from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Value
 from tomo.providers.plugin import PluginHost
-from tomo.resources.requirements import Shortfall
-from tomo.service.adoption import Adoption
 from tomo.service.drift import drifted
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
-from tomo.service.fleets import FleetProgram, fleet_program
 from tomo.service.noted import Noted, unused_option
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
+from tomo.service.stop import Stop
 from tomo.service.unlooked import each_host_once
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Place, Workspace
@@ -41,25 +39,10 @@ from tomo.state.config import StackConfig, with_defaults
 from tomo.state.config_editor import StackConfigEditor
 from tomo.state.history import HistoryEntry
 
-
-class Stop:
-    """Lets a surface end a run that is under way: `request()` may be called from a signal handler."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._deployment: Deployment | None = None
-
-    def request(self) -> None:
-        """Lets running steps finish and begins no new ones."""
-        self.requested = True
-        if self._deployment is not None:
-            self._deployment.cancel()
-
-    def bind(self, deployment: Deployment) -> None:
-        """Names the deployment that a request ends."""
-        self._deployment = deployment
-        if self.requested:
-            deployment.cancel()
+if TYPE_CHECKING:
+    from tomo.resources.requirements import Shortfall
+    from tomo.service.adoption import Adoption
+    from tomo.service.fleets import FleetProgram
 
 
 Confirm = Callable[["PlanResult"], bool]
@@ -263,7 +246,7 @@ class _Session:
         workspace.prepare_secrets(
             stored.sealed_salt if stored else "", config.salt if config.secret_keys else ""
         )
-        fleet = fleet_program(workspace, config) if workspace.is_fleet else None
+        fleet = _fleet(workspace, config) if workspace.is_fleet else None
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)
         book = HostBook(fleet.hosts if fleet else ())
@@ -456,7 +439,7 @@ class _Session:
         editor.save()
         if self.fleet is not None and missing:
             self.config = self.workspace.config()
-            self.fleet = fleet_program(self.workspace, self.config)
+            self.fleet = _fleet(self.workspace, self.config)
         return editor.salt
 
     def _record(self, kind: str, outcome: Outcome, begun: int, message: str) -> None:
@@ -493,3 +476,9 @@ def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
 def _may_go_on(shown: PlanResult) -> bool:
     blocked = any(shortfall.blocks for shortfall in shown.shortfalls)
     return not shown.failures and shown.program_error is None and not blocked
+
+
+def _fleet(workspace: Workspace, config: StackConfig) -> FleetProgram:
+    from tomo.service.fleets import fleet_program  # noqa: PLC0415  # its models take 0.15 s; programs have none
+
+    return fleet_program(workspace, config)

@@ -14,7 +14,7 @@ from tomo.model.step import Op, Step
 from tomo.model.values import Secret, reveal
 from tomo.resources import tokens
 from tomo.service.adoption import Adoption
-from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult, Stop
+from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult
 from tomo.service.effect import Effect
 from tomo.service.fleets import fleet_secrets, host_spec
 from tomo.service.found.filled import filled
@@ -23,6 +23,7 @@ from tomo.service.found.matched import matched
 from tomo.service.found.written import Written, name_from, written
 from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of
+from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit

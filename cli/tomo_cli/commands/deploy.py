@@ -32,7 +32,8 @@ from tomo_cli.options import (
 if TYPE_CHECKING:
     from tomo.model.events import Event, Sink
     from tomo.model.selection import Selection
-    from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult, Stop
+    from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult
+    from tomo.service.stop import Stop
 
 _PARALLEL = 16
 
@@ -476,7 +477,7 @@ def _finish(result: RunResult, *, as_json: bool) -> None:
 @contextmanager
 def _stoppable() -> Iterator[Stop]:
     """The first Ctrl-C lets running steps finish; a second one ends the process."""
-    from tomo.service.deployments import Stop
+    from tomo.service.stop import Stop
 
     stop = Stop()
 
