@@ -18,7 +18,7 @@ _EXIT_CODES: Final = {
     0: "done",
     1: "failed; what succeeded before is kept and recorded",
     2: "there are changes (`plan --detailed-exitcode`, `drift --detailed-exitcode`)",
-    3: "the plan was refused; nothing was done",
+    3: "the plan was refused and nothing was done, or steps that differ from it were refused and not done",
     4: "an approval or a policy stands against it (reserved: no command of this version ends with it)",
     5: "the host key is unknown or changed, or the login was refused; also where a plan can't look at a host "
     "for that reason",

@@ -18,6 +18,16 @@ StackOption = Annotated[
     str | None, typer.Option("-s", "--stack", metavar="NAME", help="The stack of a Pulumi project.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of text.")]
+KeptPlanArgument = Annotated[
+    Path | None, typer.Argument(metavar="[PLAN]", help="A plan kept by `tomo plan -o`; nothing is asked.")
+]
+MessageOption = Annotated[
+    str, typer.Option("-m", "--message", metavar="TEXT", help="Kept with the run in the history.")
+]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print Markdown, as for a pull request.")]
+StopOnErrorOption = Annotated[
+    bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
+]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Go on without asking.")]
 NoRefreshOption = Annotated[
     bool, typer.Option("--no-refresh", help="Decide from the recorded state, without a look at the hosts.")

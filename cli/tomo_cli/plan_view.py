@@ -19,6 +19,7 @@ from tomo.model.values import Secret, Unknown, Value
 from tomo.resources import tokens
 from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
+from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
 from tomo_cli.console import clean, out, say
 
@@ -70,11 +71,11 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
     shown = [step for step in plan.steps if _is_shown(step)]
     if shown:
         console.print(Text(f"{heading} for {plan.project}/{plan.stack}", style="bold"))
-        for tree in _trees(plan, shown, hosts):
+        for tree in _trees(result, shown, hosts):
             console.print()
             console.print(tree)
         _show_ports(console, plan, hosts)
-    _show_outputs(console, plan.outputs)
+    _show_outputs(console, plan.outputs, result.marks)
     _show_notes(console, result)
     console.print()
     line = drift_summary(plan) if heading == DRIFT else summary(plan, destroys=result.destroys)
@@ -148,8 +149,9 @@ def _is_shown(step: Step) -> bool:
     return step.op.is_logical and step.op not in quiet and not is_hidden(step) and step.type != STACK_TYPE
 
 
-def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[Tree]:
+def _trees(result: PlanResult, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[Tree]:
     """One tree a host, in the order hosts first appear; what has no host comes under the stack's name."""
+    plan = result.plan
     trees: dict[str, Tree] = {}
     nodes: dict[Urn, Tree] = {}
     parents = {step.urn: step.entry.parent for step in plan.steps}
@@ -160,7 +162,9 @@ def _trees(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[
     for step in sorted(shown, key=_rank):
         host = hosts.get(step.urn) or plan.stack
         root = trees[host]
-        nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(_node(step))
+        nodes[step.urn] = _branch(step.entry.parent, root, nodes, parents, known).add(
+            _node(step, result.marks)
+        )
     # One made for what then found its place below a parent elsewhere has nothing in it.
     return [tree for tree in trees.values() if tree.children]
 
@@ -190,12 +194,12 @@ def _branch(
     return nodes[parent]
 
 
-def _node(step: Step) -> RenderableType:
+def _node(step: Step, marks: SecretMarks) -> RenderableType:
     style = _STYLES.get(step.op, "")
     line = Text.assemble(
         (f"{step.op.glyph.strip()} ", style), _title(step.entry, step.urn), (_note(step), "dim")
     )
-    details = [_diff_line(diff) for diff in step.diffs[:_MOST_DIFFS] if step.op is not Op.DELETE]
+    details = [_diff_line(diff, marks) for diff in step.diffs[:_MOST_DIFFS] if step.op is not Op.DELETE]
     if len(step.diffs) > _MOST_DIFFS:
         details.append(Text(f"     … and {len(step.diffs) - _MOST_DIFFS} more differences", style="dim"))
     line.no_wrap, line.overflow = False, "fold"
@@ -226,12 +230,12 @@ def _note(step: Step) -> str:
     return ""
 
 
-def _diff_line(diff: PropertyDiff) -> Text:
+def _diff_line(diff: PropertyDiff, marks: SecretMarks) -> Text:
     sign = {"add": "+", "delete": "-"}.get(diff.kind.value.split("-", maxsplit=1)[0], "~")
     line = Text("     ")
     if diff.path:
         line.append(f"{sign} {clean(diff.path)}: ", style="yellow" if sign == "~" else "")
-        line.append(_change(diff))
+        line.append(_change(diff, marks))
     elif diff.why:
         line.append(clean(diff.why), style="yellow")
         return line
@@ -242,8 +246,8 @@ def _diff_line(diff: PropertyDiff) -> Text:
     return line
 
 
-def _change(diff: PropertyDiff) -> str:
-    old, new = show_value(diff.old), show_value(diff.new)
+def _change(diff: PropertyDiff, marks: SecretMarks) -> str:
+    old, new = show_value(diff.old, marks), show_value(diff.new, marks)
     if diff.kind in {DiffKind.ADD, DiffKind.ADD_REPLACE}:
         return new
     if diff.kind in {DiffKind.DELETE, DiffKind.DELETE_REPLACE}:
@@ -258,19 +262,20 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def show_value(value: Value) -> str:
-    """A value in a few characters; never a secret."""
+def show_value(value: Value, marks: SecretMarks) -> str:
+    """A value in a few characters; a secret as the first digits of its keyed hash."""
     if isinstance(value, Secret):
-        return "[secret]"
+        mark = marks(value)
+        return f"[secret {mark}]" if mark else "[secret]"
     if isinstance(value, Unknown):
         origins = " or ".join(_short_origin(origin) for origin in value.origins)
         return _cut(f"(after apply, from {origins})", _LONGEST_VALUE) if origins else "(known after apply)"
     if isinstance(value, str):
         text = '"' + _HEX_ID.sub(r"\1…", clean(value)).replace("\n", "\\n") + '"'
     elif isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{clean(str(k))}: {show_value(v)}" for k, v in value.items()) + "}"
+        text = "{" + ", ".join(f"{clean(str(k))}: {show_value(v, marks)}" for k, v in value.items()) + "}"
     elif isinstance(value, list):
-        text = "[" + ", ".join(map(show_value, value)) + "]"
+        text = "[" + ", ".join(show_value(item, marks) for item in value) + "]"
     else:
         text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
     return _cut(text, _LONGEST_VALUE)
@@ -295,7 +300,7 @@ def _show_ports(console: Console, plan: Plan, hosts: Mapping[Urn, str]) -> None:
         )
 
 
-def _show_outputs(console: Console, changes: OutputChanges) -> None:
+def _show_outputs(console: Console, changes: OutputChanges, marks: SecretMarks) -> None:
     moved = changes.moved
     if not moved:
         return
@@ -304,7 +309,7 @@ def _show_outputs(console: Console, changes: OutputChanges) -> None:
     for name in moved:
         sign = "+" if name not in changes.old else "-" if name not in changes.new else "~"
         value = changes.old[name] if sign == "-" else changes.new[name]
-        console.print(Text(f"  {sign} {clean(name)}: {show_value(value)}"), soft_wrap=True)
+        console.print(Text(f"  {sign} {clean(name)}: {show_value(value, marks)}"), soft_wrap=True)
 
 
 def _show_notes(console: Console, result: PlanResult) -> None:

@@ -65,7 +65,10 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "hunter2" not in does("app config feeds").out
     does("app config feeds --set POLLING_MINUTES=30")
     assert "feeds" in does("plan").out
-    does("apply --yes")
+    kept = str(tmp_path / "plan.json")
+    does("plan --out", kept)
+    assert "feeds-server" in does("show", kept).out
+    does("apply", kept)
     assert "No changes" in does("plan --expect-no-changes").out
     assert "feeds-server" in does("status").out
     assert "healthy" in does("status --live").out
@@ -143,7 +146,7 @@ NEEDED = {
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
     "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
-    "state import": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
+    "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
 }  # fmt: skip
 WRONG: dict[str, list[str]] = {
     "unknown option": ["--no-such-option"],

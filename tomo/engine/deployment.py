@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from threading import Thread
@@ -34,6 +35,11 @@ class Outcome:
     program_error: TomoError | None = None
     seconds: float = 0.0
     observation: Observation | None = None
+
+    @property
+    def unreached(self) -> Collection[Urn]:
+        """What could not be looked at."""
+        return self.observation.unreached if self.observation is not None else ()
 
 
 class Deployment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -40,6 +40,15 @@ class Shown:
 
     ops: Mapping[Urn, frozenset[Op]]
     rechecks: bool = False
+
+    @classmethod
+    def of(cls, steps: Iterable[Step], unreached: Iterable[Urn]) -> Shown:
+        """The gate for the steps of a plan; what could not be looked at may turn out to need anything."""
+        ops: dict[Urn, set[Op]] = {}
+        for step in steps:
+            ops.setdefault(step.urn, set()).add(step.op)
+        ops |= {urn: set(Op) for urn in unreached}
+        return cls({urn: frozenset(kinds) for urn, kinds in ops.items()})
 
     def refusal(self, step: Step, now: EntryNow) -> TomoError | None:  # noqa: ARG002
         """The refusal of a step of another kind than was seen; what touches no host is let through."""

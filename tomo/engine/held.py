@@ -263,7 +263,9 @@ def _not_planned(step: Step, left: Sequence[Step]) -> TomoError:
 
 
 def _differs(step: Step, reason: str) -> TomoError:
-    return PlanRefused(f"`{step.op.pulumi_name}` of {_named(step)} is not the plan's: {reason}", hint=_HINT)
+    return PlanRefused(
+        f"{_named(step)} would not be done as planned (`{step.op.pulumi_name}`): {reason}", hint=_HINT
+    )
 
 
 def _named(step: Step) -> str:

@@ -6,9 +6,11 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import hmac
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tomo.errors import PassphraseWrong, SecretsError, TomoError
@@ -35,15 +37,16 @@ class PassphraseManager:
         self._salt_bytes, self._check = _split_salt(salt_text)
         self._passphrase = passphrase
         self._lock = threading.Lock()
-        self._cipher: AESGCM | None = None
+        self._key: _Key | None = None
 
     @classmethod
     def create(cls, passphrase: Callable[[], str]) -> PassphraseManager:
         """A manager with a new random salt."""
         salt = secrets.token_bytes(_SALT_BYTES)
-        cipher = _derive(passphrase(), salt)
-        manager = cls(f"{_VERSION}:{_b64(salt)}:{_encrypt(cipher, _CHECK_WORD)}", passphrase)
-        manager._cipher = cipher
+        key = _derive(passphrase(), salt)
+        check = _encrypt(key, _CHECK_WORD, secrets.token_bytes(_NONCE_BYTES))
+        manager = cls(f"{_VERSION}:{_b64(salt)}:{check}", passphrase)
+        manager._key = key
         return manager
 
     def prepare(self) -> None:
@@ -51,32 +54,45 @@ class PassphraseManager:
 
         A wrong passphrase is reported by the first call that needs the key.
         """
-        if self._cipher is None:
+        if self._key is None:
             threading.Thread(target=self._derive_quietly, name="tomo-passphrase", daemon=True).start()
 
     def verify(self) -> None:
         """Raises PassphraseWrong unless the passphrase belongs to the salt."""
-        self._ready_cipher()
+        self._ready_key()
 
     def encrypt(self, text: str) -> str:
         """The text, sealed: `v1:<nonce>:<ciphertext>`."""
-        return _encrypt(self._ready_cipher(), text)
+        return _encrypt(self._ready_key(), text, secrets.token_bytes(_NONCE_BYTES))
+
+    def encrypt_for(self, place: str, text: str) -> str:
+        """The text, sealed so that the same text in the same place gives the same ciphertext.
+
+        Its nonce is a keyed hash of both: two texts, or two places, never share one.
+        """
+        mixed = self.keyed_hash("nonce", f"{len(place)}:{place}{text}".encode())
+        return _encrypt(self._ready_key(), text, mixed[:_NONCE_BYTES])
+
+    def keyed_hash(self, purpose: str, content: bytes) -> bytes:
+        """A hash (HMAC-SHA256) that only the stack's key can make; differs from purpose to purpose."""
+        own = hmac.digest(self._ready_key().raw, f"tomo/{purpose}".encode(), "sha256")
+        return hmac.digest(own, content, "sha256")
 
     def decrypt(self, ciphertext: str) -> str:
         """The text that was sealed; raises SecretsError where it is damaged or another stack's."""
-        return _decrypt(self._ready_cipher(), ciphertext)
+        return _decrypt(self._ready_key(), ciphertext)
 
     def _derive_quietly(self) -> None:
         with contextlib.suppress(TomoError):
-            self._ready_cipher()
+            self._ready_key()
 
-    def _ready_cipher(self) -> AESGCM:
+    def _ready_key(self) -> _Key:
         with self._lock:
-            if self._cipher is None:
-                cipher = _derive(self._passphrase(), self._salt_bytes)
-                _check_word(cipher, self._check)
-                self._cipher = cipher
-            return self._cipher
+            if self._key is None:
+                key = _derive(self._passphrase(), self._salt_bytes)
+                _check_word(key, self._check)
+                self._key = key
+            return self._key
 
 
 class PassphraseManagers:
@@ -113,17 +129,26 @@ def _split_salt(text: str) -> tuple[bytes, str]:
     return _unb64(salt), check
 
 
-def _derive(passphrase: str, salt: bytes) -> AESGCM:
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A derived key and the cipher over it."""
+
+    raw: bytes = field(repr=False)
+    cipher: AESGCM = field(repr=False)
+
+
+def _derive(passphrase: str, salt: bytes) -> _Key:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # 30 ms, rarely needed
 
     # Bytes that aren't UTF-8 come out of the environment as surrogates; Pulumi hashes the bytes.
     secret = passphrase.encode("utf-8", "surrogateescape")
-    return AESGCM(hashlib.pbkdf2_hmac("sha256", secret, salt, _ITERATIONS, _KEY_BYTES))
+    raw = hashlib.pbkdf2_hmac("sha256", secret, salt, _ITERATIONS, _KEY_BYTES)
+    return _Key(raw, AESGCM(raw))
 
 
-def _check_word(cipher: AESGCM, check: str) -> None:
+def _check_word(key: _Key, check: str) -> None:
     try:
-        right = _decrypt(cipher, check) == _CHECK_WORD
+        right = _decrypt(key, check) == _CHECK_WORD
     except SecretsError:
         right = False
     if not right:
@@ -133,12 +158,11 @@ def _check_word(cipher: AESGCM, check: str) -> None:
         )
 
 
-def _encrypt(cipher: AESGCM, text: str) -> str:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return f"{_VERSION}:{_b64(nonce)}:{_b64(cipher.encrypt(nonce, text.encode(), None))}"
+def _encrypt(key: _Key, text: str, nonce: bytes) -> str:
+    return f"{_VERSION}:{_b64(nonce)}:{_b64(key.cipher.encrypt(nonce, text.encode(), None))}"
 
 
-def _decrypt(cipher: AESGCM, ciphertext: str) -> str:
+def _decrypt(key: _Key, ciphertext: str) -> str:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # loaded with the cipher
 
     version, _, rest = ciphertext.partition(":")
@@ -146,7 +170,7 @@ def _decrypt(cipher: AESGCM, ciphertext: str) -> str:
     if version != _VERSION or not sealed:
         raise SecretsError("a stored secret is not in the form that Pulumi writes")
     try:
-        return cipher.decrypt(_unb64(nonce), _unb64(sealed), None).decode()
+        return key.cipher.decrypt(_unb64(nonce), _unb64(sealed), None).decode()
     except (InvalidTag, ValueError) as error:
         raise SecretsError(
             "a stored secret is damaged, or was sealed for another stack",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
-from tomo.engine.gate import Shown
+from tomo.engine.gate import Gate, Shown
 from tomo.engine.look import Observation
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
@@ -21,14 +20,14 @@ from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
-from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Properties, Value
+from tomo.model.values import Value
 from tomo.providers.plugin import PluginHost
 from tomo.service.drift import drifted
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
 from tomo.service.noted import Noted, unused_option
+from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.stop import Stop
 from tomo.service.unlooked import each_host_once
@@ -119,6 +118,7 @@ class PlanResult:
     program_error: TomoError | None = None
     new_secrets: tuple[str, ...] = ()
     destroys: bool = False
+    marks: SecretMarks = field(default_factory=SecretMarks)
 
     @property
     def has_changes(self) -> bool:
@@ -163,13 +163,13 @@ class Deployments:
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
-        with self._session(request.place, request.adoption) as session:
+        with opened(self._doors, request.place, request.adoption) as session:
             outcome = session.plan(request, request.sink)
             return session.plan_result(outcome, destroys=request.destroy)
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with self._session(request.place, request.adoption) as session, session.workspace.lock():
+        with opened(self._doors, request.place, request.adoption) as session, session.workspace.lock():
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -192,33 +192,38 @@ class Deployments:
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""
-        with self._session(request.place) as session, session.workspace.lock():
+        with opened(self._doors, request.place) as session, session.workspace.lock():
             return session.refresh(request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
-        with self._session(request.place) as session:
+        with opened(self._doors, request.place) as session:
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
-
-    @contextmanager
-    def _session(self, place: Place, adoption: Adoption | None = None) -> Iterator[_Session]:
-        workspace = self._doors.open(place)
-        workspace.adopt(adoption)
-        # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            yield from _Session.open(workspace, self._doors)
-        finally:
-            if collecting:
-                gc.enable()
 
 
 _STALE_SECONDS = 10.0
 
 
-class _Session:
+@contextmanager
+def opened(
+    doors: Doors, place: Place, adoption: Adoption | None = None, *, locked: bool = False
+) -> Iterator[Session]:
+    """The session of a command; with `locked` nobody else changes the state from before it is read."""
+    workspace = doors.open(place)
+    workspace.adopt(adoption)
+    # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with workspace.lock() if locked else nullcontext():
+            yield from Session.open(workspace, doors)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class Session:
     """One command's work on one stack: what it read, and what it runs with."""
 
     def __init__(
@@ -233,13 +238,13 @@ class _Session:
         plugins: PluginHost,
     ) -> None:
         self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
-        self._doors, self._connections, self._plugins = doors, connections, plugins
+        self._doors, self.connections, self._plugins = doors, connections, plugins
         self._redactor = LazyRedactor()
         for value in config.values.values():
             self._redactor.learn(value)
 
     @classmethod
-    def open(cls, workspace: Workspace, doors: Doors) -> Iterator[_Session]:
+    def open(cls, workspace: Workspace, doors: Doors) -> Iterator[Session]:
         """Reads everything a run starts from, and holds the connections until its end."""
         stored = workspace.stored()
         config = workspace.config()
@@ -298,19 +303,32 @@ class _Session:
             outcome.program_error,
             secrets_of_chosen(outcome.plan, fleet.missing_secrets) if fleet else (),
             destroys,
+            SecretMarks(PlanSeals(self.workspace.secrets.for_salt(self.salt)) if self.salt else None),
         )
 
     def run(
         self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool
     ) -> RunResult:
         """The real run of what was shown."""
-        salt = self._settle_secrets(shown.new_secrets)
+        salt = self.settle_secrets(shown.new_secrets)
+        observed = None if look_again or not request.look else planned.observation
+        return self.carry_out(request, salt, Shown.of(planned.plan.steps, planned.unreached), observed, shown)
+
+    def carry_out(
+        self,
+        request: ApplyRequest,
+        salt: str,
+        gate: Gate,
+        observed: Observation | None,
+        shown: PlanResult,
+    ) -> RunResult:
+        """A real run that is held to a gate; `observed` is a look at the same state that saves another."""
         options = Options(
             request.look,
             request.parallel,
             request.stop_on_error,
             self._data_to_remove(),
-            Shown(_shown_ops(planned)),
+            gate,
             self._chosen(request.selection, declared=not request.destroy),
         )
         deployment = self._deployment(
@@ -318,20 +336,24 @@ class _Session:
         )
         request.stop.bind(deployment)
         begun = int(time.time())
-        seen = planned.observation if request.look and not look_again else None
-        outcome = self._carried_out(deployment, request, seen)
+        outcome = self._carried_out(deployment, request, observed)
         self._record("destroy" if request.destroy else "update", outcome, begun, request.message)
         return self._run_result(outcome, shown)
+
+    def observe(self, request: ApplyRequest) -> Observation:
+        """A look at everything recorded, for a run to start from."""
+        return self._looking(request, declared=True).observe()
+
+    @property
+    def salt(self) -> str:
+        """The salt of the stack's key: the config's own or else the state's; `""` before there is one."""
+        return self.config.salt or (self.stored.salt if self.stored else "")
 
     def drift(self, request: DriftRequest | RefreshRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        options = Options(selection=self._chosen(request.selection, declared=False))
-        world = self._world(request.sink, "")
-        deployment = self._deployment(self._program_run(dry=True), self.base, world, options)
-        request.stop.bind(deployment)
-        outcome = deployment.refresh()
+        outcome = self._looking(request, declared=False).refresh()
         return PlanResult(
             each_host_once(outcome.plan),
             self.workspace.stack,
@@ -356,6 +378,16 @@ class _Session:
         return self._run_result(outcome, shown)
 
     # --- parts ----------------------------------------------------------------------------------------
+
+    def _looking(
+        self, request: ApplyRequest | DriftRequest | RefreshRequest, *, declared: bool
+    ) -> Deployment:
+        """A deployment that looks and changes nothing."""
+        options = Options(selection=self._chosen(request.selection, declared=declared))
+        world = self._world(request.sink, "")
+        deployment = self._deployment(self._program_run(dry=True), self.base, world, options)
+        request.stop.bind(deployment)
+        return deployment
 
     def _deployment(
         self, program: ProgramRun, base: Snapshot, world: World, options: Options | None = None
@@ -392,11 +424,11 @@ class _Session:
     def _world(self, sink: Sink, salt: str) -> World:
         config = {} if self.fleet else self.config.opened()
         book = HostBook(self.fleet.hosts if self.fleet else ())
-        facts = ProgramFacts(
-            self.workspace.project, self._root, book, config, self._other_stack, self._plugins
-        )
+        place = self.workspace
+        root, outputs_of = place.program_folder, place.outputs_of
+        facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins)
         return World(
-            self._doors.providers(self._connections, facts),
+            self._doors.providers(self.connections, facts),
             sink,
             now,
             new_id,
@@ -406,27 +438,10 @@ class _Session:
             (self.config.salt or self.workspace.stack).encode(),
         )
 
-    @property
-    def _root(self) -> Path:
-        """Where relative paths of the program start."""
-        path = self.workspace.program_path
-        return path if path.is_dir() else path.parent
-
-    def _other_stack(self, name: str) -> Properties | None:
-        """The outputs of another stack of the same backend; None where there is no such stack."""
-        parts = name.split("/")
-        project, stack = parts[-2:] if len(parts) > 1 else (self.workspace.project, parts[0])
-        try:
-            stored = self.workspace.backend.load(project, stack, self.workspace.secrets)
-        except StackNotFound:
-            return None
-        found = next((e for e in stored.snapshot.resources if e.type == STACK_TYPE), None)
-        return dict(found.outputs) if found else {}
-
     def _data_to_remove(self) -> frozenset[Urn]:
         return self.fleet.data_removals() if self.fleet else frozenset()
 
-    def _settle_secrets(self, missing: Sequence[str]) -> str:
+    def settle_secrets(self, missing: Sequence[str]) -> str:
         """Makes the stack's salt and missing generated secrets; gives the salt to seal with."""
         if self.config.salt and not missing:
             return self.config.salt
@@ -462,20 +477,9 @@ class _Session:
         )
 
 
-def _shown_ops(planned: Outcome) -> Mapping[Urn, frozenset[Op]]:
-    """What a person saw, by URN; what could not be looked at may turn out to need anything."""
-    shown: dict[Urn, set[Op]] = {}
-    for step in planned.plan.steps:
-        shown.setdefault(step.urn, set()).add(step.op)
-    if planned.observation is not None:
-        for urn in planned.observation.unreached:
-            shown[urn] = set(Op)
-    return {urn: frozenset(ops) for urn, ops in shown.items()}
-
-
 def _may_go_on(shown: PlanResult) -> bool:
-    blocked = any(shortfall.blocks for shortfall in shown.shortfalls)
-    return not shown.failures and shown.program_error is None and not blocked
+    errors = shown.failures or shown.program_error is not None
+    return not errors and not any(shortfall.blocks for shortfall in shown.shortfalls)
 
 
 def _fleet(workspace: Workspace, config: StackConfig) -> FleetProgram:

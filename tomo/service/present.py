@@ -24,9 +24,10 @@ from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Secret, masked
+from tomo.model.values import Secret, Value, masked, transform
 from tomo.resources.tokens import DOCKER_PROVIDER, SERVER
 from tomo.service.deployments import PlanResult
+from tomo.service.plans.seals import SecretMarks
 from tomo.state.codec import encode_resource
 
 Json = object
@@ -36,7 +37,8 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
     """A plan as `pulumi preview --json` has it, with Tomo's own keys beside: hosts, drift, findings."""
     plan = result.plan
     hosts = hosts_of(plan)
-    steps = [_step_json(step, hosts) for step in plan.steps if step.op.is_logical and not is_hidden(step)]
+    visible = [step for step in plan.steps if step.op.is_logical and not is_hidden(step)]
+    steps = [_step_json(step, hosts, result.marks) for step in visible]
     return {
         "stack": plan.stack,
         "project": plan.project,
@@ -66,7 +68,7 @@ def error_json(error: object, urn: str) -> dict[str, Json]:
     return {"urn": urn, "message": str(error), **found}
 
 
-def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
+def _step_json(step: Step, hosts: Mapping[Urn, str], marks: SecretMarks) -> dict[str, Json]:
     made: dict[str, Json] = {"op": step.op.pulumi_name, "urn": step.urn}
     if step.entry.provider:
         made["provider"] = step.entry.provider
@@ -82,8 +84,8 @@ def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
             diff.path or "*": {
                 "kind": diff.kind.value,
                 "inputDiff": True,
-                "old": masked(diff.old),
-                "new": masked(diff.new),
+                "old": _marked(diff.old, marks),
+                "new": _marked(diff.new, marks),
                 "drift": diff.drift,
                 "why": diff.why,
             }
@@ -94,6 +96,16 @@ def _step_json(step: Step, hosts: Mapping[Urn, str]) -> dict[str, Json]:
     if step.keys:
         made["replaceReasons"] = list(step.keys)
     return made
+
+
+def _marked(value: Value, marks: SecretMarks) -> Value:
+    """The value as it may be shown, with secrets told apart by the first digits of their keyed hashes."""
+
+    def mark(leaf: Value) -> Value:
+        found = marks(leaf) if isinstance(leaf, Secret) else ""
+        return f"[secret {found}]" if found else masked(leaf)
+
+    return transform(value, mark)
 
 
 def shown_state(entry: ResourceState) -> dict[str, Json]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from tomo.errors import NotSupported, StackNotFound, UsageError
 from tomo.model.snapshot import Snapshot
+from tomo.model.urn import STACK_TYPE
+from tomo.model.values import Properties
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
 from tomo.service.adoption import Adoption
@@ -169,6 +171,12 @@ class Workspace:
         main = self.program.main if self.program else ""
         return self.directory / main if main else self.directory
 
+    @property
+    def program_folder(self) -> Path:
+        """Where relative paths of the program start."""
+        path = self.program_path
+        return path if path.is_dir() else path.parent
+
     @cached_property
     def catalog(self) -> Catalog:
         """The bundled apps and those of the fleet's own folders."""
@@ -203,6 +211,17 @@ class Workspace:
         """The recorded resources; none before the first apply."""
         stored = self.stored()
         return stored.snapshot if stored else Snapshot()
+
+    def outputs_of(self, name: str) -> Properties | None:
+        """The outputs of another stack of the same backend; None where there is no such stack."""
+        parts = name.split("/")
+        project, stack = parts[-2:] if len(parts) > 1 else (self.project, parts[0])
+        try:
+            stored = self.backend.load(project, stack, self.secrets)
+        except StackNotFound:
+            return None
+        found = next((e for e in stored.snapshot.resources if e.type == STACK_TYPE), None)
+        return dict(found.outputs) if found else {}
 
     def prepare_secrets(self, *salts: str) -> None:
         """Begins to derive keys in the background, where no person has to be asked."""

@@ -24,6 +24,7 @@ from tomo.state.history import HistoryEntry, checkpoint_path, read_entries, writ
 from tomo.state.integrity import problems
 from tomo.state.local import LocalStorage
 from tomo.state.lock import HeldLock, LockOwner, StackLock, held_locks, remove_locks
+from tomo.state.plans import PlanLedger
 from tomo.state.seals import Seals
 from tomo.state.writer import CheckpointWriter, backup_path
 
@@ -176,6 +177,11 @@ class FileBackend:
             raise self._not_found(name)
         for path in paths:
             self.storage.rename(path, backup_path(path))
+
+    def plans(self, project: str, stack: str) -> PlanLedger:
+        """What is kept about the stack's saved plans."""
+        name = _name(project, stack)
+        return PlanLedger(self.storage, name.project, name.stack)
 
     # --- locks ---
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,29 +15,48 @@ from tomo_cli.options import (
     ExcludeOption,
     FileOption,
     JsonOption,
+    KeptPlanArgument,
+    MarkdownOption,
+    MessageOption,
     NoRefreshOption,
     ParallelOption,
     ReplaceOption,
     StackOption,
+    StopOnErrorOption,
     TargetDependentsOption,
     TargetOption,
     TargetReplaceOption,
     YesOption,
     add_command,
 )
+from tomo_cli.runs import (
+    confirming,
+    deployments,
+    finish,
+    keep,
+    plan_code,
+    refuse_choices,
+    refuse_two_forms,
+    run_asking,
+    run_kept,
+    run_sink,
+    saved_plans,
+    selection_of,
+    show_result,
+    stoppable,
+    tell_basis,
+    tell_kept,
+)
 
 if TYPE_CHECKING:
-    from tomo.model.events import Event, Sink
-    from tomo.model.selection import Selection
-    from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult
-    from tomo.service.stop import Stop
+    from tomo.service.deployments import PlanResult
 
 _PARALLEL = 16
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (plan, apply, refresh, destroy, import_, drift, status, outputs):
+    for command in (plan, apply, show, refresh, destroy, import_, drift, status, outputs):
         add_command(app, command)
 
 
@@ -63,19 +79,28 @@ def plan(
     exclude_dependents: ExcludeDependentsOption = False,
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
+    destroys: Annotated[
+        bool, typer.Option("--destroy", help="Plan what `tomo destroy` would remove.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Keep the plan in a file for `tomo apply FILE`."),
+    ] = None,
+    markdown: MarkdownOption = False,
 ) -> None:
     """Show what apply would change, and change nothing."""
     from tomo.service.deployments import PlanRequest
     from tomo_cli.doors import place
 
-    service = _service()
-    with _stoppable() as stop:
+    refuse_two_forms(as_json=as_json, markdown=markdown)
+    with stoppable() as stop:
         request = PlanRequest(
             place(directory, file, stack),
-            not no_refresh,
+            not no_refresh and not destroys,
+            destroys,
             parallel=parallel,
             stop=stop,
-            selection=_selection(
+            selection=selection_of(
                 target,
                 exclude,
                 replace,
@@ -84,25 +109,25 @@ def plan(
                 exclude_dependents=exclude_dependents,
             ),
         )
-        result = service.plan(request)
-    _show(result, as_json=as_json)
-    raise typer.Exit(_plan_code(result, detailed=detailed_exitcode, none_expected=expect_no_changes))
+        kept = keep(request, out) if out is not None else None
+        result = kept.shown if kept is not None else deployments().plan(request)
+    show_result(result, as_json=as_json, markdown=markdown)
+    if kept is not None:
+        tell_kept(kept)
+    raise typer.Exit(plan_code(result, detailed=detailed_exitcode, none_expected=expect_no_changes))
 
 
 def apply(
+    plan_file: KeptPlanArgument = None,
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
     yes: YesOption = False,
     no_refresh: NoRefreshOption = False,
     as_json: JsonOption = False,
-    stop_on_error: Annotated[
-        bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
-    ] = False,
+    stop_on_error: StopOnErrorOption = False,
     parallel: ParallelOption = _PARALLEL,
-    message: Annotated[
-        str, typer.Option("-m", "--message", metavar="TEXT", help="Kept with the run in the history.")
-    ] = "",
+    message: MessageOption = "",
     target: TargetOption = None,
     target_dependents: TargetDependentsOption = False,
     exclude: ExcludeOption = None,
@@ -114,9 +139,29 @@ def apply(
     from tomo.service.deployments import ApplyRequest
     from tomo_cli.doors import place
 
-    _run(
+    where = place(directory, file, stack)
+    if plan_file is not None:
+        from tomo.service.plans.saved import ApplyPlanRequest
+
+        refuse_choices(no_refresh, target, exclude, replace, target_replace)
+        run_kept(
+            lambda show, stop, sink: ApplyPlanRequest(
+                where, plan_file, show, parallel, stop_on_error, sink, stop, message
+            ),
+            as_json=as_json,
+        )
+        return
+    selection = selection_of(
+        target,
+        exclude,
+        replace,
+        target_replace,
+        target_dependents=target_dependents,
+        exclude_dependents=exclude_dependents,
+    )
+    run_asking(
         lambda stop, confirm, sink: ApplyRequest(
-            place(directory, file, stack),
+            where,
             confirm,
             look=not no_refresh,
             parallel=parallel,
@@ -124,19 +169,29 @@ def apply(
             sink=sink,
             stop=stop,
             message=message,
-            selection=_selection(
-                target,
-                exclude,
-                replace,
-                target_replace,
-                target_dependents=target_dependents,
-                exclude_dependents=exclude_dependents,
-            ),
+            selection=selection,
         ),
         question="Apply this plan?",
         yes=yes,
         as_json=as_json,
     )
+
+
+def show(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan kept by `tomo plan -o`.")],
+    directory: DirectoryOption = HERE,  # noqa: ARG001  # every command takes it; a plan is a file like any other
+    file: FileOption = None,  # noqa: ARG001
+    stack: StackOption = None,  # noqa: ARG001
+    as_json: JsonOption = False,
+    markdown: MarkdownOption = False,
+) -> None:
+    """Show what a kept plan says."""
+    from tomo.service.plans.saved import ShowPlanRequest
+
+    refuse_two_forms(as_json=as_json, markdown=markdown)
+    kept = saved_plans().show(ShowPlanRequest(plan_file))
+    show_result(kept.shown, as_json=as_json, markdown=markdown)
+    tell_basis(kept)
 
 
 def destroy(
@@ -148,9 +203,7 @@ def destroy(
     run_program: Annotated[
         bool, typer.Option("--run-program", help="Run the program before, for hooks of deletions.")
     ] = False,
-    stop_on_error: Annotated[
-        bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
-    ] = False,
+    stop_on_error: StopOnErrorOption = False,
     parallel: ParallelOption = _PARALLEL,
     target: TargetOption = None,
     target_dependents: TargetDependentsOption = False,
@@ -161,7 +214,7 @@ def destroy(
     from tomo.service.deployments import ApplyRequest
     from tomo_cli.doors import place
 
-    _run(
+    run_asking(
         lambda stop, confirm, sink: ApplyRequest(
             place(directory, file, stack),
             confirm,
@@ -172,7 +225,7 @@ def destroy(
             stop_on_error=stop_on_error,
             sink=sink,
             stop=stop,
-            selection=_selection(
+            selection=selection_of(
                 target,
                 exclude,
                 target_dependents=target_dependents,
@@ -203,25 +256,25 @@ def refresh(
 
     def asked(shown: PlanResult) -> bool:
         if not as_json:
-            _show(shown, as_json=False, heading="Drift")
+            show_result(shown, as_json=False, heading="Drift")
         return not shown.plan.steps or confirm("Record this in the state?", yes=yes)
 
-    with _stoppable() as stop:
+    with stoppable() as stop:
         request = RefreshRequest(
             place(directory, file, stack),
             asked,
             stop=stop,
-            selection=_selection(
+            selection=selection_of(
                 target,
                 exclude,
                 target_dependents=target_dependents,
                 exclude_dependents=exclude_dependents,
             ),
         )
-        result = _service().refresh(request)
+        result = deployments().refresh(request)
     if as_json:
-        _show(result.shown, as_json=True)
-    _finish(result, as_json=as_json)
+        show_result(result.shown, as_json=True)
+    finish(result, as_json=as_json)
 
 
 def import_(
@@ -261,11 +314,11 @@ def import_(
 
     if not app and not everything:
         raise UsageError("which app?", hint=f"name one, or take everything: `tomo import {server} --all`")
-    with _stoppable() as stop, _sink(as_json=as_json) as sink:
+    with stoppable() as stop, run_sink(as_json=as_json) as sink:
         request = AdoptRequest(
             place(directory, file, stack),
             server,
-            _asked("Take this into the fleet?", yes=yes, as_json=as_json),
+            confirming("Take this into the fleet?", yes=yes, as_json=as_json),
             app,
             tuple(container or ()),
             name,
@@ -280,7 +333,7 @@ def import_(
             say(f"Sealed: {', '.join(adopted.secrets)}.")
         if adopted.written:
             say(f"Wrote {', '.join(adopted.written)} into {adopted.file}.")
-    _finish(adopted.run, as_json=as_json)
+    finish(adopted.run, as_json=as_json)
 
 
 def drift(
@@ -296,9 +349,9 @@ def drift(
     from tomo.service.deployments import DriftRequest
     from tomo_cli.doors import place
 
-    with _stoppable() as stop:
-        result = _service().drift(DriftRequest(place(directory, file, stack), stop=stop))
-    _show(result, as_json=as_json, heading="Drift", empty="No drift: the hosts are as recorded.")
+    with stoppable() as stop:
+        result = deployments().drift(DriftRequest(place(directory, file, stack), stop=stop))
+    show_result(result, as_json=as_json, heading="Drift", empty="No drift: the hosts are as recorded.")
     code = result.exit_code
     if code is ExitCode.OK and detailed_exitcode and result.plan.steps:
         code = ExitCode.CHANGES
@@ -350,148 +403,3 @@ def outputs(
         )
     else:
         say("The stack has no outputs yet; `tomo apply` makes them.")
-
-
-# --- parts ----------------------------------------------------------------------------------------------
-
-
-def _selection(
-    target: Sequence[str] | None,
-    exclude: Sequence[str] | None,
-    replace: Sequence[str] | None = None,
-    target_replace: Sequence[str] | None = None,
-    *,
-    target_dependents: bool,
-    exclude_dependents: bool,
-) -> Selection:
-    from tomo.model.selection import Selection
-
-    both = target_replace or ()
-    return Selection(
-        (*(target or ()), *both),
-        tuple(exclude or ()),
-        (*(replace or ()), *both),
-        target_dependents=target_dependents,
-        exclude_dependents=exclude_dependents,
-    )
-
-
-def _service() -> Deployments:
-    from tomo.service.deployments import Deployments
-    from tomo_cli.doors import doors
-
-    return Deployments(doors())
-
-
-def _show(result: PlanResult, *, as_json: bool, heading: str = "Plan", empty: str = "") -> None:
-    from tomo_cli.console import print_json, say, show_error
-
-    if as_json:
-        from tomo.service.present import plan_json
-
-        print_json(plan_json(result))
-        return
-    from tomo_cli.plan_view import show_plan
-
-    if empty and not result.plan.steps and not result.plan.unlooked:
-        say(empty)
-    else:
-        show_plan(result, heading=heading)
-    for failure in result.failures:
-        show_error(failure.error)
-    if result.program_error is not None:
-        show_error(result.program_error)
-
-
-def _plan_code(result: PlanResult, *, detailed: bool, none_expected: bool) -> int:
-    code = result.exit_code
-    if code is ExitCode.OK and result.has_changes:
-        if none_expected:
-            return int(ExitCode.UNEXPECTED_CHANGES)
-        if detailed:
-            return int(ExitCode.CHANGES)
-    return int(code)
-
-
-def _run(
-    make: Callable[[Stop, Confirm, Sink], ApplyRequest], *, question: str, yes: bool, as_json: bool
-) -> None:
-    asked = _asked(question, yes=yes, as_json=as_json)
-    with _stoppable() as stop, _sink(as_json=as_json) as sink:
-        result = _service().apply(make(stop, asked, sink))
-    _finish(result, as_json=as_json)
-
-
-def _asked(question: str, *, yes: bool, as_json: bool) -> Confirm:
-    """Shows the plan, and asks where it has changes."""
-    from tomo_cli.console import confirm
-
-    def asked(shown: PlanResult) -> bool:
-        if not as_json:
-            _show(shown, as_json=False)
-        if not shown.has_changes:
-            return True
-        return confirm(question, yes=yes)
-
-    return asked
-
-
-@contextmanager
-def _sink(*, as_json: bool) -> Iterator[Sink]:
-    if not as_json:
-        from tomo_cli.run_view import RunView
-
-        with RunView() as view:
-            yield view
-        return
-    from tomo.service.present import EventLines
-    from tomo_cli.console import print_json_line
-
-    events = EventLines()
-
-    def write(event: Event) -> None:
-        for line in events.lines(event):
-            print_json_line(line)
-
-    yield write
-    print_json_line(events.last())
-
-
-def _finish(result: RunResult, *, as_json: bool) -> None:
-    from tomo_cli.console import say, show_error
-    from tomo_cli.run_view import closing_line
-
-    if result.done is None and not result.declined:
-        # It failed before anybody was asked, so nobody has seen it yet.
-        _show(result.shown, as_json=as_json)
-        raise typer.Exit(int(result.exit_code))
-    if result.declined:
-        say("Nothing was done.")
-    elif not as_json:
-        if result.program_error is not None:
-            show_error(result.program_error)
-        say(closing_line(result))
-    raise typer.Exit(int(result.exit_code))
-
-
-@contextmanager
-def _stoppable() -> Iterator[Stop]:
-    """The first Ctrl-C lets running steps finish; a second one ends the process."""
-    from tomo.service.stop import Stop
-
-    stop = Stop()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.requested:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt
-        from tomo_cli.console import say
-
-        say("Stopping: what is under way is finished and recorded. Press Ctrl-C again to end at once.")
-        stop.request()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,70 @@
+"""A plan that was kept to be applied later, and everything it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tomo.model.plan import Plan
+from tomo.model.selection import Selection
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HostIdentity:
+    """One host of a plan: where it is, as whom, and the fingerprints of the keys that it may show."""
+
+    name: str
+    address: str
+    port: int = 0
+    user: str = ""
+    keys: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people write it."""
+        user = f"{self.user}@" if self.user else ""
+        return f"{user}{self.address}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan rests on. Digests are SHA-256 in hex, `""` where there is no such file.
+
+    `state` is that of the state file, `config` of the stack's config file; `files` are the fleet file or the
+    program's files by path, `catalog` the files of catalog entries by id, `packages` versions by name.
+    """
+
+    stack_id: str
+    project: str
+    stack: str
+    state: str
+    config: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    catalog: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[HostIdentity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanError:
+    """Why a plan can't be applied; `urn` is `""` where it is about no single resource."""
+
+    urn: str
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan as it was kept. Its steps have no outputs; `new_secrets` are those that apply will make.
+
+    `selection` is what a person named, in their words.
+    """
+
+    basis: Basis
+    plan: Plan
+    destroys: bool = False
+    selection: Selection = Selection()
+    new_secrets: tuple[str, ...] = ()
+    errors: tuple[PlanError, ...] = ()

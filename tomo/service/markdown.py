@@ -1,0 +1,165 @@
+"""A plan in Markdown, as for a pull request: what changes on which host and why; never a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
+from tomo.model.events import Severity
+from tomo.model.plan import Plan, is_hidden
+from tomo.model.step import Op, Step
+from tomo.model.urn import STACK_TYPE, Urn
+from tomo.model.values import Secret, Unknown, Value
+from tomo.service.deployments import PlanResult
+from tomo.service.exposure import newly_open
+from tomo.service.plans.seals import SecretMarks
+from tomo.service.present import hosts_of
+
+_QUIET: Final = {Op.SAME, Op.READ}
+_SIGNS: Final = {Op.CREATE: "+", Op.IMPORT: "+", Op.DELETE: "-", Op.DISCARD: "-"}
+_LONGEST: Final = 500
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def plan_markdown(result: PlanResult) -> str:
+    """The whole plan as a Markdown text that ends with a line break."""
+    plan = result.plan
+    hosts = hosts_of(plan)
+    shown = [step for step in plan.steps if _is_shown(step)]
+    parts = [f"### {_summary(result, shown)}", *_hosts(plan, shown, hosts, result.marks)]
+    parts += _ports(plan, hosts)
+    parts += _outputs(plan.outputs, result.marks)
+    parts += _notes(result)
+    return "\n\n".join(parts) + "\n"
+
+
+def _is_shown(step: Step) -> bool:
+    return step.op.is_logical and step.op not in _QUIET and not is_hidden(step) and step.type != STACK_TYPE
+
+
+def _summary(result: PlanResult, shown: Sequence[Step]) -> str:
+    plan = result.plan
+    name = f"{'Removal' if result.destroys else 'Plan'} for `{plan.project}/{plan.stack}`"
+    counts: dict[Op, int] = {}
+    for step in shown:
+        counts[step.op] = counts.get(step.op, 0) + 1
+    words = [f"{counts[op]} to {op.pulumi_name}" for op in Op if op in counts]
+    if result.failures or result.program_error is not None:
+        return f"{name}: it has errors"
+    return f"{name}: {', '.join(words) or 'no changes'}"
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def _hosts(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str], marks: SecretMarks) -> Iterator[str]:
+    by_host: dict[str, list[str]] = {}
+    for step in shown:
+        by_host.setdefault(hosts.get(step.urn) or plan.stack, []).extend(_step(step, marks))
+    for host, lines in by_host.items():
+        yield f"**{_text(host)}**"
+        yield _fenced(lines, "diff")
+
+
+def _step(step: Step, marks: SecretMarks) -> Iterator[str]:
+    sign = _SIGNS.get(step.op, "!")
+    kind = step.type.rsplit(":", 1)[-1]
+    keys = f" ({', '.join(map(_line, step.keys))})" if step.op is Op.REPLACE and step.keys else ""
+    kept = " (its data stays)" if step.op is Op.DELETE and step.entry.retain_on_delete else ""
+    yield f"{sign} {step.op.pulumi_name} {kind} {_line(step.urn.name)}{keys}{kept}"
+    if step.op is not Op.DELETE:
+        for diff in step.diffs:
+            yield from _difference(diff, marks)
+
+
+def _difference(diff: PropertyDiff, marks: SecretMarks) -> Iterator[str]:
+    why = f"  # {_line(diff.why)}" if diff.why else "  # changed on the host" if diff.drift else ""
+    if not diff.path:
+        yield f"    {why.strip()}"
+        return
+    if diff.kind not in {DiffKind.ADD, DiffKind.ADD_REPLACE}:
+        yield f"-   {_line(diff.path)}: {shown_value(diff.old, marks)}{why}"
+        why = ""
+    if diff.kind not in {DiffKind.DELETE, DiffKind.DELETE_REPLACE}:
+        yield f"+   {_line(diff.path)}: {shown_value(diff.new, marks)}{why}"
+
+
+def shown_value(value: Value, marks: SecretMarks) -> str:
+    """A value on one line; a secret as its mark."""
+    if isinstance(value, Secret):
+        mark = marks(value)
+        return f"[secret {mark}]" if mark else "[secret]"
+    if isinstance(value, Unknown):
+        origins = " or ".join(map(_line, value.origins))
+        return f"(after apply, from {origins})" if origins else "(after apply)"
+    if isinstance(value, str):
+        text = '"' + _line(value) + '"'
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{_line(str(k))}: {shown_value(v, marks)}" for k, v in value.items()) + "}"
+    elif isinstance(value, list):
+        text = "[" + ", ".join(shown_value(item, marks) for item in value) + "]"
+    else:
+        text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+# --- the rest --------------------------------------------------------------------------------------
+
+
+def _ports(plan: Plan, hosts: Mapping[Urn, str]) -> Iterator[str]:
+    ports = newly_open(plan, hosts)
+    if ports:
+        yield "**Newly reachable**"
+        yield _fenced(
+            f"{port.host} {port.address or '*'}:{port.port}/{port.protocol} from {port.reach}"
+            f" ({_line(port.container)})"
+            for port in ports
+        )
+
+
+def _outputs(changes: OutputChanges, marks: SecretMarks) -> Iterator[str]:
+    lines: list[str] = []
+    for name in changes.moved:
+        if name in changes.old:
+            lines.append(f"- {_line(name)}: {shown_value(changes.old[name], marks)}")
+        if name in changes.new:
+            lines.append(f"+ {_line(name)}: {shown_value(changes.new[name], marks)}")
+    if lines:
+        yield "**Outputs**"
+        yield _fenced(lines, "diff")
+
+
+def _notes(result: PlanResult) -> Iterator[str]:
+    notes = [f"secret that apply will generate: {name}" for name in result.new_secrets]
+    notes += [f"not looked at: {host.host}: {host.problem}" for host in result.plan.unlooked]
+    notes += [f"{failure.error}" for failure in result.failures]
+    notes += [str(result.program_error)] if result.program_error is not None else []
+    notes += [shortfall.message for shortfall in result.shortfalls]
+    notes += [
+        line.message.rstrip()
+        for line in result.plan.diagnostics
+        if line.severity in {Severity.WARNING, Severity.ERROR}
+    ]
+    if notes:
+        yield "**Notes**"
+        yield _fenced(map(_line, notes))
+
+
+def _fenced(lines: Iterable[str], language: str = "") -> str:
+    """Lines in a fence that none of them can end."""
+    body = "\n".join(lines)
+    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{body}\n{fence}"
+
+
+def _line(text: str) -> str:
+    """A text on one line, without what could drive a terminal or turn the reading direction."""
+    return _CONTROL.sub("�", text.replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def _text(text: str) -> str:
+    """A text outside of a fence, where nothing in it is markup."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|@~-])", r"\\\1", _line(text))
