@@ -14,7 +14,6 @@ from tomo.model.urn import STACK_TYPE
 from tomo.model.values import Properties
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
-from tomo.service.adoption import Adoption
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.files import FLEET_FILE
@@ -28,6 +27,7 @@ from tomo.state.writer import CheckpointWriter
 
 if TYPE_CHECKING:
     from tomo.catalog.index import Catalog
+    from tomo.service.adoption import Adoption
     from tomo.spec.load import LoadedFleet
 
 FLEET_PROJECT = "tomo"
