@@ -152,9 +152,9 @@ class Decider:
             case _ if goal.import_id:
                 raise other_than_found(request.urn, verdict)
             case _:
-                return self._steps.replace(
-                    request, verdict, self._checked(request, goal.inputs, {}), deleted=False
-                )
+                # What is replaced because someone asked for it was checked as new already.
+                new = inputs if asked else self._checked(request, goal.inputs, {})
+                return self._steps.replace(request, verdict, new, deleted=False)
 
     def _checked(self, request: Request, news: Properties, olds: Properties) -> Properties:
         provider = request.acting

@@ -129,7 +129,13 @@ class EngineRegistrar:
             if refusal is not None:
                 return answered(self._decider.refuse(request, refusal))
             wanted = replace(
-                entry_for(request.goal, request.urn, request.ref, goal.inputs), id=goal.id, external=True
+                entry_for(request.goal, request.urn, request.ref, goal.inputs),
+                id=goal.id,
+                external=True,
+                # What a parent hands down is about what the stack makes and deletes.
+                protect=False,
+                retain_on_delete=False,
+                deleted_with=None,
             )
             step = Step(Op.READ, request.urn, request.old, wanted, host=request.host)
             refusal = run.refusal(step)
@@ -374,7 +380,9 @@ class EngineRegistrar:
         outputs = finished_outputs(wanted, found.outputs)
         entry = replace(wanted, id=found.id or wanted.id, outputs=outputs)
         if request.old is not None:
-            entry = replace(entry, created=request.old.created, modified=request.old.modified)
+            moved = (entry.inputs, entry.outputs) != (request.old.inputs, request.old.outputs)
+            modified = run.world.now() if moved else request.old.modified
+            entry = replace(entry, created=request.old.created, modified=modified)
         run.recorder.add(entry, request.old)
         run.ended(replace(step, new=entry), begun)
         return Registered(request.urn, entry.id, outputs)

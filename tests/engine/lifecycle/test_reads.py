@@ -116,3 +116,28 @@ def test_what_is_to_be_read_by_an_id_that_nothing_gave_fails(lifecycle: Lifecycl
 
     assert "an id that nothing gave" in str(outcome.failures[0].error)
     assert lifecycle.names() == []
+
+
+def test_what_a_parent_hands_down_is_not_for_what_is_only_read(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        group = p.component("group", protect=True, retain_on_delete=True)
+        p.registrar.read(ReadGoal(TYPE, "seen", "x-9", {}, parent=group.urn)).result(9)
+
+    lifecycle.world.things["x-9"] = {"v": 5}
+
+    lifecycle.up(program)
+
+    entry = lifecycle.entry("seen")
+    assert (entry.protect, entry.retain_on_delete) == (False, False)
+
+
+def test_the_state_says_when_something_read_was_first_seen_otherwise(lifecycle: Lifecycle) -> None:
+    lifecycle.world.things["x-9"] = {"v": 5}
+    lifecycle.up(reading("x-9"))
+    first = lifecycle.entry("seen").modified
+    lifecycle.world.things["x-9"]["v"] = 6
+
+    lifecycle.up(reading("x-9"))
+
+    assert not first
+    assert lifecycle.entry("seen").modified

@@ -11,6 +11,7 @@ from tomo.model.selection import Selection
 from tomo.model.step import Op
 from tomo.model.urn import Urn
 from tomo.model.values import Value
+from tomo.testing.fake_provider import FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
 
 
@@ -395,3 +396,19 @@ def test_a_provider_is_replaced_without_what_it_serves(lifecycle: Lifecycle) -> 
     assert lifecycle.entry("cloud").id != before
     assert lifecycle.ops("a") == [Op.SAME]
     assert lifecycle.entry("a").provider.endswith(lifecycle.entry("cloud").id)
+
+
+def test_what_is_replaced_because_someone_asks_is_checked_once(lifecycle: Lifecycle) -> None:
+    checked: list[str] = []
+
+    class Counting(FakeProvider):
+        def check(self, request):
+            checked.append(request.urn.name)
+            return super().check(request)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    lifecycle.others["fake"] = Counting(lifecycle.world)
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None, selection=Selection(replaces=("**::a",)))
+
+    assert checked == ["a"]
