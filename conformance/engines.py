@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -196,6 +196,7 @@ def _options(orders: Orders) -> Options:
 def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
     # Pulumi tells of every step it begins, those that then fail too; an outcome need not.
     steps = [_told_by_tomo(step) for step in deployment._run.steps if not _is_default(step.urn)]
+    steps = _without_marks_of_failed(steps, {str(failure.urn) for failure in outcome.failures})
     said = [str(failure.error) for failure in outcome.failures]
     if outcome.program_error is not None:
         said.append(f"{outcome.program_error}\n{outcome.program_error.detail}")
@@ -209,6 +210,14 @@ def _told_by_tomo(step: Step) -> Told:
     diffs = {_top(diff.path) for diff in step.diffs if not diff.drift}
     inputs = plain(step.new.inputs) if step.new else None
     return Told(step.urn, step.op.pulumi_name, tuple(sorted(step.keys)), tuple(sorted(diffs)), inputs)
+
+
+def _without_marks_of_failed(steps: Sequence[Told], failed: Collection[str]) -> list[Told]:
+    """Of a replacement whose creation fails Pulumi doesn't come to tell that it replaces."""
+    begun = {step.urn for step in steps if step.op == "create-replacement"}
+    last = {step.urn: step.op for step in steps}
+    unmade = {urn for urn in begun.intersection(failed) if last[urn] == "replace"}
+    return [step for step in steps if step.op != "replace" or step.urn not in unmade]
 
 
 def _top(path: str) -> str:

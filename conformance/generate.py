@@ -38,6 +38,7 @@ class Author:
     exports: dict[str, Expression] = field(default_factory=dict)
     named: int = 0
     dynamic: bool = False
+    begun: set[str] = field(default_factory=set)
 
     def scenario(self, title: str) -> Scenario:
         """From an empty stack on."""
@@ -45,6 +46,7 @@ class Author:
         for _ in range(self.random.randint(1, MOST_NODES - 2)):
             self._add()
         operations = [self._operation(Verb.UP, calm=self._chance(0.8))]
+        self.begun = {node.name for node in self.nodes}
         if self._chance(0.15):
             operations.insert(0, replace(operations[0], verb=Verb.PREVIEW, faults={}))
         for _ in range(self.random.randint(1, 4)):
@@ -71,7 +73,7 @@ class Author:
         program = Model(tuple(self.nodes), dict(self.exports), raises)
         without = verb in {Verb.REFRESH, Verb.DESTROY}
         stops = not calm and verb is Verb.UP and self._chance(0.4)
-        return Operation(
+        operation = Operation(
             verb,
             Model() if without else program,
             stop_on_error=stops,
@@ -80,6 +82,25 @@ class Author:
             edited={name: {"v": 77} for name in self._names(Kind.CUSTOM, 1)} if moved else {},
             swapped=self._chance(0.15),
         )
+        return self._narrowed(operation) if self.begun and not without and calm else operation
+
+    def _narrowed(self, operation: Operation) -> Operation:
+        """The operation about a part of the stack, sometimes; not where resources have new names."""
+        if not self._chance(0.2) or any(node.options.get("aliases") for node in self.nodes):
+            return operation
+        known = [name for name in self._names(Kind.CUSTOM, 2) if name in self.begun]
+        if not known:
+            return operation
+        named = tuple(f"**::{name}" for name in known[: self.random.randint(1, 2)])
+        how = self.random.choice(("targets", "targets", "excludes", "replaces"))
+        dependents = how == "targets" and self._chance(0.4)
+        match how:
+            case "targets":
+                return replace(operation, targets=named, dependents=dependents)
+            case "excludes":
+                return replace(operation, excludes=named)
+            case _:
+                return replace(operation, replaces=named)
 
     def _faults(self, verb: Verb, *, stops: bool) -> dict[str, str]:
         """What fails.
