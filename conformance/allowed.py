@@ -154,6 +154,22 @@ def _check_of_skipped(difference: Difference, scene: Scene) -> bool:
     )
 
 
+def _left_behind(scene: Scene) -> set[str]:
+    """What is to go with an owner that is retained, or that could not go."""
+    stays = {
+        entry["urn"]
+        for entry in scene.before.values()
+        if entry.get("retainOnDelete") or entry.get("protect") or entry["urn"] in scene.theirs.ran.failed
+    }
+    return {entry["urn"] for entry in scene.before.values() if entry.get("deletedWith") in stays}
+
+
+def _owner_stays(difference: Difference, scene: Scene) -> bool:
+    left = _left_behind(scene)
+    # Where the deletion that Pulumi leaves out fails, the run is another from there on.
+    return difference.urn in left or bool(left.intersection(scene.mine.ran.failed))
+
+
 def _still_unwell(difference: Difference, scene: Scene) -> bool:
     return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
 
@@ -199,6 +215,12 @@ ALLOWED: tuple[Allowed, ...] = (
         "Where a deletion ahead of a replacement fails, --continue-on-error of the CLI never ends. Tomo "
         "keeps the original and goes on; there is nothing to compare with.",
         lambda _difference, _scene: False,
+    ),
+    Allowed(
+        "what lives in something is deleted with it, not before",
+        "`deleted_with` leaves out the deletion only where the owner really goes. The CLI forgets it where "
+        "the owner is retained, protected or could not be deleted.",
+        _owner_stays,
     ),
     Allowed(
         "a look doesn't make well",
