@@ -174,9 +174,9 @@ class TomoEngine:
         run = ProgramRun(
             PROJECT, STACK, dry_run=dry, config=config.opened(), secret_config_keys=config.secret_keys
         )
-        writer = store.backend.writer(PROJECT, STACK, stored.seals_under(store.manager))
+        saver = store.backend.saver(PROJECT, STACK, stored.seals_under(store.manager), base=stored)
         world = World(
-            Providers(store, config.opened()), lambda _event: None, now, new_id, None if dry else writer
+            Providers(store, config.opened()), lambda _event: None, now, new_id, None if dry else saver
         )
         return Deployment(run, stored.snapshot, world, options)
 

@@ -311,6 +311,18 @@ class StateFileExists(StateError):
     code = "state-file-exists"
 
 
+class JournalMismatch(StateError):
+    """An interrupted run's journal belongs to another state than the one that is there."""
+
+    code = "journal-mismatch"
+
+
+class Interrupted(StateError):
+    """An interrupted run began something of which only a person can say what became of it."""
+
+    code = "interrupted"
+
+
 class StateLocked(StateError):
     """Another process holds the stack's lock."""
 

@@ -145,5 +145,10 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not at_terminal():
         raise UsageError("there is no terminal to ask at", hint="add `--yes` to go on without asking")
-    err().print(Text(f"{question} [y/N] ", style="bold"), end="")
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return answer(f"{question} [y/N] ").lower() in {"y", "yes"}
+
+
+def answer(question: str) -> str:
+    """What a person types at the terminal."""
+    err().print(Text(question, style="bold"), end="")
+    return sys.stdin.readline().strip()

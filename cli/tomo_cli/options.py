@@ -36,6 +36,12 @@ ParallelOption = Annotated[
     int,
     typer.Option("-p", "--parallel", metavar="N", min=1, max=256, help="Steps at once over all hosts."),
 ]
+LockWaitOption = Annotated[
+    float,
+    typer.Option(
+        "--lock-wait", metavar="SECONDS", min=0, help="Wait so long for another run to end; 0 does not wait."
+    ),
+]
 
 TargetOption = Annotated[
     list[str] | None,

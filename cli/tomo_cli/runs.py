@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, ShownPlan
     from tomo.service.stop import Stop
+    from tomo.service.workspace import LockTerms
 
     Show = Callable[[PlanResult], None]
 
@@ -50,6 +51,14 @@ def selection_of(
         target_dependents=target_dependents,
         exclude_dependents=exclude_dependents,
     )
+
+
+def lock_terms(seconds: float) -> LockTerms:
+    """How long another run is waited for, and that a person is told."""
+    from tomo.service.workspace import LockTerms
+    from tomo_cli.console import say
+
+    return LockTerms(seconds, say)
 
 
 def deployments() -> Deployments:

@@ -169,7 +169,7 @@ def test_unlock_shows_who_holds_the_stack_and_asks(world: World, tomo: Tomo) -> 
 
     assert (refused.code, asked.code, removed.code) == (1, 64, 0)
     assert "ann" in refused.err
-    assert "tomo state unlock" in refused.err
+    assert "tomo state repair" in refused.err
     assert "ann" in removed.err
     assert tomo(world, "apply", "--yes").code == 0
 

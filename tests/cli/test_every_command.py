@@ -31,7 +31,7 @@ ISSUE = """
 init | server add | server list | server show | server test | server remove | app add | app list | app config
 app remove | catalog list | catalog search | catalog show | plan | apply | refresh | destroy | status | outputs
 drift | secret set | secret list | secret remove | config get | config set | config list | config remove
-state list | state show | state export | state import | state unlock | program | try | doctor | completion
+state list | state show | state export | state import | state unlock | state repair | program | try | doctor | completion
 """
 
 
@@ -85,6 +85,7 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     copy.write_text(exported)
     does("state import --yes", str(copy))
     assert "Nobody" in does("state unlock").err
+    assert "nothing to repair" in does("state repair").err
     assert "home" in does("stack list").out
     does("config set EXTRA --secret", stdin=b"x")
     assert "[secret]" in does("config list").out

@@ -65,6 +65,14 @@ class Typed:
         """Sends it a signal, as the keyboard does."""
         self._process.send_signal(number)
 
+    def ends_within(self, seconds: float) -> bool:
+        """Waits so long, and says whether it has ended."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def end(self) -> Shown:
         """Waits for its end."""
         out, err = self._process.communicate(timeout=120)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -143,46 +142,6 @@ def test_a_compressed_form_becomes_a_backup(
     assert on_disk(plain) == 4
     assert not packed.exists()
     assert Path(f"{packed}.bak").exists()
-
-
-def test_many_savers_share_writes_and_all_see_theirs_on_disk(backend: FileBackend, fleet: Fleet) -> None:
-    writer = backend.writer("shop", "dev", None)
-    path = stack_file(backend)
-    snapshots = [fleet(count) for count in range(1, 33)]
-    order, late = threading.Lock(), []
-    queue = iter(enumerate(snapshots))
-    inodes = set()
-
-    def step() -> None:
-        with order:
-            count, snapshot = next(queue)
-            ticket = writer.offer(snapshot)
-        writer.wait(ticket)
-        inodes.add(path.stat().st_ino)
-        if on_disk(path) < count + 3:
-            late.append(count)
-
-    threads = [threading.Thread(target=step) for _ in snapshots]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert late == []
-    assert on_disk(path) == 34
-
-
-def test_savers_that_wait_together_are_served_by_one_write(backend: FileBackend, fleet: Fleet) -> None:
-    writer = backend.writer("shop", "dev", None)
-
-    tickets = [writer.offer(fleet(count)) for count in (1, 2, 3)]
-    writer.wait(tickets[0])
-    after_first = stack_file(backend).stat().st_ino
-    for ticket in tickets[1:]:
-        writer.wait(ticket)
-
-    assert on_disk(stack_file(backend)) == 5
-    assert stack_file(backend).stat().st_ino == after_first
 
 
 def test_two_thousand_saves_encode_each_entry_once(fleet: Fleet) -> None:

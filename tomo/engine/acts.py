@@ -64,8 +64,8 @@ class Acts:
         gone, step = Step(Op.DELETE, old.urn, old), Step(Op.CREATE, wanted.urn, None, wanted)
         self.hooks.before(gone)
         self.hooks.before(step)
-        with self._intended(wanted, OperationType.CREATING):
-            request = self._swap_request(provider, wanted, old)
+        request = self._swap_request(provider, wanted, old)
+        with self._intended(wanted, OperationType.CREATING, provider.parked_as(request)):
             result = self.hooks.persistently(step, lambda: provider.swap(request))
         made = self.created(wanted, result)
         self.recorder.add(made, old, intent=wanted)
@@ -128,12 +128,12 @@ class Acts:
                 self.hooks.persistently(Step(Op.DELETE, old.urn, old), lambda: provider.delete(request))
 
     @contextmanager
-    def _intended(self, entry: ResourceState, kind: OperationType) -> Iterator[None]:
+    def _intended(self, entry: ResourceState, kind: OperationType, parked: str = "") -> Iterator[None]:
         """The intention on disk while an act runs; gone again if it fails.
 
         An interrupt is no failure: nobody knows how far the act came, and the intention stays to say so.
         """
-        self.recorder.begin(entry, kind)
+        self.recorder.begin(entry, kind, parked=parked)
         try:
             yield
         except Exception:

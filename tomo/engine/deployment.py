@@ -224,7 +224,7 @@ class Deployment:
             self._ending.join()
         run.lanes.close()
         self._settle_outputs()
-        run.recorder.save()
+        run.recorder.finish()
 
     def _settle_outputs(self) -> None:
         """The stack's outputs; after a failure the new ones only add to the old (engine-spec 2.11)."""

@@ -78,6 +78,28 @@ def delete_layers(condemned: Sequence[ResourceState]) -> list[list[ResourceState
     return [waves[number] for number in sorted(waves, reverse=True)]
 
 
+def in_order(entries: Sequence[ResourceState]) -> tuple[ResourceState, ...]:
+    """The entries with each after what it needs, otherwise as they stand."""
+    by_urn: dict[Urn, list[ResourceState]] = {}
+    for entry in entries:
+        by_urn.setdefault(entry.urn, []).append(entry)
+    placed: dict[int, ResourceState] = {}
+    begun: set[int] = set()
+    for entry in entries:
+        waiting = [entry]
+        while waiting:
+            this = waiting[-1]
+            above = [this.parent] if this.parent else []
+            wanted = (other for urn in (*above, *needs(this)) for other in by_urn.get(urn, ()))
+            missing = [] if id(this) in begun else [other for other in wanted if id(other) not in begun]
+            begun.add(id(this))
+            if missing:
+                waiting.extend(missing)
+            else:
+                placed.setdefault(id(this), waiting.pop())
+    return tuple(placed.values())
+
+
 def without(
     entry: ResourceState, missing: Collection[Urn], parents: Mapping[Urn, Urn | None]
 ) -> ResourceState:

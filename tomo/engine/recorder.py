@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import RLock
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from tomo.engine.graph import needs, without
 from tomo.errors import TomoError
+from tomo.model.changes import OF_THE_RUN, Begun, Carried, Change, Ended, Put, Removed, Settled
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
 from tomo.model.urn import Urn, provider_ref, split_provider_ref
@@ -17,48 +19,87 @@ from tomo.model.values import Properties
 
 
 class Saver(Protocol):
-    """Puts snapshots on disk; called from several threads. Offers come in the order of the snapshots."""
+    """Keeps a run's changes on disk; called from several threads. Offers come in the order of the changes.
 
-    def offer(self, snapshot: Snapshot) -> int:
-        """Takes a snapshot to be written and returns its ticket, without waiting."""
+    What is on disk can always be made into the very snapshot that the changes offered until then lead to.
+    """
+
+    def offer(self, changes: Sequence[Change]) -> int:
+        """Takes changes that belong together and returns their ticket, without waiting."""
         ...
 
     def wait(self, ticket: int) -> None:
-        """Returns once the ticket's snapshot or a later one is on disk."""
+        """Returns once the ticket's changes, and all before them, are on disk.
+
+        Raises StateError where they can't be written; they are written with the next ones then.
+        """
+        ...
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """The end of a run: returns once the whole snapshot is on disk."""
         ...
 
 
 class _Entries:
     """Entries in a fixed order, found and exchanged by identity in constant time.
 
-    An exchanged entry still finds its place: what decided about it may hold the former one.
+    An exchanged entry still finds its place: what decided about it may hold the former one. Places are
+    counted from `first`; every change but the first filling is noted.
     """
 
-    def __init__(self, entries: Iterable[ResourceState] = ()) -> None:
+    def __init__(
+        self, note: Callable[[Change], None], entries: Iterable[ResourceState] = (), *, first: int = 0
+    ) -> None:
+        self._note = note
         self._by_place: dict[int, ResourceState] = {}
         self._places: dict[int, int] = {}
         self._former: list[ResourceState] = []
-        self._next = 0
+        self._next = first
         for entry in entries:
-            self.append(entry)
+            self._place_of_new(entry)
+
+    def _place_of_new(self, entry: ResourceState) -> int:
+        place = self._next
+        self._by_place[place] = entry
+        self._places[id(entry)] = place
+        self._next += 1
+        return place
 
     def append(self, entry: ResourceState) -> None:
-        self._by_place[self._next] = entry
-        self._places[id(entry)] = self._next
-        self._next += 1
+        self._note(Put(self._place_of_new(entry), entry))
+
+    def take_over(self, old: ResourceState, of: _Entries, entry: ResourceState) -> None:
+        """Appends an entry in place of one of another list."""
+        place = of.standing(old)
+        if place is None:
+            self.append(entry)
+            return
+        before = of._drop(place)
+        self._note(Carried(place, self._place_of_new(entry), before, entry))
 
     def exchange(self, old: ResourceState, now: ResourceState) -> None:
-        place = self._places.get(id(old))
-        if place is not None and place in self._by_place:
+        place = self.standing(old)
+        if place is not None:
             # Kept, so that no other entry is ever made at the same address.
             self._former.append(self._by_place[place])
             self._by_place[place] = now
             self._places[id(now)] = place
+            self._note(Put(place, now))
 
     def remove(self, entry: ResourceState) -> None:
+        place = self.standing(entry)
+        if place is not None:
+            self._drop(place)
+            self._note(Removed(place))
+
+    def standing(self, entry: ResourceState) -> int | None:
         place = self._places.get(id(entry))
-        if place is not None and place in self._by_place:
-            self._former.append(self._by_place.pop(place))
+        return place if place in self._by_place else None
+
+    def _drop(self, place: int) -> ResourceState:
+        entry = self._by_place.pop(place)
+        self._former.append(entry)
+        return entry
 
     def current(self, entry: ResourceState) -> ResourceState | None:
         place = self._places.get(id(entry))
@@ -80,12 +121,14 @@ class Recorder:
     def __init__(self, base: Snapshot, saver: Saver | None) -> None:
         self._saver = saver
         self._lock = RLock()
+        self._changes: list[Change] = []
         self._extra = base.extra
-        self._base = _Entries(base.resources)
-        self._new = _Entries()
+        self._base = _Entries(self._note, base.resources)
+        self._new = _Entries(self._note, first=OF_THE_RUN)
         self._by_urn: dict[Urn, ResourceState] = {}
-        self._pending: dict[int, PendingOperation] = {}
-        self._left_pending = base.pending_operations
+        self._pending: dict[int, tuple[int, PendingOperation]] = {}
+        self._numbers = itertools.count(1)
+        self._left_pending = dict(enumerate(base.pending_operations))
         self._names: dict[Urn, Urn] = {}
         self._mentions: dict[Urn, list[ResourceState]] = {}
         self._live: dict[Urn, ResourceState] = {}
@@ -93,18 +136,25 @@ class Recorder:
     def snapshot(self) -> Snapshot:
         """What would be written now."""
         with self._lock:
-            pending = (*self._left_pending, *self._pending.values())
+            begun = (operation for _, operation in self._pending.values())
+            pending = (*self._left_pending.values(), *begun)
             return Snapshot((*self._new, *self._base), pending, self._extra)
 
-    def begin(self, entry: ResourceState, kind: OperationType) -> None:
-        """Puts the intention on disk; returns when it is there. One that can't be written is none."""
+    def begin(self, entry: ResourceState, kind: OperationType, *, parked: str = "") -> None:
+        """Puts the intention on disk; returns when it is there. One that can't be written is none.
+
+        `parked` is the name under which the act keeps what it replaces.
+        """
         with self._lock:
-            self._pending[id(entry)] = PendingOperation(entry, kind)
+            operation = PendingOperation(entry, kind, parked)
+            number = next(self._numbers)
+            self._pending[id(entry)] = number, operation
+            self._note(Begun(number, operation))
         try:
-            self.save()
+            self._save()
         except BaseException:
             with self._lock:
-                self._pending.pop(id(entry), None)
+                self._forget_intention(entry)
             raise
 
     def abandon(self, entry: ResourceState) -> None:
@@ -126,11 +176,12 @@ class Recorder:
         `condemned` is an original that stays until it's deleted.
         """
         with self._lock:
-            if old is not None:
-                self._base.remove(old)
             if condemned is not None:
                 self._exchange(condemned, replace(condemned, delete=True))
-            self._new.append(entry)
+            if old is not None:
+                self._new.take_over(old, self._base, entry)
+            else:
+                self._new.append(entry)
             self._by_urn[entry.urn] = entry
         self._end(intent)
 
@@ -151,7 +202,7 @@ class Recorder:
             if condemns is not None:
                 self._exchange(condemns, replace(condemns, delete=True))
             self._base.append(entry)
-        self.save()
+        self._save()
 
     def change_old(self, old: ResourceState, now: ResourceState, intent: ResourceState | None = None) -> None:
         """Marks an old entry, keeping its place: condemned, or waiting for its replacement."""
@@ -243,25 +294,52 @@ class Recorder:
         Creations stay: nothing says what they made (engine-spec 2.9).
         """
         with self._lock:
-            self._left_pending = tuple(
-                op
-                for op in self._left_pending
+            left = {
+                position: op
+                for position, op in self._left_pending.items()
                 if op.type is OperationType.CREATING or op.resource.urn in unseen
-            )
+            }
+            if len(left) < len(self._left_pending):
+                self._left_pending = left
+                self._note(Settled(tuple(left)))
 
-    def save(self) -> None:
-        """Writes the snapshot."""
+    def finish(self) -> None:
+        """Writes the whole snapshot; the end of a run."""
         if self._saver is None:
             return
         with self._lock:
-            ticket = self._saver.offer(self.snapshot())
+            if self._changes:
+                self._saver.offer(self._handed_over())
+            snapshot = self.snapshot()
+        self._saver.finish(snapshot)
+
+    def _save(self) -> None:
+        """Hands over what has changed and waits until it is on disk."""
+        if self._saver is None:
+            return
+        with self._lock:
+            ticket = self._saver.offer(self._handed_over())
         self._saver.wait(ticket)
+
+    def _handed_over(self) -> tuple[Change, ...]:
+        changes = tuple(self._changes)
+        self._changes.clear()
+        return changes
+
+    def _note(self, change: Change) -> None:
+        if self._saver is not None:
+            self._changes.append(change)
 
     def _end(self, intent: ResourceState | None) -> None:
         if intent is not None:
             with self._lock:
-                self._pending.pop(id(intent), None)
-            self.save()
+                self._forget_intention(intent)
+            self._save()
+
+    def _forget_intention(self, entry: ResourceState) -> None:
+        begun = self._pending.pop(id(entry), None)
+        if begun is not None:
+            self._note(Ended(begun[0]))
 
     def _exchange(self, old: ResourceState, now: ResourceState) -> None:
         self._base.exchange(old, now)

@@ -204,6 +204,62 @@ def unreachable(error: TomoError) -> ReadResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """The resource that an interrupted replacement was about."""
+
+    id: str
+    inputs: Properties
+    outputs: Properties
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverRequest:
+    """Find out what became of a creation that was begun and whose end nobody recorded.
+
+    `inputs` are the intended ones. `former` is what it was to replace and the state still has; `parked` the
+    name under which a swap keeps that, `""` where it was no swap or that isn't known. `known_ids` belong to
+    other recorded resources of the type. Without `act` nothing may be changed: the answer is a prediction.
+    """
+
+    urn: Urn
+    inputs: Properties
+    former: Former | None = None
+    parked: str = ""
+    known_ids: frozenset[str] = frozenset()
+    act: bool = False
+    secret_keys: frozenset[str] = frozenset()
+    timeout: float | None = None
+
+
+class RecoverStatus(Enum):
+    """What became of it."""
+
+    MADE = "made"
+    """It is there as intended; `id` and `outputs` tell of it, the former one is gone where it was a swap."""
+    NOTHING = "nothing"
+    """Nothing of it is there, or what there is makes no difference to making it again."""
+    UNDONE = "undone"
+    """It was there half made and is no more; a former one is as it was."""
+    UNKNOWN = "unknown"
+    """There is no way to tell: a person has to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverResult:
+    """What became of it; `told` completes a sentence for people, as `it was made and is running`."""
+
+    status: RecoverStatus
+    id: str = ""
+    outputs: Properties = field(default_factory=dict)
+    told: str = ""
+    former_gone: bool = False
+
+
+NEVER_MADE = RecoverResult(RecoverStatus.NOTHING, told="nothing was made")
+CANNOT_TELL = RecoverResult(RecoverStatus.UNKNOWN, told="nothing tells whether it was made")
+
+
+@dataclass(frozen=True, slots=True)
 class InvokeResult:
     """A function's result, or why its arguments are refused; `unknown` in a plan that can't ask yet."""
 
@@ -275,6 +331,17 @@ class Provider(Protocol):
         """Replaces the resource, keeping the old one until the new one is well."""
         ...
 
+    def parked_as(self, request: SwapRequest) -> str:
+        """The name under which `swap` will keep the old resource."""
+        ...
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """Finds out what became of a creation that was cut off; with `act`, ends or undoes what is half done.
+
+        Raises HostError where the host can't be asked. May be repeated.
+        """
+        ...
+
     def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:
         """Calls a function of the package."""
         ...
@@ -332,6 +399,14 @@ class ProviderBase:
     def swap(self, request: SwapRequest) -> CreateResult:
         """Swaps nothing."""
         raise NotImplementedError(request.urn)
+
+    def parked_as(self, request: SwapRequest) -> str:  # noqa: ARG002
+        """Parks nothing."""
+        return ""
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:  # noqa: ARG002
+        """Can't tell."""
+        return CANNOT_TELL
 
     def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:  # noqa: ARG002
         """Has no functions."""

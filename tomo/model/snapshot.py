@@ -22,10 +22,15 @@ class OperationType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PendingOperation:
-    """A step that was begun and whose end is not recorded."""
+    """A step that was begun and whose end is not recorded.
+
+    `parked` is the name under which a replacement in one act keeps the old resource; Pulumi's format has no
+    room for it, Tomo's journal has.
+    """
 
     resource: ResourceState
     type: OperationType
+    parked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from tomo.errors import NotSupported, StackNotFound, TomoError
 from tomo.model.provider import (
+    NEVER_MADE,
     CreateRequest,
     CreateResult,
     DeleteRequest,
@@ -14,6 +15,8 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
     UpdateRequest,
     UpdateResult,
 )
@@ -44,6 +47,10 @@ class BuiltinProvider(ProviderBase):
 
     def delete(self, request: DeleteRequest) -> None:
         """Forgets the reference."""
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:  # noqa: ARG002
+        """Reading makes nothing."""
+        return NEVER_MADE
 
     def _read(self, request: ReadRequest) -> ReadResult:
         if request.urn.type != STACK_REFERENCE:

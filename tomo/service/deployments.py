@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.gate import Gate, Shown
 from tomo.engine.look import Observation
+from tomo.engine.recovery import Terms
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
-from tomo.model.events import Result, Sink, ignore
+from tomo.model.events import Diagnostic, Result, Sink, ignore
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
@@ -28,12 +28,14 @@ from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
 from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
+from tomo.service.recovery import Recovered, needs_recovery, recovered, tell_and_refuse
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.stop import Stop
 from tomo.service.unlooked import each_host_once
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
-from tomo.service.workspace import Place, Workspace
+from tomo.service.workspace import LockTerms, Place, Workspace
 from tomo.state.backend import StoredStack
+from tomo.state.codec import without_collector
 from tomo.state.config import StackConfig, with_defaults
 from tomo.state.config_editor import StackConfigEditor
 from tomo.state.history import HistoryEntry
@@ -80,6 +82,7 @@ class ApplyRequest:
     plan_sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     message: str = ""
+    lock: LockTerms = field(default_factory=LockTerms)
     selection: Selection = Selection()
     adoption: Adoption | None = None
 
@@ -93,6 +96,7 @@ class RefreshRequest:
     confirm: Confirm
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
+    lock: LockTerms = field(default_factory=LockTerms)
     selection: Selection = Selection()
 
 
@@ -164,12 +168,14 @@ class Deployments:
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
         with opened(self._doors, request.place, request.adoption) as session:
+            session.recover()
             outcome = session.plan(request, request.sink)
             return session.plan_result(outcome, destroys=request.destroy)
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with opened(self._doors, request.place, request.adoption) as session, session.workspace.lock():
+        with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
+            tell_and_refuse(session.recover(Terms(act=True)), request.sink)
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -192,12 +198,14 @@ class Deployments:
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""
-        with opened(self._doors, request.place) as session, session.workspace.lock():
+        with opened(self._doors, request.place, locked=request.lock) as session:
+            session.recover(Terms(act=True))
             return session.refresh(request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
         with opened(self._doors, request.place) as session:
+            session.recover()
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
 
@@ -207,20 +215,14 @@ _STALE_SECONDS = 10.0
 
 @contextmanager
 def opened(
-    doors: Doors, place: Place, adoption: Adoption | None = None, *, locked: bool = False
+    doors: Doors, place: Place, adoption: Adoption | None = None, *, locked: LockTerms | None = None
 ) -> Iterator[Session]:
     """The session of a command; with `locked` nobody else changes the state from before it is read."""
     workspace = doors.open(place)
     workspace.adopt(adoption)
     # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with workspace.lock() if locked else nullcontext():
-            yield from Session.open(workspace, doors)
-    finally:
-        if collecting:
-            gc.enable()
+    with without_collector(), workspace.lock(locked) if locked else nullcontext():
+        yield from Session.open(workspace, doors)
 
 
 class Session:
@@ -239,6 +241,7 @@ class Session:
     ) -> None:
         self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
         self._doors, self.connections, self._plugins = doors, connections, plugins
+        self.notes: tuple[Diagnostic, ...] = ()
         self._redactor = LazyRedactor()
         for value in config.values.values():
             self._redactor.learn(value)
@@ -265,6 +268,13 @@ class Session:
                 connections=connections,
                 plugins=plugins,
             )
+
+    def recover(self, terms: Terms | None = None) -> Recovered:
+        """Takes up what an interrupted run left; without terms in memory only."""
+        world = self._world(ignore, "") if self.stored and needs_recovery(self.stored) else None
+        found = recovered(self.workspace, self.stored, world, terms or Terms(), self.config.salt)
+        self.stored, self.notes = found.stored, found.notes
+        return found
 
     @property
     def base(self) -> Snapshot:
@@ -296,7 +306,7 @@ class Session:
         fleet = self.fleet if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
-            each_host_once(outcome.plan),
+            each_host_once(outcome.plan, self.notes),
             self.workspace.stack,
             of_chosen(outcome.plan, shortfalls),
             outcome.failures,
@@ -355,7 +365,7 @@ class Session:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
         outcome = self._looking(request, declared=False).refresh()
         return PlanResult(
-            each_host_once(outcome.plan),
+            each_host_once(outcome.plan, self.notes),
             self.workspace.stack,
             failures=outcome.failures,
             program_error=outcome.program_error,
@@ -432,7 +442,7 @@ class Session:
             sink,
             now,
             new_id,
-            self.workspace.writer(salt) if salt else None,
+            self.workspace.saver(salt, self.stored) if salt else None,
             self._redactor.redact,
             self._redactor.learn,
             (self.config.salt or self.workspace.stack).encode(),

@@ -133,6 +133,8 @@ class States:
             if not request.confirm(foreseen):
                 return foreseen
             begun = int(time.time())
+            # What an interrupted run left belongs to the state that is replaced here.
+            workspace.backend.drop_journal(*_names(name))
             workspace.writer(salt).save(snapshot)
             entry = HistoryEntry("import", "succeeded", begun, int(time.time()), {}, "imported a document")
             workspace.backend.record(*_names(name), entry)

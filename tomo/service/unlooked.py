@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from tomo.model.events import Diagnostic
 from tomo.model.plan import Plan, Unlooked
 
 
-def each_host_once(plan: Plan) -> Plan:
-    """Several providers may have found the same host silent."""
+def each_host_once(plan: Plan, notes: Sequence[Diagnostic] = ()) -> Plan:
+    """The plan with each silent host once, though several providers found it so, after other notes."""
     told: dict[tuple[str, str], Unlooked] = {}
     for host in plan.unlooked:
         key = (host.host, host.problem)
         before = told[key].resources if key in told else 0
         told[key] = replace(host, resources=before + host.resources)
-    return replace(plan, unlooked=tuple(told.values()))
+    return replace(plan, unlooked=tuple(told.values()), diagnostics=(*notes, *plan.diagnostics))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from tomo.state.config import StackConfig, read_stack_config
 from tomo.state.config_editor import StackConfigEditor
 from tomo.state.lock import LockOwner, StackLock
 from tomo.state.project import ProjectFile, find_project, read_project
+from tomo.state.saver import RunSaver
 from tomo.state.seals import Seals
 from tomo.state.writer import CheckpointWriter
 
@@ -53,6 +55,18 @@ class Means:
     stores: Stores = field(default_factory=Stores)
 
 
+def _tell_nobody(_line: str) -> None:
+    """A line for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockTerms:
+    """How a stack's lock is taken: how many seconds another owner is waited for, and who is told of it."""
+
+    wait: float = 0.0
+    tell: Callable[[str], None] = _tell_nobody
+
+
 class Workspace:
     """One stack: its files, its state and its secrets. Nothing is read before it is needed."""
 
@@ -73,6 +87,7 @@ class Workspace:
         self.fleet, self.program = fleet, program
         self.adoption: Adoption | None = None
         self._means = means or Means()
+        self._guard: Callable[[], None] | None = None
 
     @classmethod
     def open(
@@ -229,15 +244,42 @@ class Workspace:
             for salt in {salt for salt in salts if salt}:
                 self.secrets.for_salt(salt).prepare()
 
-    def lock(self) -> StackLock:
-        """The stack's lock."""
+    @contextmanager
+    def lock(self, terms: LockTerms | None = None) -> Iterator[StackLock]:
+        """Holds the stack's lock; one of a run that is gone is taken over, which is told."""
+        asked = terms or LockTerms()
         owner = LockOwner.this_process(self.settings.user)
-        return self.backend.lock(self.project, self.stack, owner=owner)
+        with self.backend.lock(
+            self.project, self.stack, owner=owner, wait=asked.wait, tell=asked.tell
+        ) as lock:
+            self._guard = lock.guard
+            try:
+                yield lock
+            finally:
+                self._guard = None
 
     def writer(self, salt: str) -> CheckpointWriter:
         """The writer of the state, sealing under the config's salt."""
         seals = Seals(self.secrets.for_salt(salt)) if salt else None
         return self.backend.writer(self.project, self.stack, seals)
+
+    def seals(self, salt: str, stored: StoredStack | None) -> Seals | None:
+        """What a state is sealed with; secrets that `stored` holds under the same salt stay as they are."""
+        if not salt:
+            return None
+        manager = self.secrets.for_salt(salt)
+        return stored.seals_under(manager) if stored else Seals(manager)
+
+    def saver(self, salt: str, stored: StoredStack | None) -> RunSaver:
+        """Keeps the changes of a run that starts from `stored`, as long as the stack's lock is held."""
+        return self.backend.saver(
+            self.project,
+            self.stack,
+            self.seals(salt, stored),
+            base=stored,
+            owner=self.settings.user,
+            guard=self._guard or (lambda: None),
+        )
 
     # --- config -----------------------------------------------------------------------------------------
 

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import importlib
 import re
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from tomo.errors import NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
+from tomo.errors import JournalMismatch, NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
 from tomo.model.snapshot import Snapshot
 from tomo.model.storage import Content, Storage, exists, newest
 from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
-from tomo.state.clock import Clock
+from tomo.state.clock import Clock, rfc3339
 from tomo.state.codec import ORGANIZATION, decode_checkpoint
+from tomo.state.compressed import decompressed
 from tomo.state.history import HistoryEntry, checkpoint_path, read_entries, write_entry
 from tomo.state.integrity import problems
+from tomo.state.journal import Journal, JournalHead, read_journal
 from tomo.state.local import LocalStorage
 from tomo.state.lock import HeldLock, LockOwner, StackLock, held_locks, remove_locks
 from tomo.state.plans import PlanLedger
+from tomo.state.properties import dump
+from tomo.state.saver import RunSaver
 from tomo.state.seals import Seals
-from tomo.state.writer import CheckpointWriter, backup_path
+from tomo.state.writer import CheckpointWriter, backup_path, journal_path
 
 _LAYOUT: Final = 1
 _ROOT: Final = ".pulumi"
 _META: Final = f"{_ROOT}/meta.yaml"
 _NAME: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _FORMS: Final = (".json", ".json.gz", ".json.zst")
 _SHOWN: Final = 5
 _OF_PULUMI: Final = frozenset(("s3", "gs", "azblob", "postgres", "postgresql", "http", "https"))
@@ -56,7 +56,8 @@ class StackName:
 class StoredStack:
     """A stack as loaded. `salt` and `seals` are what its secrets are under; "" and None without any.
 
-    `path` is where a person finds the file; `digest` is the SHA-256 of its bytes.
+    `path` is where a person finds the file; `digest` is the SHA-256 of its bytes. Where a run left its
+    journal, the snapshot is the one that this leads to, and the file does not have it yet.
     """
 
     name: StackName
@@ -68,6 +69,7 @@ class StoredStack:
     writer: str = ""
     time: str = ""
     seals: Seals | None = field(default=None, repr=False)
+    journal: Journal | None = field(default=None, repr=False)
 
     @property
     def sealed_salt(self) -> str:
@@ -79,6 +81,22 @@ class StoredStack:
         if self.seals is not None and self.seals.salt == manager.salt:
             return self.seals
         return Seals(manager)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A stack's files as read; `path` is that of the checkpoint."""
+
+    path: str | None
+    raw: bytes | None
+    journal: Journal | None
+
+
+def _is_foreign(read: _Read) -> bool:
+    """Whether a journal does not belong to the checkpoint beside it."""
+    if read.journal is None or read.raw is None:
+        return False
+    return hashlib.sha256(read.raw).hexdigest() not in {read.journal.head.base, read.journal.end}
 
 
 class FileBackend:
@@ -127,38 +145,75 @@ class FileBackend:
     def load(self, project: str, stack: str, secrets: PassphraseManagers) -> StoredStack:
         """The stack's state, checked. Its secrets stay sealed, so no passphrase is asked for yet."""
         name = _name(project, stack)
-        path, raw = self._read(name)
+        read = self._read(name)
+        if _is_foreign(read):
+            # The run may have ended between the two reads.
+            read = self._read(name)
+        if read.path is None or read.raw is None:
+            if read.journal is not None:
+                raise self._journal_mismatch(name, read.journal, "")
+            raise self._not_found(name)
         try:
-            checkpoint = decode_checkpoint(_decompress(raw), lambda salt: Seals(secrets.for_salt(salt)))
-            _refuse_broken(checkpoint.snapshot)
+            return self._decoded(name, read.path, read.raw, read.journal, secrets)
         except StateCorrupt as error:
-            raise self._corrupt(name, path, error) from error
+            raise self._corrupt(name, read.path, error) from error
+
+    def _decoded(
+        self, name: StackName, path: str, raw: bytes, journal: Journal | None, secrets: PassphraseManagers
+    ) -> StoredStack:
+        digest = hashlib.sha256(raw).hexdigest()
+        checkpoint = decode_checkpoint(decompressed(raw), lambda salt: Seals(secrets.for_salt(salt)))
+        snapshot, salt, seals = checkpoint.snapshot, checkpoint.salt, checkpoint.seals
+        if journal is not None and journal.end == digest:
+            journal = None
+        if journal is not None:
+            if journal.head.base != digest:
+                raise self._journal_mismatch(name, journal, digest)
+            if journal.head.salt and journal.head.salt != salt:
+                salt = journal.head.salt
+                seals = Seals(secrets.for_salt(salt))
+            snapshot = journal.folded(snapshot, seals)
+        _refuse_broken(snapshot)
         return StoredStack(
             name=name,
             path=self.storage.location(path),
-            snapshot=checkpoint.snapshot,
-            salt=checkpoint.salt,
+            snapshot=snapshot,
+            salt=salt,
             version=checkpoint.version,
-            digest=hashlib.sha256(raw).hexdigest(),
+            digest=digest,
             writer=checkpoint.writer,
             time=checkpoint.time,
-            seals=checkpoint.seals,
+            seals=seals,
+            journal=journal,
         )
 
     def raw(self, project: str, stack: str) -> bytes:
         """The checkpoint file's own text, unchecked."""
-        _, raw = self._read(_name(project, stack))
-        return _decompress(raw)
-
-    def _read(self, name: StackName) -> tuple[str, bytes]:
-        """The newest form: a crash can leave a compressed one beside the plain one that replaced it."""
-        forms = self._forms(name)
-        found = dict(self.storage.read_many([_META, *forms]))
-        self._check_layout(found.pop(_META, None))
-        if not found:
+        name = _name(project, stack)
+        raw = self._read(name).raw
+        if raw is None:
             raise self._not_found(name)
-        path = max(found, key=lambda path: found[path].modified)
-        return path, found[path].raw
+        return decompressed(raw)
+
+    def _read(self, name: StackName) -> _Read:
+        """The newest form: a crash can leave a compressed one beside the plain one that replaced it."""
+        journal_path = self._journal_path(name)
+        found = dict(self.storage.read_many([_META, *self._forms(name), journal_path]))
+        self._check_layout(found.pop(_META, None))
+        left = found.pop(journal_path, None)
+        journal = self._journal(name, left.raw) if left else None
+        path = max(found, key=lambda path: found[path].modified, default=None)
+        return _Read(path, found[path].raw if path else None, journal)
+
+    def _journal(self, name: StackName, raw: bytes) -> Journal | None:
+        try:
+            return read_journal(raw)
+        except StateCorrupt as error:
+            raise StateCorrupt(
+                f"the journal of an interrupted run of `{name.stack}` can't be used: {error.message}",
+                hint="`tomo state repair --drop-journal` sets it aside; `tomo plan` then shows what is left",
+                where=self.storage.location(self._journal_path(name)),
+            ) from error
 
     def writer(self, project: str, stack: str, seals: Seals | None) -> CheckpointWriter:
         """The writer of a stack's checkpoint; its first save makes a stack that isn't there yet."""
@@ -168,6 +223,57 @@ class FileBackend:
         return CheckpointWriter(
             self.storage, self._path(name), stack=name.full, seals=seals, clock=self._clock
         )
+
+    def saver(
+        self,
+        project: str,
+        stack: str,
+        seals: Seals | None,
+        *,
+        base: StoredStack | None,
+        owner: str = "",
+        guard: Callable[[], None] = lambda: None,
+    ) -> RunSaver:
+        """Keeps the changes of one run that starts from `base`; None where the stack isn't there yet."""
+        name = _name(project, stack)
+        head = JournalHead(
+            name.full,
+            str(uuid.uuid4()),
+            base.digest if base else "",
+            seals.salt if seals else "",
+            rfc3339(self._clock()),
+            owner,
+        )
+        writer = self.writer(project, stack, seals)
+        snapshot = base.snapshot if base else Snapshot()
+        return RunSaver(self.storage, writer, base=snapshot, head=head, guard=guard)
+
+    def drop_journal(self, project: str, stack: str) -> str:
+        """Sets a journal aside that can't be used; gives the place where it is kept, `""` without one."""
+        name = _name(project, stack)
+        if not self.has_journal(project, stack):
+            return ""
+        kept = f"{self._backup_folder(name)}/{stack}.{self._clock()}.journal"
+        self.storage.copy(self._journal_path(name), kept)
+        self.storage.remove(self._journal_path(name))
+        return self.storage.location(kept)
+
+    def has_journal(self, project: str, stack: str) -> bool:
+        """Whether a run left its journal, or writes it now."""
+        return exists(self.storage, self._journal_path(_name(project, stack)))
+
+    def only_in_journal(self, project: str, stack: str) -> list[str]:
+        """What an interrupted run made that the checkpoint does not have: a URN and an id each."""
+        name = _name(project, stack)
+        path = self._journal_path(name)
+        found = self.storage.read_many([path, *self._forms(name)])
+        raws = [decompressed(content.raw) for form, content in found.items() if form != path]
+        try:
+            journal = read_journal(found[path].raw) if path in found else None
+        except StateCorrupt:
+            journal = None
+        made = journal.made() if journal else []
+        return [f"{urn} (id {id_})" for urn, id_ in made if not any(dump(id_) in raw for raw in raws)]
 
     def remove(self, project: str, stack: str) -> None:
         """Takes a stack out of the store; its last state stays beside it as `.bak`."""
@@ -185,11 +291,19 @@ class FileBackend:
 
     # --- locks ---
 
-    def lock(self, project: str, stack: str, *, owner: LockOwner) -> StackLock:
-        """The stack's lock, to be held in a `with` block."""
-        name = _name(project, stack)
+    def lock(
+        self,
+        project: str,
+        stack: str,
+        *,
+        owner: LockOwner,
+        wait: float = 0.0,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> StackLock:
+        """The stack's lock, to be held in a `with` block; another owner is waited for so many seconds."""
+        folder = self._lock_folder(_name(project, stack))
         self._write_layout()
-        return StackLock(self.storage, self._lock_folder(name), stack=stack, owner=owner, clock=self._clock)
+        return StackLock(self.storage, folder, stack=stack, owner=owner, wait=wait, tell=tell)
 
     def locks(self, project: str, stack: str) -> list[HeldLock]:
         """Who holds the stack."""
@@ -242,6 +356,9 @@ class FileBackend:
 
     def _forms(self, name: StackName) -> list[str]:
         return [f"{_ROOT}/stacks/{name.project}/{name.stack}{form}" for form in _FORMS]
+
+    def _journal_path(self, name: StackName) -> str:
+        return journal_path(self._path(name))
 
     def _find(self, name: StackName) -> str | None:
         """The newest form."""
@@ -299,6 +416,17 @@ class FileBackend:
             hint=f"make it with `tomo apply --stack {name.stack}`",
         )
 
+    def _journal_mismatch(self, name: StackName, journal: Journal, digest: str) -> JournalMismatch:
+        place = self.storage.location(self._journal_path(name))
+        now = f"the state now has the digest `{digest}`" if digest else "the stack has no state now"
+        return JournalMismatch(
+            f"an interrupted run left a journal for stack `{name.stack}` that belongs to another state: "
+            f"the run began from the digest `{journal.head.base}`, {now}",
+            hint="something else wrote the state since; `tomo state repair --drop-journal` shows what the "
+            "state lacks of it, and sets it aside",
+            where=place,
+        )
+
     def _corrupt(self, name: StackName, path: str, error: TomoError) -> StateCorrupt:
         # After a finished run the copy that was made at its end is the state itself.
         written = self.storage.modified(self.backups(name.project, name.stack))
@@ -354,31 +482,6 @@ def _name(project: str, stack: str) -> StackName:
                 hint="use letters, digits, `-`, `_` and `.`, at most 100 of them",
             )
     return StackName(project, stack)
-
-
-def _decompress(raw: bytes) -> bytes:
-    if raw.startswith(_GZIP):
-        try:
-            return gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise StateCorrupt(f"damaged gzip file: {error}") from error
-    if raw.startswith(_ZSTD):
-        return _decompress_zstd(raw)
-    return raw
-
-
-def _decompress_zstd(raw: bytes) -> bytes:
-    try:
-        zstd = importlib.import_module("compression.zstd")
-    except ImportError as error:
-        raise NotSupported(
-            "a state compressed with `zstd` needs Python 3.14",
-            hint="write it plain: `PULUMI_DIY_BACKEND_ZSTD=false pulumi refresh`",
-        ) from error
-    try:
-        return bytes(zstd.decompress(raw))
-    except zstd.ZstdError as error:
-        raise StateCorrupt(f"damaged zstd file: {error}") from error
 
 
 def _refuse_broken(snapshot: Snapshot) -> None:

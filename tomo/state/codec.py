@@ -352,14 +352,14 @@ def _decode_latest(latest: Json, *, version: int, stack: str, seals_for: SealsFo
     writer, time = _decode_manifest(latest.get("manifest") or {})
     salt = salt_of(latest.get("secrets_providers"))
     seals = seals_for(salt) if salt else None
-    with _without_collector():
+    with without_collector():
         snapshot = _decode_snapshot(latest, reader_of(seals))
     return Checkpoint(snapshot, stack, salt, version, writer, time, seals)
 
 
 @contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Nothing here is cyclic, and looking for cycles doubles the time of a large state."""
+def without_collector() -> Iterator[None]:
+    """Looking for cycles, where there are none, doubles the time of a large state."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -424,9 +424,6 @@ class EncodedResource:
     features: frozenset[str]
 
 
-_NO_FEATURES: Final[frozenset[str]] = frozenset()
-
-
 class SnapshotEncoder:
     """Writes snapshots under one salt; entries that were written before are not encoded again.
 
@@ -447,6 +444,10 @@ class SnapshotEncoder:
         """The document that `pulumi stack export` prints, compact."""
         latest, version = self._deployment(snapshot, time)
         return b'{%s,"deployment":%s}' % (version, latest)
+
+    def entry(self, resource: ResourceState) -> bytes:
+        """One entry as `resources` holds it; kept for the checkpoint that is written later."""
+        return self._done.setdefault(id(resource), (resource, self._encode(resource)))[1].json
 
     def _deployment(self, snapshot: Snapshot, time: str) -> tuple[bytes, bytes]:
         resources = self._encode_all(snapshot)
@@ -488,7 +489,7 @@ class SnapshotEncoder:
         except StateError as error:
             raise StateError(error.message, hint=error.hint, where=resource.urn) from error
         features = [name for name, attribute in _FEATURES.items() if getattr(resource, attribute)]
-        return EncodedResource(json, frozenset(features) if features else _NO_FEATURES)
+        return EncodedResource(json, frozenset(features))
 
 
 def _version_members(features: frozenset[str]) -> bytes:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from tomo.errors import NotSupported, ProviderFailed
+from tomo.errors import HostUnreachable, NotSupported, ProviderFailed
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.provider import (
+    NEVER_MADE,
     CheckFailure,
     CheckRequest,
     CheckResult,
@@ -22,6 +23,9 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
+    RecoverStatus,
     SwapRequest,
     UpdateRequest,
     UpdateResult,
@@ -156,6 +160,21 @@ class FakeProvider(ProviderBase):
         result = self.create(asked)
         self._end(request.old_id)
         return result
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """Finds the thing by its automatic name, as providers do whose names are determined."""
+        if self.host in self._world.silent:
+            raise HostUnreachable(f"{self.host} does not answer", host=self.host)
+        wanted = request.inputs.get("auto")
+        for id_, thing in list(self._world.things.items()):
+            if thing.get("auto") == wanted and id_ not in request.known_ids:
+                former = request.former
+                if former is not None and self._world.swaps and request.act:
+                    self._end(former.id)
+                outputs = _outputs(id_, thing)
+                gone = former is not None and self._world.swaps
+                return RecoverResult(RecoverStatus.MADE, id_, outputs, "it was made", former_gone=gone)
+        return NEVER_MADE
 
     def _end(self, id_: str) -> None:
         with self._world.lock:

@@ -10,6 +10,7 @@ from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.look import Observation
 from tomo.engine.run import Options, World
 from tomo.errors import StateError
+from tomo.model.changes import Change, Folding
 from tomo.model.events import Event
 from tomo.model.goal import Goal
 from tomo.model.hook import ErrorHook, Hook, HookCall
@@ -156,7 +157,7 @@ def _source(program: Callable[[Program], None] | Source) -> Source:
 
 @dataclass(slots=True)
 class SavedSnapshots:
-    """A saver that keeps every snapshot in memory, and refuses those that break the rules of a state.
+    """A saver that folds every change in memory, and notes where a snapshot breaks the rules of a state.
 
     `full` decides about snapshots that the disk has no room for. `on_save` is called for every snapshot;
     `problems` are the rules that any of them broke.
@@ -166,17 +167,40 @@ class SavedSnapshots:
     full: Callable[[Snapshot], bool] = field(default=lambda _snapshot: False)
     on_save: Callable[[Snapshot], None] = field(default=lambda _snapshot: None)
     problems: list[str] = field(default_factory=list)
+    _folding: Folding = field(default_factory=lambda: Folding(Snapshot()))
 
-    def offer(self, snapshot: Snapshot) -> int:
-        """Keeps a snapshot."""
-        self.snapshots.append(snapshot)
-        self.problems.extend(problems(snapshot))
-        self.on_save(snapshot)
+    def begin(self, base: Snapshot) -> None:
+        """The changes to come are those of a run that starts from this snapshot."""
+        self._folding = Folding(base)
+
+    def offer(self, changes: Sequence[Change]) -> int:
+        """Takes changes and keeps the snapshot that they lead to."""
+        self._folding.apply(changes)
+        self._keep(self._folding.snapshot())
         return len(self.snapshots)
 
     def wait(self, ticket: int) -> None:
         """Is there already, or raises StateError."""
-        snapshot = self.snapshots[ticket - 1]
+        self._refuse(self.snapshots[ticket - 1])
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Keeps the last snapshot, which must be the one that all changes lead to."""
+        folded = self._folding.snapshot()
+        # The order of pending operations means nothing.
+        if (folded.resources, set(map(id, folded.pending_operations))) != (
+            snapshot.resources,
+            set(map(id, snapshot.pending_operations)),
+        ):
+            self.problems.append("the changes lead to another snapshot than the run ended with")
+        self._keep(snapshot)
+        self._refuse(snapshot)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
+        self.problems.extend(problems(snapshot))
+        self.on_save(snapshot)
+
+    def _refuse(self, snapshot: Snapshot) -> None:
         check(snapshot)
         if self.full(snapshot):
             raise StateError("the disk is full")
@@ -264,4 +288,6 @@ class Lifecycle:
             saver=self.saved,
             redact=self.redact,
         )
+        if not dry:
+            self.saved.begin(self.snapshot)
         return Deployment(run, self.snapshot, world, Options(**options))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from tomo_cli.options import (
     FileOption,
     JsonOption,
     KeptPlanArgument,
+    LockWaitOption,
     MarkdownOption,
     MessageOption,
     NoRefreshOption,
@@ -34,6 +35,7 @@ from tomo_cli.runs import (
     deployments,
     finish,
     keep,
+    lock_terms,
     plan_code,
     refuse_choices,
     refuse_two_forms,
@@ -134,6 +136,7 @@ def apply(
     exclude_dependents: ExcludeDependentsOption = False,
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
+    lock_wait: LockWaitOption = 0,
 ) -> None:
     """Make the servers as the file declares them."""
     from tomo.service.deployments import ApplyRequest
@@ -146,7 +149,7 @@ def apply(
         refuse_choices(no_refresh, target, exclude, replace, target_replace)
         run_kept(
             lambda show, stop, sink: ApplyPlanRequest(
-                where, plan_file, show, parallel, stop_on_error, sink, stop, message
+                where, plan_file, show, parallel, stop_on_error, sink, stop, message, lock_terms(lock_wait)
             ),
             as_json=as_json,
         )
@@ -169,6 +172,7 @@ def apply(
             sink=sink,
             stop=stop,
             message=message,
+            lock=lock_terms(lock_wait),
             selection=selection,
         ),
         question="Apply this plan?",
@@ -209,6 +213,7 @@ def destroy(
     target_dependents: TargetDependentsOption = False,
     exclude: ExcludeOption = None,
     exclude_dependents: ExcludeDependentsOption = False,
+    lock_wait: LockWaitOption = 0,
 ) -> None:
     """Remove everything the stack made; data volumes stay."""
     from tomo.service.deployments import ApplyRequest
@@ -225,6 +230,7 @@ def destroy(
             stop_on_error=stop_on_error,
             sink=sink,
             stop=stop,
+            lock=lock_terms(lock_wait),
             selection=selection_of(
                 target,
                 exclude,
@@ -248,6 +254,7 @@ def refresh(
     target_dependents: TargetDependentsOption = False,
     exclude: ExcludeOption = None,
     exclude_dependents: ExcludeDependentsOption = False,
+    lock_wait: LockWaitOption = 0,
 ) -> None:
     """Take what the hosts say into the state."""
     from tomo.service.deployments import RefreshRequest
@@ -264,6 +271,7 @@ def refresh(
             place(directory, file, stack),
             asked,
             stop=stop,
+            lock=lock_terms(lock_wait),
             selection=selection_of(
                 target,
                 exclude,

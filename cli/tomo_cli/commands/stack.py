@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tomo_cli.commands.repair import state_repair
 from tomo_cli.commands.state_edits import state_delete, state_rename
 from tomo_cli.options import (
     HERE,
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         "unlock": state_unlock,
         "delete": state_delete,
         "rename": state_rename,
+        "repair": state_repair,
     }
     add_group(app, "state", "Look at and move the recorded state", state)
     add_group(app, "stack", "Show the stacks of a project", {"list": stack_list})

@@ -24,6 +24,9 @@ from tomo.model.provider import (
     DiffRequest,
     InvokeResult,
     ProviderBase,
+    RecoverRequest,
+    RecoverResult,
+    RecoverStatus,
     Report,
     UpdateRequest,
     UpdateResult,
@@ -184,6 +187,13 @@ class CommandProvider(ProviderBase):
         shown = _shown(request.inputs, frozenset())
         job = Job(command, request.inputs, request.outputs, shown, request.timeout, request.report)
         self._run(request.urn.type, job)
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """A copy, and a script that Tomo brings, may be repeated; of other commands nothing tells."""
+        command = "" if request.urn.type == COPY else _text(request.inputs, "create")
+        if not command or command.startswith(OWN_SCRIPT):
+            return RecoverResult(RecoverStatus.NOTHING, told="it can safely be done again")
+        return RecoverResult(RecoverStatus.UNKNOWN, told="nothing tells whether the command has run")
 
     def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:
         """`command:local:run`, which runs in previews too, as Pulumi has it."""

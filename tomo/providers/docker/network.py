@@ -25,7 +25,7 @@ from tomo.providers.docker.container_seen import Inspected, label_list, listed, 
 from tomo.providers.docker.daemon import document
 from tomo.providers.docker.http import segment
 from tomo.providers.docker.resource import GONE, Host, Look, Resource
-from tomo.providers.docker.schema import Field, Kind, Values, same_meaning
+from tomo.providers.docker.schema import Field, Kind, Values, differences, same_meaning
 
 RELEASE_TIME: Final = 5.0
 """How long a network or volume may stay in use after its containers went."""
@@ -147,6 +147,22 @@ class Network(Resource):
         why = f"recreated outside Tomo on {host.name} (id {id_[:12]}), {told}"
         drift.append(PropertyDiff("id", kind, id_, request.id, drift=True, why=why))
         return ReadResult(ReadStatus.FOUND, id_, seen, _outputs(seen, found), tuple(drift))
+
+
+def named(host: Host, name: str) -> dict[str, Value] | None:
+    """The network of that name; None where there is none."""
+    found = host.daemon.find(f"/networks/{segment(name)}", f"inspecting the network `{name}`")
+    return found if found is not None and text_of(found, "Name") == name else None
+
+
+def is_as_wanted(inputs: Properties, found: Inspected) -> bool:
+    """Whether a network is as inputs ask for it."""
+    return not differences(NETWORK, _compared(inputs, found), inputs)
+
+
+def outputs_of(inputs: Properties, found: Inspected) -> Values:
+    """The outputs of a network that is there."""
+    return _outputs(inputs, found)
 
 
 def _body(inputs: Properties) -> Values:

@@ -23,6 +23,8 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
     SwapRequest,
     UpdateRequest,
     UpdateResult,
@@ -30,12 +32,13 @@ from tomo.model.provider import (
 )
 from tomo.model.values import SECRET_SHOWN, Properties, Unknown, has_unknown, leaves, same_value
 from tomo.providers.docker import config as configuration
-from tomo.providers.docker.container import Container
+from tomo.providers.docker.container import Container, parked_name
 from tomo.providers.docker.daemon import Daemon
 from tomo.providers.docker.functions import invoke
 from tomo.providers.docker.http import Response
 from tomo.providers.docker.image import Image
 from tomo.providers.docker.network import Network
+from tomo.providers.docker.recover import recover
 from tomo.providers.docker.registry_auth import RegistryLogins
 from tomo.providers.docker.registry_image import RegistryImage
 from tomo.providers.docker.remote_image import RemoteImage
@@ -148,6 +151,15 @@ class DockerProvider(ProviderBase):
         """Replaces a container, keeping the old one until the new one is well."""
         with self._seam(request.new_inputs, request.secret_keys):
             return swap(self._ready(request.new_inputs), request)
+
+    def parked_as(self, request: SwapRequest) -> str:
+        """The old container's name with a part of its id."""
+        return parked_name(str(request.old_inputs.get("name") or ""), request.old_id)
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """Looks for what was being made by its name."""
+        with self._seam(request.inputs, request.secret_keys):
+            return recover(self._ready(request.inputs), request)
 
     def invoke(self, token: str, args: Properties, *, preview: bool) -> InvokeResult:
         """Calls a function; where its arguments aren't known yet its result isn't either."""

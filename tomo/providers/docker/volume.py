@@ -18,7 +18,7 @@ from tomo.model.provider import (
     UpdateRequest,
     UpdateResult,
 )
-from tomo.model.values import Properties, Unknown
+from tomo.model.values import Properties, Unknown, Value
 from tomo.providers.docker.container_body import labels, text, text_map
 from tomo.providers.docker.container_fields import LABELS
 from tomo.providers.docker.container_seen import Inspected, label_list, listed, part, text_of
@@ -54,8 +54,8 @@ class Volume(Resource):
     def create(self, host: Host, request: CreateRequest) -> CreateResult:
         """Makes it; one of that name with the same settings is its data kept from before, and is used."""
         name = text(request.inputs, "name")
-        found = host.daemon.find(_path(name), f"inspecting the volume `{name}`")
-        if found is not None and differences(VOLUME, _read(found), request.inputs):
+        found = named(host, name)
+        if found is not None and not is_as_wanted(request.inputs, found):
             raise name_taken("volume", name, "", host.name)
         if found is None:
             body: Values = {
@@ -128,6 +128,21 @@ class Volume(Resource):
         seen = _compared(request.inputs, found)
         drift = self.drift(request.inputs, seen, host.name)
         return ReadResult(ReadStatus.FOUND, request.id, seen, _outputs(seen, found), drift)
+
+
+def named(host: Host, name: str) -> dict[str, Value] | None:
+    """The volume of that name; None where there is none."""
+    return host.daemon.find(_path(name), f"inspecting the volume `{name}`")
+
+
+def is_as_wanted(inputs: Properties, found: Inspected) -> bool:
+    """Whether a volume is as inputs ask for it."""
+    return not differences(VOLUME, _read(found), inputs)
+
+
+def outputs_of(inputs: Properties, found: Inspected) -> Values:
+    """The outputs of a volume that is there."""
+    return _outputs(inputs, found)
 
 
 def _path(name: str) -> str:

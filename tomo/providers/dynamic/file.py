@@ -12,6 +12,7 @@ from tomo.errors import HostError, ProviderFailed, TomoError
 from tomo.model.connection import Connection, Connections, FileStat, HostSpec
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
+    NEVER_MADE,
     CheckFailure,
     CheckRequest,
     CheckResult,
@@ -22,6 +23,9 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
+    RecoverStatus,
     UpdateRequest,
     UpdateResult,
     unreachable,
@@ -107,6 +111,18 @@ class File:
 
         each_host([spec_of(request.inputs) for request in requests], look_at)
         return [results[position] for position in range(len(requests))]
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """A file with the wanted content was written: before that, none was to be there.
+
+        One that is half written is written anew.
+        """
+        path, content = text_of(request.inputs, "path"), text_of(request.inputs, "content")
+        [found] = self._connections.get(spec_of(request.inputs)).stat_files([path])
+        if found is None or found.is_directory or found.sha256 != _digest(content):
+            return NEVER_MADE
+        outputs = _outputs(request.inputs, created=True, secret="content" in request.secret_keys)
+        return RecoverResult(RecoverStatus.MADE, path, outputs, "it was written")
 
     def cancel(self) -> None:
         """Has nothing to stop."""

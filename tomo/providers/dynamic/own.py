@@ -18,6 +18,8 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
     UpdateRequest,
     UpdateResult,
 )
@@ -50,6 +52,10 @@ class OwnType(Protocol):
 
     def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
         """Looks at several resources, each host in one round trip."""
+        ...
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """What became of a creation that was cut off."""
         ...
 
     def cancel(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tomo.errors import TomoError
 from tomo.model.connection import Connections
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.provider import (
+    CANNOT_TELL,
     CheckFailure,
     CheckRequest,
     CheckResult,
@@ -20,6 +22,8 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
     UpdateRequest,
     UpdateResult,
     unreachable,
@@ -116,6 +120,14 @@ class DynamicProvider(ProviderBase):
             if index not in results:
                 results[index] = self._read(request)
         return [results[index] for index in range(len(requests))]
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:
+        """What a type of Tomo's own finds; people's providers find their resources only by id."""
+        own = self._own.get(request.urn.type)
+        if own is None:
+            return CANNOT_TELL
+        result = own.recover(request)
+        return replace(result, outputs=_with_provider(result.outputs, request.inputs))
 
     def cancel(self) -> None:
         """Ends waiting."""

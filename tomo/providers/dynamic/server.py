@@ -11,6 +11,7 @@ from tomo.errors import HostError, PackageLockHeld, TomoError
 from tomo.model.connection import Connections, HostSpec
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
+    NEVER_MADE,
     CheckFailure,
     CheckRequest,
     CheckResult,
@@ -21,6 +22,8 @@ from tomo.model.provider import (
     ReadRequest,
     ReadResult,
     ReadStatus,
+    RecoverRequest,
+    RecoverResult,
     Report,
     UpdateRequest,
     UpdateResult,
@@ -83,6 +86,10 @@ class Server:
 
         each_host([spec_of(request.inputs) for request in requests], look_at)
         return [results[position] for position in range(len(requests))]
+
+    def recover(self, request: RecoverRequest) -> RecoverResult:  # noqa: ARG002
+        """A look makes nothing."""
+        return NEVER_MADE
 
     def cancel(self) -> None:
         """Ends waiting for a lock."""

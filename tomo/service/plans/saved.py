@@ -30,10 +30,11 @@ from tomo.service.plans.body import read_body, write_body
 from tomo.service.plans.form import Envelope, digest_of, file_text, looks_like_plan, read_envelope
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.plans.values import ValueReader
+from tomo.service.recovery import refuse_unrepaired
 from tomo.service.sealing import sealing_editor
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors, new_id, now
-from tomo.service.workspace import FLEET_PROJECT, Place
+from tomo.service.workspace import FLEET_PROJECT, LockTerms, Place
 from tomo.state.files import translated, write_atomically
 
 _PRIVATE: Final = 0o600
@@ -89,6 +90,7 @@ class ApplyPlanRequest:
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     message: str = ""
+    lock: LockTerms = field(default_factory=LockTerms)
 
 
 class SavedPlans:
@@ -103,6 +105,7 @@ class SavedPlans:
         asked = request.plan
         made_key = self._ensure_key(asked.place)
         with opened(self._doors, asked.place) as session:
+            refuse_unrepaired(session.stored)
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)
             stack_id = ledger.ensure_stack_id(new_id)
             shown = session.plan_result(session.plan(asked, asked.sink), destroys=asked.destroy)
@@ -134,7 +137,8 @@ class SavedPlans:
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Checks all that the plan rests on, notes that it is used, and runs held to its steps."""
         envelope = _read(request.file)
-        with opened(self._doors, request.place, locked=True) as session:
+        with opened(self._doors, request.place, locked=request.lock) as session:
+            refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
             run = ApplyRequest(
                 request.place,
