@@ -103,9 +103,12 @@ class Site:
 
     @property
     def _deployments(self) -> Deployments:
-        return Deployments(
-            Doors(Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)}))
-        )
+        return Deployments(self.doors)
+
+    @property
+    def doors(self) -> Doors:
+        """The doors of somebody who works in the fleet's folder."""
+        return Doors(Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)}))
 
 
 def changes(plan: Plan) -> list[str]:
