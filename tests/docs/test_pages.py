@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT, blocks
 from tomo import errors
 from tomo.catalog.lint import lint
 from tomo.errors import ExitCode, TomoError
+from tomo.model.step import Op
 from tomo.spec.load import fleet_from_text
 from tomo.spec.yaml import parse
 
@@ -159,6 +160,22 @@ def test_each_error_names_the_exit_code_it_ends_with() -> None:
         assert heading
         if kind.exit_code is not ExitCode.FAILED:
             assert f"exit code {int(kind.exit_code)}" in heading[1], kind.code
+
+
+# --- how the engine decides --------------------------------------------------------------------------
+
+
+def test_the_table_of_steps_has_every_step_that_the_engine_takes() -> None:
+    page = _read("docs/how-the-engine-decides.md")
+    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "tomo" / "engine").glob("*.py"))
+
+    shown = re.findall(r"^\| `([a-z-]+)` \| *(?:`(.+?)`)? *\|", page, re.MULTILINE)
+
+    assert sorted(shown) == sorted(
+        (op.pulumi_name, op.glyph.strip() if op.is_logical else "")
+        for op in Op
+        if re.search(rf"\bOp\.{op.name}\b", sources)
+    )
 
 
 # --- what the README says about hosts ----------------------------------------------------------------
