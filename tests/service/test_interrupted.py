@@ -16,6 +16,7 @@ from tomo.model.events import Event, StepDone
 from tomo.model.snapshot import OperationType, PendingOperation
 from tomo.model.urn import Urn
 from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest
 from tomo.service.repairs import RepairRequest, Repairs
 from tomo.service.workspace import LockTerms
 
@@ -179,3 +180,17 @@ def test_at_a_terminal_repair_asks(world: World, unknown: Urn, answer: str) -> N
     )
 
     assert [each.urn for each in result.unsettled] == ([] if answer else [unknown])
+
+
+def test_a_kept_plan_is_neither_made_nor_applied_beside_a_journal(world: World) -> None:
+    plans = SavedPlans(world.doors)
+    request = SavePlanRequest(PlanRequest(world.place), world.folder / "plan.json")
+    plans.save(request)
+    killed_after(world, 3)
+
+    with pytest.raises(Interrupted, match="no saved plan can rest on it"):
+        plans.save(replace(request, file=world.folder / "other.json"))
+    with pytest.raises(Interrupted):
+        plans.apply(ApplyPlanRequest(world.place, request.file, lambda _: None))
+
+    assert not (world.folder / "other.json").exists()
