@@ -255,6 +255,18 @@ class PluginMissing(ProviderFailed):
         return PluginMissing(self.message, hint=hint, where=self.where, detail=self.detail)
 
 
+class PulumiMissing(TomoError):
+    """The `pulumi` engine is asked for, and the Pulumi CLI is not installed."""
+
+    code = "pulumi-missing"
+
+
+class PulumiFailed(TomoError):
+    """The Pulumi CLI could not do what the `pulumi` engine asked of it; the message is its own."""
+
+    code = "pulumi-failed"
+
+
 class ResourceFailed(TomoError):
     """One or more steps of a deployment failed; what succeeded is in the state."""
 

@@ -58,9 +58,9 @@ def _leave_stores() -> None:
         stores.close()
 
 
-def place(directory: Path, file: Path | None, stack: str | None) -> Place:
-    """Where the command works."""
-    return Place(directory, file, stack)
+def place(directory: Path, file: Path | None, stack: str | None, engine: str | None = None) -> Place:
+    """Where the command works, and with which engine."""
+    return Place(directory, file, stack, engine)
 
 
 def _ask(prompt: str) -> str:

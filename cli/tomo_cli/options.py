@@ -72,6 +72,16 @@ TargetReplaceOption = Annotated[
     list[str] | None,
     typer.Option("--target-replace", metavar="NAME", help="`--target` and `--replace` in one."),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        envvar="TOMO_ENGINE",
+        show_envvar=True,
+        help="What runs the stack: `embedded`, or `pulumi` for the installed Pulumi CLI.",
+    ),
+]
 
 HERE = Path()
 

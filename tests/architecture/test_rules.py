@@ -40,9 +40,13 @@ STARTS_PROCESSES = {
     "tomo/providers/command/local.py": "runs a person's own command on this machine",
     "tomo/ssh/local.py": "is the connection to this machine",
     "tomo/providers/plugin/process.py": "starts the provider plugins that a person installed",
+    "tomo/service/pulumi_engine/cli.py": "runs the Pulumi CLI that a person installed",
 }
 READS_ENVIRONMENT = {"tomo/settings.py": "is where the environment is read"}
-CARRIES_OUTPUT = {"tomo/program/printed.py": "passes on what a person's own program prints"}
+CARRIES_OUTPUT = {
+    "tomo/program/printed.py": "passes on what a person's own program prints",
+    "tomo/program/language.py": "is a process of its own that tells its port",
+}
 LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES = {
     "tomo/spec/app.py": (730, "the app format: a table of fields, read from top to bottom"),

@@ -87,7 +87,7 @@ class SdkSource:
         from tomo.program.shortcuts import shortcuts  # noqa: PLC0415
 
         with ExitStack() as stack:
-            stack.enter_context(_imports_of(self._program_dir))
+            stack.enter_context(imports_of(self._program_dir))
             stack.enter_context(contextlib.chdir(self._program_dir))
             stack.enter_context(bounded_provider_serializer())
             stack.enter_context(shortcuts())
@@ -98,20 +98,22 @@ class SdkSource:
             yield
 
     def _program(self) -> Callable[[], Any]:
-        if not isinstance(self._main, Path):
-            return self._main
-        path = self._work_dir / self._main
-        file = path / "__main__.py" if path.is_dir() else path
-        if not file.is_file():
-            raise ProgramFailed(
-                f"there is no program `{file.name}` in `{file.parent}`",
-                hint="write the program to __main__.py beside Pulumi.yaml",
-            )
+        return program_of(self._work_dir / self._main) if isinstance(self._main, Path) else self._main
 
-        def run_file() -> None:
-            runpy.run_path(str(file), run_name="__main__")
 
-        return run_file
+def program_of(path: Path) -> Callable[[], Any]:
+    """What runs the program of a file or folder; raises ProgramFailed where there is none."""
+    file = path / "__main__.py" if path.is_dir() else path
+    if not file.is_file():
+        raise ProgramFailed(
+            f"there is no program `{file.name}` in `{file.parent}`",
+            hint="write the program to __main__.py beside Pulumi.yaml",
+        )
+
+    def run_file() -> None:
+        runpy.run_path(str(file), run_name="__main__")
+
+    return run_file
 
 
 def _secrets(run: ProgramRun, monitor: Monitor) -> list[str]:
@@ -194,7 +196,7 @@ def _end_tasks(loop: ProgramLoop) -> None:
 
 
 @contextmanager
-def _imports_of(folder: Path) -> Iterator[None]:
+def imports_of(folder: Path) -> Iterator[None]:
     """Lets the program import its own modules; they are forgotten afterwards, as they may change."""
     path, argv, quiet = list(sys.path), list(sys.argv), sys.dont_write_bytecode
     known = set(sys.modules)

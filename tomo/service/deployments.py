@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tomo.engine.deployment import Deployment, Outcome
@@ -13,7 +13,7 @@ from tomo.engine.gate import Gate, Shown
 from tomo.engine.look import Observation
 from tomo.engine.recovery import Terms
 from tomo.engine.run import Failure, Options, World
-from tomo.errors import ExitCode, StackNotFound, TomoError
+from tomo.errors import ExitCode, NotSupported, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
 from tomo.model.events import Diagnostic, Result, Sink, ignore
 from tomo.model.plan import Plan
@@ -23,12 +23,12 @@ from tomo.model.source import ProgramRun, Source
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Value
 from tomo.providers.plugin import PluginHost
-from tomo.service.drift import drifted
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
+from tomo.service.engines import Engine, EngineName, engine_name
 from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
-from tomo.service.recovery import Recovered, needs_recovery, recovered, tell_and_refuse
+from tomo.service.recovery import Recovered, needs_recovery, recovered
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.stop import Stop
 from tomo.service.unlooked import each_host_once
@@ -160,57 +160,36 @@ class RunResult:
 
 
 class Deployments:
-    """The use cases over one stack's resources."""
+    """The use cases over one stack's resources, on the engine that is asked for."""
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
-        with opened(self._doors, request.place, request.adoption) as session:
-            session.recover()
-            outcome = session.plan(request, request.sink)
-            return session.plan_result(outcome, destroys=request.destroy)
+        return self._engine(request.place).plan(request)
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
-            tell_and_refuse(session.recover(Terms(act=True)), request.sink)
-            asked = PlanRequest(
-                request.place,
-                request.look,
-                request.destroy,
-                request.run_program,
-                request.parallel,
-                request.plan_sink,
-                request.stop,
-                request.selection,
-            )
-            outcome = session.plan(asked, request.plan_sink)
-            shown = session.plan_result(outcome, destroys=request.destroy)
-            if not _may_go_on(shown):
-                return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
-            asked_at = time.monotonic()
-            if not request.confirm(shown):
-                return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
-            waited = time.monotonic() - asked_at > _STALE_SECONDS
-            return session.run(request, outcome, shown, look_again=waited)
+        return self._engine(request.place).apply(request)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
-        """Looks at the hosts and records what they say."""
-        with opened(self._doors, request.place, locked=request.lock) as session:
-            session.recover(Terms(act=True))
-            return session.refresh(request)
+        """Takes what is there into the state, after asking."""
+        return self._engine(request.place).refresh(request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
-        """What the hosts say against what is recorded."""
-        with opened(self._doors, request.place) as session:
-            session.recover()
-            found = session.drift(request)
-            return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
+        """What is there against what is recorded."""
+        return self._engine(request.place).drift(request)
 
+    def _engine(self, place: Place) -> Engine:
+        # Both need what is defined here.
+        if engine_name(place.engine, self._doors.settings) is EngineName.EMBEDDED:
+            from tomo.service.embedded import EmbeddedEngine  # noqa: PLC0415
 
-_STALE_SECONDS = 10.0
+            return EmbeddedEngine(self._doors)
+        from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415
+
+        return PulumiEngine(self._doors)
 
 
 @contextmanager
@@ -218,6 +197,10 @@ def opened(
     doors: Doors, place: Place, adoption: Adoption | None = None, *, locked: LockTerms | None = None
 ) -> Iterator[Session]:
     """The session of a command; with `locked` nobody else changes the state from before it is read."""
+    if engine_name(place.engine, doors.settings) is not EngineName.EMBEDDED:
+        raise NotSupported(
+            "this is not supported with `--engine pulumi`", hint="leave out `--engine` and `TOMO_ENGINE`"
+        )
     workspace = doors.open(place)
     workspace.adopt(adoption)
     # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
@@ -487,7 +470,8 @@ class Session:
         )
 
 
-def _may_go_on(shown: PlanResult) -> bool:
+def may_go_on(shown: PlanResult) -> bool:
+    """Whether a plan can be applied at all."""
     errors = shown.failures or shown.program_error is not None
     return not errors and not any(shortfall.blocks for shortfall in shown.shortfalls)
 

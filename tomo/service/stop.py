@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tomo.engine.deployment import Deployment
+from typing import Protocol
+
+
+class Cancellable(Protocol):
+    """A run that can be asked to stop, from a signal handler too."""
+
+    def cancel(self) -> None:
+        """Lets running steps finish and begins no new ones."""
+        ...
 
 
 class Stop:
@@ -10,7 +18,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
-        self._deployment: Deployment | None = None
+        self._deployment: Cancellable | None = None
 
     def request(self) -> None:
         """Lets running steps finish and begins no new ones."""
@@ -18,7 +26,7 @@ class Stop:
         if self._deployment is not None:
             self._deployment.cancel()
 
-    def bind(self, deployment: Deployment) -> None:
+    def bind(self, deployment: Cancellable) -> None:
         """Names the deployment that a request ends."""
         self._deployment = deployment
         if self.requested:

@@ -15,6 +15,7 @@ from tomo.model.urn import STACK_TYPE
 from tomo.model.values import Properties
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
+from tomo.service.engines import EngineName, engine_name
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.files import FLEET_FILE
@@ -39,11 +40,12 @@ Ask = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the command line says about where: `-C DIR`, `-f FILE`, `--stack NAME`."""
+    """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`."""
 
     directory: Path = field(default_factory=Path)
     file: Path | None = None
     stack: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,9 @@ class Workspace:
 
     def only_stack(self) -> str:
         """The name of the project's one stack; raises UsageError where it isn't clear."""
-        names = {name.stack for name in self.backend.stacks(self.project)}
+        # Where only the CLI can list what a backend holds, config files say which stacks there are.
+        listed = self.backend.stacks(self.project) if self.reaches_state else []
+        names = {name.stack for name in listed}
         files = self.directory.glob("Pulumi.*.yaml")
         names |= {path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files}
         if len(names) == 1:
@@ -201,6 +205,14 @@ class Workspace:
 
     # --- state ------------------------------------------------------------------------------------------
 
+    @property
+    def reaches_state(self) -> bool:
+        """Whether this process reads the state itself; else the `pulumi` engine's CLI does."""
+        if engine_name(self.place.engine, self.settings) is EngineName.EMBEDDED:
+            return True
+        url = self.settings.state_url or (self.program.backend_url if self.program else "")
+        return not url or url.startswith("file:")
+
     @cached_property
     def backend(self) -> FileBackend:
         """Where the state lives: the environment, the project's backend, or the folder itself."""
@@ -210,10 +222,18 @@ class Workspace:
         means = self._means
         return means.stores.backend(url, self.settings, means.ask_passphrase, base=self.directory)
 
+    def passphrase(self) -> str:
+        """The stack's passphrase; raises PassphraseMissing where there is none and nobody to ask."""
+        return self._passphrase()
+
+    @cached_property
+    def _passphrase(self) -> Callable[[], str]:
+        return find_passphrase(self.settings, stack=self.stack, ask=self._means.ask)
+
     @cached_property
     def secrets(self) -> PassphraseManagers:
         """The keys of the stack's secrets; the passphrase is asked for when one is first needed."""
-        return PassphraseManagers(find_passphrase(self.settings, stack=self.stack, ask=self._means.ask))
+        return PassphraseManagers(self._passphrase)
 
     def stored(self) -> StoredStack | None:
         """The recorded state; None before the first apply."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from tomo.errors import ExitCode
 from tomo_cli.options import (
     HERE,
     DirectoryOption,
+    EngineOption,
     ExcludeDependentsOption,
     ExcludeOption,
     FileOption,
@@ -66,6 +68,7 @@ def plan(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     no_refresh: NoRefreshOption = False,
     as_json: JsonOption = False,
     detailed_exitcode: Annotated[
@@ -97,7 +100,7 @@ def plan(
     refuse_two_forms(as_json=as_json, markdown=markdown)
     with stoppable() as stop:
         request = PlanRequest(
-            place(directory, file, stack),
+            place(directory, file, stack, engine),
             not no_refresh and not destroys,
             destroys,
             parallel=parallel,
@@ -124,6 +127,7 @@ def apply(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     yes: YesOption = False,
     no_refresh: NoRefreshOption = False,
     as_json: JsonOption = False,
@@ -142,15 +146,14 @@ def apply(
     from tomo.service.deployments import ApplyRequest
     from tomo_cli.doors import place
 
-    where = place(directory, file, stack)
+    where, lock = place(directory, file, stack, engine), lock_terms(lock_wait)
     if plan_file is not None:
         from tomo.service.plans.saved import ApplyPlanRequest
 
         refuse_choices(no_refresh, target, exclude, replace, target_replace)
+        kept = partial(ApplyPlanRequest, where, plan_file)
         run_kept(
-            lambda show, stop, sink: ApplyPlanRequest(
-                where, plan_file, show, parallel, stop_on_error, sink, stop, message, lock_terms(lock_wait)
-            ),
+            lambda show, stop, sink: kept(show, parallel, stop_on_error, sink, stop, message, lock),
             as_json=as_json,
         )
         return
@@ -172,7 +175,7 @@ def apply(
             sink=sink,
             stop=stop,
             message=message,
-            lock=lock_terms(lock_wait),
+            lock=lock,
             selection=selection,
         ),
         question="Apply this plan?",
@@ -202,6 +205,7 @@ def destroy(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
     run_program: Annotated[
@@ -221,7 +225,7 @@ def destroy(
 
     run_asking(
         lambda stop, confirm, sink: ApplyRequest(
-            place(directory, file, stack),
+            place(directory, file, stack, engine),
             confirm,
             look=False,
             destroy=True,
@@ -248,6 +252,7 @@ def refresh(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
     target: TargetOption = None,
@@ -268,7 +273,7 @@ def refresh(
 
     with stoppable() as stop:
         request = RefreshRequest(
-            place(directory, file, stack),
+            place(directory, file, stack, engine),
             asked,
             stop=stop,
             lock=lock_terms(lock_wait),
@@ -348,6 +353,7 @@ def drift(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     as_json: JsonOption = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there is drift.")
@@ -358,7 +364,7 @@ def drift(
     from tomo_cli.doors import place
 
     with stoppable() as stop:
-        result = deployments().drift(DriftRequest(place(directory, file, stack), stop=stop))
+        result = deployments().drift(DriftRequest(place(directory, file, stack, engine), stop=stop))
     show_result(result, as_json=as_json, heading="Drift", empty="No drift: the hosts are as recorded.")
     code = result.exit_code
     if code is ExitCode.OK and detailed_exitcode and result.plan.steps:
@@ -375,13 +381,12 @@ def status(
 ) -> None:
     """Show servers, apps and their containers."""
     from tomo.service.status import Statuses, StatusRequest
+    from tomo_cli.console import print_json
     from tomo_cli.doors import doors, place
     from tomo_cli.status_view import show_status, status_json
 
     result = Statuses(doors()).status(StatusRequest(place(directory, file, stack), live))
     if as_json:
-        from tomo_cli.console import print_json
-
         print_json(status_json(result))
     else:
         show_status(result)
@@ -392,6 +397,7 @@ def outputs(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
+    engine: EngineOption = None,
     as_json: JsonOption = False,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Print secret values as they are.")
@@ -402,12 +408,10 @@ def outputs(
     from tomo_cli.console import as_json_text, fields, print_json, say
     from tomo_cli.doors import doors, place
 
-    values = Statuses(doors()).outputs(OutputsRequest(place(directory, file, stack), show_secrets))
+    values = Statuses(doors()).outputs(OutputsRequest(place(directory, file, stack, engine), show_secrets))
     if as_json:
         print_json(values)
     elif values:
-        fields(
-            {name: value if isinstance(value, str) else as_json_text(value) for name, value in values.items()}
-        )
+        fields({key: each if isinstance(each, str) else as_json_text(each) for key, each in values.items()})
     else:
         say("The stack has no outputs yet; `tomo apply` makes them.")

@@ -58,7 +58,10 @@ class PluginLine:
 
     def gone(self) -> str:
         """How the process ended and what it said last; `""` while it runs."""
-        if self._process is None or self._process.exit_code is None:
+        if self._process is None:
+            return ""
+        self._process.await_end()
+        if self._process.exit_code is None:
             return ""
         return f"exit code {self._process.exit_code}\n{self._process.last_words()}".rstrip()
 

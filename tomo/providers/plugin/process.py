@@ -70,6 +70,13 @@ class PluginProcess:
             raise ProviderFailed(f"the plugin `{self.name}` {said}", detail=self.last_words())
         return int(line)
 
+    def await_end(self) -> None:
+        """Waits a moment for a process that hung up, and for its last words."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_SECONDS)
+            for reader in self._readers:
+                reader.join(_GRACE_SECONDS)
+
     @property
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""

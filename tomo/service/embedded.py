@@ -1,0 +1,76 @@
+"""Tomo's own engine as a service: opens the stack, plans, asks, runs what was shown, records it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from tomo.engine.recovery import Terms
+from tomo.model.events import Result
+from tomo.service.deployments import (
+    ApplyRequest,
+    DriftRequest,
+    PlanRequest,
+    PlanResult,
+    RefreshRequest,
+    RunResult,
+    may_go_on,
+    opened,
+)
+from tomo.service.drift import drifted
+from tomo.service.recovery import tell_and_refuse
+from tomo.service.wiring import Doors
+
+_STALE_SECONDS = 10.0
+"""A look at the hosts older than this is made again before a run."""
+
+
+class EmbeddedEngine:
+    """Tomo's own engine; implements `tomo.service.engines.Engine`."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def plan(self, request: PlanRequest) -> PlanResult:
+        """What an apply, or a destroy, would do."""
+        with opened(self._doors, request.place, request.adoption) as session:
+            session.recover()
+            outcome = session.plan(request, request.sink)
+            return session.plan_result(outcome, destroys=request.destroy)
+
+    def apply(self, request: ApplyRequest) -> RunResult:
+        """Plans, asks, and does what was shown."""
+        with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
+            tell_and_refuse(session.recover(Terms(act=True)), request.sink)
+            asked = PlanRequest(
+                request.place,
+                request.look,
+                request.destroy,
+                request.run_program,
+                request.parallel,
+                request.plan_sink,
+                request.stop,
+                request.selection,
+            )
+            outcome = session.plan(asked, request.plan_sink)
+            shown = session.plan_result(outcome, destroys=request.destroy)
+            if not may_go_on(shown):
+                return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
+            asked_at = time.monotonic()
+            if not request.confirm(shown):
+                return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
+            waited = time.monotonic() - asked_at > _STALE_SECONDS
+            return session.run(request, outcome, shown, look_again=waited)
+
+    def refresh(self, request: RefreshRequest) -> RunResult:
+        """Looks at the hosts and records what they say."""
+        with opened(self._doors, request.place, locked=request.lock) as session:
+            session.recover(Terms(act=True))
+            return session.refresh(request)
+
+    def drift(self, request: DriftRequest) -> PlanResult:
+        """What the hosts say against what is recorded."""
+        with opened(self._doors, request.place) as session:
+            session.recover()
+            found = session.drift(request)
+            return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
