@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from tomo.engine.retries import Patience
 from tomo.model.connection import HostBook, HostSpec
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.service.deployments import (
@@ -64,6 +65,8 @@ apps:
 """
 
 CONTAINER = "web"
+IMPATIENT = Patience(wait=lambda stopped, _seconds: stopped.is_set())
+"""Tries again at once."""
 
 
 @cache
@@ -116,7 +119,7 @@ class World:
 
     @property
     def doors(self) -> Doors:
-        return Doors(self.settings, self.connections, secrets=keys())
+        return Doors(self.settings, self.connections, secrets=keys(), patience=IMPATIENT)
 
     def connections(self, _settings: Settings, book: HostBook, _ask: object) -> FakeConnections:
         self.dialled.append(_Pool(self.hosts, book))
@@ -136,7 +139,7 @@ class World:
 
     def with_settings(self, **changes: object) -> Doors:
         """Doors of another environment, which derives its own keys."""
-        return Doors(replace(self.settings, **changes), self.connections)  # type: ignore[arg-type]
+        return Doors(replace(self.settings, **changes), self.connections, patience=IMPATIENT)  # type: ignore[arg-type]
 
     def edit(self, before: str, after: str) -> None:
         """Changes the fleet file as a person would."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 
@@ -21,11 +21,26 @@ class ExitCode(IntEnum):
     USAGE = 64
 
 
+class Transient(StrEnum):
+    """What is likely to pass by itself. Only who knows that an act may be done again says so."""
+
+    CONNECTION = "connection"
+    """The connection broke before the act had changed anything, or the act may be repeated."""
+    REGISTRY = "registry"
+    """A registry did not answer in time, or said that the trouble is its own."""
+    BUSY = "busy"
+    """A daemon is at something that the act has to wait for, and refused it."""
+
+
 class TomoError(Exception):
-    """Something a person can act on: a message, a hint that can be typed, a stable code."""
+    """Something a person can act on: a message, a hint that can be typed, a stable code.
+
+    `transient` says that the very same act may well succeed a little later, and may be done again.
+    """
 
     code: ClassVar[str] = "failed"
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    transient: Transient | None = None
 
     def __init__(self, message: str, *, hint: str = "", where: str = "", detail: str = "") -> None:
         super().__init__(message)

@@ -28,6 +28,9 @@ MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print Markdown
 StopOnErrorOption = Annotated[
     bool, typer.Option("--stop-on-error", help="Begin nothing new after the first failure.")
 ]
+NoRetryOption = Annotated[
+    bool, typer.Option("--no-retry", help="Try no step again, also where its trouble may pass by itself.")
+]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Go on without asking.")]
 NoRefreshOption = Annotated[
     bool, typer.Option("--no-refresh", help="Decide from the recorded state, without a look at the hosts.")

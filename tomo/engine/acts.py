@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tomo.engine.compare import conceal, reuse_all, secret_keys, taken_by, with_secret_outputs
 from tomo.engine.hooks import Hooks
 from tomo.engine.recorder import Recorder
+from tomo.engine.retries import Retries
 from tomo.errors import ResourceFailed
 from tomo.model.provider import (
     CreateRequest,
@@ -26,6 +28,8 @@ from tomo.model.snapshot import OperationType
 from tomo.model.step import Op, Step
 from tomo.model.values import Properties
 
+_R = TypeVar("_R")
+
 Clock = Callable[[], str]
 """The time now, RFC 3339 with nanoseconds."""
 
@@ -37,6 +41,7 @@ class Acts:
     recorder: Recorder
     now: Clock
     hooks: Hooks
+    retries: Retries
     report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
 
     def create(
@@ -52,7 +57,7 @@ class Acts:
         self.hooks.before(step)
         with self._intended(wanted, OperationType.CREATING):
             request = self._create_request(provider, wanted)
-            result = self.hooks.persistently(step, lambda: provider.create(request))
+            result = self._tried(step, lambda: provider.create(request))
         made = self.created(wanted, result)
         self.recorder.add(made, drops, intent=wanted, condemned=condemns)
         _raise_init_errors(made)
@@ -66,7 +71,7 @@ class Acts:
         self.hooks.before(step)
         request = self._swap_request(provider, wanted, old)
         with self._intended(wanted, OperationType.CREATING, provider.parked_as(request)):
-            result = self.hooks.persistently(step, lambda: provider.swap(request))
+            result = self._tried(step, lambda: provider.swap(request))
         made = self.created(wanted, result)
         self.recorder.add(made, old, intent=wanted)
         self.hooks.after(gone)
@@ -80,7 +85,7 @@ class Acts:
         self.hooks.before(step)
         with self._intended(wanted, OperationType.UPDATING):
             request = self._update_request(provider, wanted, old)
-            result = self.hooks.persistently(step, lambda: provider.update(request))
+            result = self._tried(step, lambda: provider.update(request))
         made = self.updated(wanted, result)
         if made.init_errors:
             # As in Pulumi: it isn't what these inputs ask for, so the next run must see a difference.
@@ -125,7 +130,12 @@ class Acts:
         with self._intended(old, OperationType.DELETING):
             if provider is not None:
                 request = self._delete_request(provider, old)
-                self.hooks.persistently(Step(Op.DELETE, old.urn, old), lambda: provider.delete(request))
+                self._tried(Step(Op.DELETE, old.urn, old), lambda: provider.delete(request))
+
+    def _tried(self, step: Step, act: Callable[[], _R]) -> _R:
+        """An act, again while its failure is one that passes, and then for as long as an error hook asks."""
+        report = self.report(step.entry)
+        return self.hooks.persistently(step, lambda: self.retries.persist(step, act, report))
 
     @contextmanager
     def _intended(self, entry: ResourceState, kind: OperationType, parked: str = "") -> Iterator[None]:

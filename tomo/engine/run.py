@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Event as Signal
 from threading import RLock
 from time import monotonic
 
@@ -18,6 +19,7 @@ from tomo.engine.lanes import Lanes
 from tomo.engine.look import Observation
 from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
+from tomo.engine.retries import Patience, Retries
 from tomo.engine.targets import Targets
 from tomo.errors import TomoError
 from tomo.model.diff import PropertyDiff
@@ -49,7 +51,8 @@ class Options:
 
     `look`: read the hosts first. `remove_data`: URNs really deleted although their state says retain.
     `gate`: what the run is held to; a step it refuses does not act.
-    `selection`: what a person named; the rest is left alone.
+    `selection`: what a person named; the rest is left alone. `retry`: try again what failed for a cause
+    that passes by itself.
     """
 
     look: bool = True
@@ -58,6 +61,7 @@ class Options:
     remove_data: frozenset[Urn] = frozenset()
     gate: Gate | None = None
     selection: Selection = Selection()
+    retry: bool = True
 
 
 def _forget(_value: Value) -> None:
@@ -79,6 +83,7 @@ class World:
     redact: Callable[[str], str] = str
     learn: Callable[[Value], None] = _forget
     seed: bytes = b""
+    patience: Patience = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,9 @@ class Run:
         self.lanes = Lanes(options.parallel)
         self.recorder = Recorder(base, None if program.dry_run else world.saver)
         self.hooks = Hooks(self)
-        self.acts = Acts(self.recorder, world.now, self.hooks, self._reporter)
+        self._stopped = Signal()
+        retries = Retries(self, world.patience, self._stopped, enabled=options.retry)
+        self.acts = Acts(self.recorder, world.now, self.hooks, retries, self._reporter)
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())
         self.targets = Targets(options.selection, base.resources)
@@ -124,12 +131,21 @@ class Run:
         self.open_components: dict[Urn, Step] = {}
         self.settling: Future[Registered] | None = None
         self.destroying = False
-        self.cancelled = False
 
     @property
     def dry(self) -> bool:
         """Whether this run only plans."""
         return self.program.dry_run
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a person stopped it; setting it ends what only waits."""
+        return self._stopped.is_set()
+
+    @cancelled.setter
+    def cancelled(self, stopped: bool) -> None:
+        if stopped:
+            self._stopped.set()
 
     def start_from(self, observation: Observation) -> None:
         """Takes what a look found as the old state to decide against."""

@@ -78,6 +78,7 @@ class ApplyRequest:
     run_program: bool = False
     parallel: int = 16
     stop_on_error: bool = False
+    retry: bool = True
     sink: Sink = ignore
     plan_sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
@@ -323,6 +324,7 @@ class Session:
             self._data_to_remove(),
             gate,
             self._chosen(request.selection, declared=not request.destroy),
+            request.retry,
         )
         deployment = self._deployment(
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options
@@ -347,12 +349,8 @@ class Session:
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
         outcome = self._looking(request, declared=False).refresh()
-        return PlanResult(
-            each_host_once(outcome.plan, self.notes),
-            self.workspace.stack,
-            failures=outcome.failures,
-            program_error=outcome.program_error,
-        )
+        told = each_host_once(outcome.plan, self.notes)
+        return PlanResult(told, self.workspace.stack, (), outcome.failures, outcome.program_error)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Records what the hosts say, after asking."""
@@ -429,6 +427,7 @@ class Session:
             self._redactor.redact,
             self._redactor.learn,
             (self.config.salt or self.workspace.stack).encode(),
+            self._doors.patience,
         )
 
     def _data_to_remove(self) -> frozenset[Urn]:

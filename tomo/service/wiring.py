@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
+from tomo.engine.retries import Patience
 from tomo.errors import SecretsError
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.provider import ProviderSource
@@ -52,6 +53,8 @@ class Doors:
     """Keys shared by several use cases of one stack in one process; None derives them each time."""
     stores: Stores = field(default_factory=Stores)
     """Where states are kept; what was reached once is shared by every use case."""
+    patience: Patience = Patience()
+    """How a run waits before it tries a step again."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""

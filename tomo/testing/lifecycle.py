@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event as ThreadEvent
 
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.look import Observation
+from tomo.engine.retries import Patience
 from tomo.engine.run import Options, World
 from tomo.errors import StateError
 from tomo.model.changes import Change, Folding
@@ -23,6 +25,7 @@ from tomo.model.urn import STACK_TYPE, Urn, provider_ref
 from tomo.model.values import UNKNOWN, Value
 from tomo.state.integrity import problems
 from tomo.state.writer import check
+from tomo.testing.clock import ManualClock
 from tomo.testing.fake_provider import TYPE, FakeProviders, FakeWorld
 
 PROJECT, STACK = "proj", "dev"
@@ -210,7 +213,8 @@ class SavedSnapshots:
 class Lifecycle:
     """One stack over one fake world; each operation starts from what the last one left.
 
-    `others` are providers by package that serve in place of the fake one.
+    `others` are providers by package that serve in place of the fake one. What a run waits for moves the
+    clock and is noted in `pauses`; `on_pause` is called at each.
     """
 
     world: FakeWorld = field(default_factory=FakeWorld)
@@ -221,6 +225,9 @@ class Lifecycle:
     config: Mapping[str, str] = field(default_factory=dict)
     redact: Callable[[str], str] = str
     others: dict[str, Provider] = field(default_factory=dict)
+    clock: ManualClock = field(default_factory=ManualClock)
+    pauses: list[float] = field(default_factory=list)
+    on_pause: Callable[[], None] = field(default=lambda: None)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _ticks: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -278,6 +285,12 @@ class Lifecycle:
             raise AssertionError(f"a saved snapshot breaks the rules: {broken[0]}")
         return outcome
 
+    def _paused(self, stopped: ThreadEvent, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        self.clock.sleep(seconds)
+        self.on_pause()
+        return stopped.is_set()
+
     def _deployment(self, options: dict[str, object], *, dry: bool = False) -> Deployment:
         run = ProgramRun(PROJECT, STACK, dry_run=dry, config=self.config)
         world = World(
@@ -287,6 +300,7 @@ class Lifecycle:
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
             saver=self.saved,
             redact=self.redact,
+            patience=Patience(self.clock.monotonic, self._paused),
         )
         if not dry:
             self.saved.begin(self.snapshot)

@@ -22,6 +22,7 @@ from tomo_cli.options import (
     MarkdownOption,
     MessageOption,
     NoRefreshOption,
+    NoRetryOption,
     ParallelOption,
     ReplaceOption,
     StackOption,
@@ -132,6 +133,7 @@ def apply(
     no_refresh: NoRefreshOption = False,
     as_json: JsonOption = False,
     stop_on_error: StopOnErrorOption = False,
+    no_retry: NoRetryOption = False,
     parallel: ParallelOption = _PARALLEL,
     message: MessageOption = "",
     target: TargetOption = None,
@@ -153,18 +155,14 @@ def apply(
         refuse_choices(no_refresh, target, exclude, replace, target_replace)
         kept = partial(ApplyPlanRequest, where, plan_file)
         run_kept(
-            lambda show, stop, sink: kept(show, parallel, stop_on_error, sink, stop, message, lock),
+            lambda show, stop, sink: kept(
+                show, parallel, stop_on_error, not no_retry, sink, stop, message, lock
+            ),
             as_json=as_json,
         )
         return
-    selection = selection_of(
-        target,
-        exclude,
-        replace,
-        target_replace,
-        target_dependents=target_dependents,
-        exclude_dependents=exclude_dependents,
-    )
+    both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
+    selection = selection_of(target, exclude, replace, target_replace, **both)
     run_asking(
         lambda stop, confirm, sink: ApplyRequest(
             where,
@@ -172,6 +170,7 @@ def apply(
             look=not no_refresh,
             parallel=parallel,
             stop_on_error=stop_on_error,
+            retry=not no_retry,
             sink=sink,
             stop=stop,
             message=message,
@@ -212,6 +211,7 @@ def destroy(
         bool, typer.Option("--run-program", help="Run the program before, for hooks of deletions.")
     ] = False,
     stop_on_error: StopOnErrorOption = False,
+    no_retry: NoRetryOption = False,
     parallel: ParallelOption = _PARALLEL,
     target: TargetOption = None,
     target_dependents: TargetDependentsOption = False,
@@ -232,6 +232,7 @@ def destroy(
             run_program=run_program,
             parallel=parallel,
             stop_on_error=stop_on_error,
+            retry=not no_retry,
             sink=sink,
             stop=stop,
             lock=lock_terms(lock_wait),

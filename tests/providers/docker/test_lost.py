@@ -171,3 +171,21 @@ def test_an_interrupted_create_forgets_no_container(host: FakeHost, instant: int
     assert (found.status, found.drift, found.id) == (ReadStatus.FOUND, (), made.id)
     assert host.docker.container_names == ["web"]
     assert host.docker.inspect("web")["State"]["Running"]
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+@pytest.mark.parametrize("instant", range(1, 9))
+def test_a_lost_creation_may_be_repeated_only_while_nothing_was_sent(
+    host: FakeHost, instant: int, carried_out: bool
+) -> None:
+    doomed = provider(Doomed(host, instant, carried_out=carried_out))
+    before = len(host.docker.writes)
+
+    error: HostError | None = None
+    try:
+        doomed.create(CreateRequest(URN, OLD))
+    except HostError as raised:
+        error = raised
+
+    if error is not None and error.transient is not None:
+        assert len(host.docker.writes) == before

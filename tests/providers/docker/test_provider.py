@@ -21,6 +21,7 @@ from tomo.errors import (
     NotSupported,
     PortTaken,
     ProviderFailed,
+    Transient,
 )
 from tomo.model.connection import HostSpec
 from tomo.model.provider import (
@@ -371,3 +372,36 @@ def test_equal_inputs_are_never_a_change_so_nobody_need_ask(entry: dict[str, Any
 
     assert made.judges_by_inputs
     assert not answer.changed
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Get https://r/v2/: net/http: TLS handshake timeout", Transient.REGISTRY),
+        ("Get https://r/v2/: dial tcp 192.0.2.9:443: i/o timeout", Transient.REGISTRY),
+        ("received unexpected HTTP status: 502 Bad Gateway", Transient.REGISTRY),
+        (
+            "unexpected status from HEAD request to https://r/v2/app: 503 Service Unavailable",
+            Transient.REGISTRY,
+        ),
+        ("Get https://r/v2/: dial tcp: lookup r: no such host", None),
+        ("toomanyrequests: You have reached your pull rate limit", None),
+        ("manifest for app:9 not found: manifest unknown", None),
+        ("a prune operation is already running", Transient.BUSY),
+        ("removal of container abc is already in progress", Transient.BUSY),
+        ("invalid reference format", None),
+    ],
+)
+def test_a_refusal_says_whether_it_may_pass(message: str, kind: Transient | None) -> None:
+    error = refusal(message, host="web1", doing="pulling the image `app:9`", image="app:9")
+
+    assert error.transient is kind
+
+
+def test_a_connection_lost_before_anything_was_sent_may_be_made_again() -> None:
+    lost = ConnectionLost("the connection broke", host="web1")
+
+    with pytest.raises(ConnectionLost) as raised:
+        provider(error=lost).create(CreateRequest(urn(), {"image": "app:1", "name": "web"}))
+
+    assert raised.value.transient is Transient.CONNECTION

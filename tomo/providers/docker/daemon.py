@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from tomo.errors import ConnectionLost, DockerError, HostError
+from tomo.errors import ConnectionLost, DockerError, HostError, Transient
 from tomo.model.connection import Connection
 from tomo.model.values import Value
 from tomo.providers.docker.http import HttpStream, Request, Response, StreamBroken, segment
@@ -48,6 +48,23 @@ class Daemon:
         self._open = 0
         self._free = threading.Condition()
         self._version = ""
+        self._acts = threading.local()
+
+    @contextmanager
+    def act(self, *, repeatable: bool = False) -> Iterator[None]:
+        """An act of this thread. Its failure may pass only while the act has changed nothing.
+
+        A lost connection is one that may; so is what says so itself. A `repeatable` act may have begun.
+        """
+        self._acts.changed = False
+        try:
+            yield
+        except HostError as error:
+            if self._acts.changed and not repeatable:
+                error.transient = None
+            elif isinstance(error, ConnectionLost):
+                error.transient = Transient.CONNECTION
+            raise
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -136,7 +153,7 @@ class Daemon:
             with self._stream(fresh=not _repeatable(requests)) as stream:
                 reused = stream.used
                 try:
-                    answers = list(stream.pipeline(requests, timeout))
+                    answers = self._sent(stream, requests, timeout)
                 except TimeoutError as error:
                     raise DockerError(
                         f"Docker on `{self.host}` did not answer within {timeout:g} s",
@@ -157,6 +174,16 @@ class Daemon:
                 self._note_version(answers[0])
             return answers
         raise AssertionError  # the second attempt always returns or raises
+
+    def _sent(self, stream: HttpStream, requests: Sequence[Request], timeout: float | None) -> list[Response]:
+        """The answers. A write counts as done from the moment it is sent, until it is refused."""
+        if _repeatable(requests):
+            return list(stream.pipeline(requests, timeout))
+        before = getattr(self._acts, "changed", False)
+        self._acts.changed = True
+        answers = list(stream.pipeline(requests, timeout))
+        self._acts.changed = before or any(answer.ok for answer in answers)
+        return answers
 
     def _lost(self, error: Exception) -> HostError:
         return ConnectionLost(

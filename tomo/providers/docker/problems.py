@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tomo.errors import DiskFull, DockerError, HostError, ImageNotFound, NameTaken, PortTaken
+from tomo.errors import DiskFull, DockerError, HostError, ImageNotFound, NameTaken, PortTaken, Transient
 
 _NAME_IN_USE: Final = re.compile(
     r'container name "/?([^"]+)" is already in use by container "?([0-9a-f]{12})'
@@ -22,9 +22,21 @@ _NO_IMAGE: Final = re.compile(
 _REFUSED: Final = re.compile(
     r"unauthorized|no basic auth credentials|denied: |authentication required", re.IGNORECASE
 )
-_UNREACHABLE: Final = re.compile(
-    r"no such host|dial tcp|connection refused|i/o timeout|server misbehaving|Client\.Timeout", re.IGNORECASE
+_PASSING: Final = re.compile(
+    r"i/o timeout|TLS handshake timeout|Client\.Timeout|context deadline exceeded|connection reset by peer"
+    r"|server misbehaving|unexpected EOF|unexpected (?:HTTP )?status\b.{0,300}?\b5\d\d\b|HTTP 5\d\d response",
+    re.IGNORECASE,
 )
+"""Trouble of a registry or of the way to it. A limit of pulls is none: it lasts for hours."""
+_UNREACHABLE: Final = re.compile(
+    rf"no such host|dial tcp|connection refused|{_PASSING.pattern}", re.IGNORECASE
+)
+_BUSY: Final = re.compile(
+    r"is already in progress|operation is already running|device or resource busy"
+    r"|resource temporarily unavailable|\btry again\b",
+    re.IGNORECASE,
+)
+"""What a daemon refuses because it is at it, or at something in its way."""
 
 
 def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostError:
@@ -44,18 +56,22 @@ def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostErro
         return port_taken(message, host)
     if image and (error := image_refusal(message, host=host, image=image)):
         return error
-    return DockerError(f"Docker on `{host}` failed {doing}: {message}", host=host)
+    error = DockerError(f"Docker on `{host}` failed {doing}: {message}", host=host)
+    error.transient = Transient.BUSY if _BUSY.search(message) else None
+    return error
 
 
 def image_refusal(message: str, *, host: str, image: str) -> HostError | None:
     """The error for an image that can't be had; None where the message is about something else."""
     if _UNREACHABLE.search(message):
-        return DockerError(
+        error = DockerError(
             f"`{host}` can't reach the registry of `{image}`",
             host=host,
             hint="check the host's network and name resolution, or give its Docker a registry mirror",
             detail=message,
         )
+        error.transient = Transient.REGISTRY if _PASSING.search(message) else None
+        return error
     if _NO_IMAGE.search(message):
         return image_not_found(image, host, message)
     if _REFUSED.search(message):

@@ -128,7 +128,8 @@ class DockerProvider(ProviderBase):
         with self._seam(request.inputs, request.secret_keys):
             if request.preview:
                 return resource.predict_create(request)
-            return resource.create(self._ready(request.inputs), request)
+            with self._act(request.inputs) as host:
+                return resource.create(host, request)
 
     def update(self, request: UpdateRequest) -> UpdateResult:
         """Changes the resource in place, or predicts it."""
@@ -136,12 +137,14 @@ class DockerProvider(ProviderBase):
         with self._seam(request.new_inputs, request.secret_keys):
             if request.preview:
                 return resource.predict_update(request)
-            return resource.update(self._ready(request.new_inputs), request)
+            with self._act(request.new_inputs) as host:
+                return resource.update(host, request)
 
     def delete(self, request: DeleteRequest) -> None:
         """Removes the resource."""
-        with self._seam(request.inputs, frozenset()):
-            _resource(request.urn.type).delete(self._ready(request.inputs), request)
+        resource = _resource(request.urn.type)
+        with self._seam(request.inputs, frozenset()), self._act(request.inputs, repeatable=True) as host:
+            resource.delete(host, request)
 
     def can_swap(self, type_: str) -> bool:
         """Containers are replaced with the old one kept."""
@@ -149,8 +152,8 @@ class DockerProvider(ProviderBase):
 
     def swap(self, request: SwapRequest) -> CreateResult:
         """Replaces a container, keeping the old one until the new one is well."""
-        with self._seam(request.new_inputs, request.secret_keys):
-            return swap(self._ready(request.new_inputs), request)
+        with self._seam(request.new_inputs, request.secret_keys), self._act(request.new_inputs) as host:
+            return swap(host, request)
 
     def parked_as(self, request: SwapRequest) -> str:
         """The old container's name with a part of its id."""
@@ -176,6 +179,13 @@ class DockerProvider(ProviderBase):
         """Ends the streams to the daemon; the next call opens new ones."""
         if self._host is not None:
             self._host.daemon.close()
+
+    @contextmanager
+    def _act(self, inputs: Properties, *, repeatable: bool = False) -> Iterator[Host]:
+        """The host to act on; what fails before anything was changed there may be tried again."""
+        host = self._ready(inputs)
+        with host.daemon.act(repeatable=repeatable):
+            yield host
 
     def _ready(self, inputs: Properties) -> Host:
         if self._host is None:

@@ -17,7 +17,7 @@ from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from tomo.errors import ConnectionLost, DockerError, HostError
+from tomo.errors import ConnectionLost, DockerError, HostError, Transient
 from tomo.model.connection import ByteStream, Connection
 from tomo.model.provider import Report
 from tomo.model.values import Value
@@ -186,15 +186,21 @@ class Sdk:
                 str(error.explanation or error), host=self._host, doing=doing, image=image
             ) from error
         except (RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ConnectionLost(
-                f"the connection to Docker on `{self._host}` broke while {doing}",
-                host=self._host,
-                hint="run the command again",
-                detail=type(error).__name__,
-            ) from error
+            raise self._lost(doing, error) from error
         except (DockerException, ValueError, TypeError) as error:
             raise DockerError(f"{doing} on `{self._host}` failed: {error}", host=self._host) from error
         return lines
+
+    def _lost(self, doing: str, error: Exception) -> HostError:
+        """Pulling, pushing or building once more comes to the same, however far it came."""
+        lost = ConnectionLost(
+            f"the connection to Docker on `{self._host}` broke while {doing}",
+            host=self._host,
+            hint="run the command again",
+            detail=type(error).__name__,
+        )
+        lost.transient = Transient.CONNECTION
+        return lost
 
 
 def _split(image: str) -> tuple[str, str]:

@@ -87,6 +87,7 @@ class ApplyPlanRequest:
     show: Callable[[PlanResult], None]
     parallel: int = 16
     stop_on_error: bool = False
+    retry: bool = True
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     message: str = ""
@@ -147,6 +148,7 @@ class SavedPlans:
                 destroy=saved.destroys,
                 parallel=request.parallel,
                 stop_on_error=request.stop_on_error,
+                retry=request.retry,
                 sink=request.sink,
                 stop=request.stop,
                 message=request.message,
