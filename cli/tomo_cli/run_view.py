@@ -96,7 +96,12 @@ class RunView:
             case StepFailed():
                 self._tell_failure(event)
             case StepSkipped(urn, because):
-                self._print(Text(f"skipped   {Urn(urn).name}: {clean(because)}", style="yellow"))
+                self._print(
+                    Text(
+                        f"skipped   {_kind(Urn(urn))} {clean(Urn(urn).name)}: {clean(because)}",
+                        style="yellow",
+                    )
+                )
             case HostLooked(host, _, _, problem) if problem:
                 self._print(Text(f"not looked at: {clean(host)}: {clean(problem)}", style="yellow"))
             case Diagnostic(severity, message) if severity is not Severity.DEBUG:
@@ -162,6 +167,9 @@ def _under_way(running: _Running, took: str = "") -> Text:
 
 
 def _label(step: Step) -> Text:
-    word = _WORDS.get(step.type) or step.type.rsplit(":", 1)[-1].lower()
     host = f"  on {step.host}" if step.host else ""
-    return Text.assemble(word, " ", (clean(step.urn.name), "bold"), (host, "dim"))
+    return Text.assemble(_kind(step.urn), " ", (clean(step.urn.name), "bold"), (host, "dim"))
+
+
+def _kind(urn: Urn) -> str:
+    return _WORDS.get(urn.type) or urn.type.rsplit(":", 1)[-1].lower()

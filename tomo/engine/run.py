@@ -196,7 +196,7 @@ class Run:
         self.redact(error)
         seconds = monotonic() - begun if begun is not None else 0.0
         with self.lock:
-            self.blocked[step.urn] = f"`{step.urn.name}` failed"
+            self.blocked[step.urn] = f"{step.type.rpartition(':')[2]} `{step.urn.name}` failed"
             self.failures.append(Failure(step.urn, error))
         self.emit(StepFailed(step, str(error), error.hint, error.detail, error.code, seconds))
 

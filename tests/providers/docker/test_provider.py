@@ -299,6 +299,16 @@ def test_no_secret_leaves_in_an_error() -> None:
     assert "topsecret" not in f"{raised.value} {raised.value.detail} {raised.value.hint} {raised.value.args}"
 
 
+def test_what_stands_in_a_plain_input_too_is_no_secret() -> None:
+    error = DockerError("a container named `blog-db` exists; TOKEN=topsecret", host="web1")
+    inputs = {"image": "x", "name": "blog-db", "envs": ["USER=blog", "TOKEN=topsecret"]}
+
+    with pytest.raises(DockerError) as raised:
+        provider(error=error).create(CreateRequest(urn(), inputs, secret_keys=frozenset({"envs"})))
+
+    assert str(raised.value) == "a container named `blog-db` exists; [secret]"
+
+
 def test_only_tomos_errors_leave() -> None:
     with pytest.raises(ProviderFailed, match="web1"):
         provider(error=KeyError("x")).delete(DeleteRequest(urn(), "i", {}, {}))

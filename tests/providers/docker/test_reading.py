@@ -185,3 +185,15 @@ def test_the_time_to_become_healthy_is_the_longer_of_both() -> None:
     assert health_limit(found, {"waitTimeout": 10}) >= 210
     assert health_limit(found, {"waitTimeout": 900}) == 900
     assert not has_health_check({"Config": {"Healthcheck": {"Test": ["NONE"]}}})
+
+
+@pytest.mark.parametrize("bound", ["Binds", "Mounts"])
+def test_a_volume_of_the_image_where_something_is_mounted_is_none_of_its_own(wide: Any, bound: str) -> None:
+    container, image = wide["container"], wide["image"]
+    mounted = READERS["volumes"](container) if bound == "Binds" else READERS["mounts"](container)
+    path = mounted[0].get("containerPath") or mounted[0]["target"]
+
+    for inspected in (container, image):
+        inspected["Config"]["Volumes"] = {**(inspected["Config"].get("Volumes") or {}), path: {}}
+
+    assert differences(CONTAINER, wide["inputs"], compared(wide["inputs"], container, image)) == []

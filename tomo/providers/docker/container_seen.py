@@ -130,7 +130,13 @@ def actual_ports(found: Inspected) -> list[Value]:
 
 def _volumes(found: Inspected) -> Value:
     binds = [_bind(as_text(text)) for text in listed(host_config(found), "Binds")]
-    anonymous = [{"containerPath": path} for path in sorted(part(config(found), "Volumes"))]
+    # An image's volume where something else is mounted is named there all the same, but nobody made one.
+    mounted = listed(host_config(found), "Mounts")
+    taken = {bind["containerPath"] for bind in binds} | {
+        item.get("Target") for item in mounted if isinstance(item, Mapping)
+    }
+    paths = sorted(path for path in part(config(found), "Volumes") if path not in taken)
+    anonymous = [{"containerPath": path} for path in paths]
     borrowed = [_borrowed(as_text(text)) for text in listed(host_config(found), "VolumesFrom")]
     return [*binds, *anonymous, *borrowed]
 

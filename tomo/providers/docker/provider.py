@@ -283,6 +283,14 @@ def _advance(
 
 
 def _secret_texts(inputs: Properties, keys: frozenset[str]) -> list[str]:
-    """What must not be shown: each text of a secret input, and the value of each `NAME=value`."""
+    """What must not be shown: each text of a secret input, and the value of each `NAME=value`.
+
+    One secret variable makes all of `envs` secret; a value that stands in a plain input, such as a name
+    that a container has too, is none.
+    """
     texts = [leaf for name in keys for leaf in leaves(inputs.get(name)) if isinstance(leaf, str)]
-    return [*texts, *(text.partition("=")[2] for text in texts if "=" in text)]
+    plain = [
+        leaf for name in inputs if name not in keys for leaf in leaves(inputs[name]) if isinstance(leaf, str)
+    ]
+    values = [text.partition("=")[2] for text in texts if "=" in text]
+    return [*texts, *(value for value in values if not any(value in text for text in plain))]
