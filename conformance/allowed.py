@@ -170,6 +170,13 @@ def _owner_stays(difference: Difference, scene: Scene) -> bool:
     return difference.urn in left or bool(left.intersection(scene.mine.ran.failed))
 
 
+def _goes_anyway(difference: Difference, scene: Scene) -> bool:
+    """Whether Pulumi only asked about what the deletion of a target takes along in any case."""
+    undeclared = difference.urn and _about(difference) not in _declared(scene)
+    asked_for_nothing = (difference.where, difference.path) == (Where.CALLS, "diff") and difference.mine == []
+    return bool(scene.operation.targets and undeclared and asked_for_nothing)
+
+
 def _still_unwell(difference: Difference, scene: Scene) -> bool:
     return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
 
@@ -221,6 +228,13 @@ ALLOWED: tuple[Allowed, ...] = (
         "`deleted_with` leaves out the deletion only where the owner really goes. The CLI forgets it where "
         "the owner is retained, protected or could not be deleted.",
         _owner_stays,
+    ),
+    Allowed(
+        "what goes anyway isn't asked about",
+        "A deletion by target takes all dependents along, or is refused for them. Pulumi also asks the "
+        "provider which of them would be replaced, several times and in any order, and the answer changes "
+        "nothing.",
+        _goes_anyway,
     ),
     Allowed(
         "a look doesn't make well",

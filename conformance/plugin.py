@@ -185,5 +185,5 @@ def _diff_response(diff: DiffResult) -> provider_pb2.DiffResponse:
             for found in diff.properties
         },
         hasDetailedDiff=bool(diff.properties),
-        diffs=sorted({*diff.replace_keys, *(found.path for found in diff.properties)}),
+        diffs=sorted(found.path for found in diff.properties),
     )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from conformance.allowed import ALLOWED, explanation
@@ -35,3 +36,13 @@ def test_a_leftover_may_wait_after_a_failure_only() -> None:
 
 def test_what_nothing_explains_is_not_allowed() -> None:
     assert explanation(Difference(Where.STEPS, f"{URN}a", ["same"], ["update"]), scene("a", ok=True)) is None
+
+
+def test_a_question_about_what_goes_anyway_may_be_left_out() -> None:
+    asked = Difference(Where.CALLS, f"{URN}b", [], [{"id": "b-1"}], "diff")
+    targeted = scene("a", ok=True)
+
+    assert explanation(asked, targeted) is None
+    targeted = replace(targeted, operation=replace(targeted.operation, targets=("**::a",)))
+    assert explanation(asked, targeted) is not None
+    assert explanation(replace(asked, urn=f"{URN}a"), targeted) is None

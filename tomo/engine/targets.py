@@ -186,8 +186,10 @@ class Targets:
         return doomed
 
     def _kept(self) -> set[Urn]:
-        """The excluded, their dependents where those stay too, and whatever these need."""
-        kept = self._doomed() if self.selection.exclude_dependents else set()
+        """The excluded and whatever they need."""
+        if self.selection.exclude_dependents:
+            return self._connected()
+        kept: set[Urn] = set()
         components = _Components(self._recorded)
         for index in reversed(range(len(self._recorded))):
             entry = self._recorded[index]
@@ -199,6 +201,26 @@ class Targets:
                 if entry.parent:
                     kept.add(entry.parent)
         return kept
+
+    def _connected(self) -> set[Urn]:
+        """The excluded, what they need, what needs any of that, and so on; a parent counts as needed.
+
+        As in Pulumi. All below one stack hangs together, so where one of its entries is excluded with its
+        dependents, nothing is deleted.
+        """
+        beside: dict[Urn, set[Urn]] = {}
+        for entry in self._recorded:
+            for urn in {*needs(entry), *((entry.parent,) if entry.parent else ())}:
+                beside.setdefault(entry.urn, set()).add(urn)
+                beside.setdefault(urn, set()).add(entry.urn)
+        kept: set[Urn] = set()
+        waiting = [entry.urn for entry in self._recorded if entry.urn in self._named]
+        while waiting:
+            urn = waiting.pop()
+            if urn not in kept:
+                kept.add(urn)
+                waiting += beside.get(urn, ())
+        return kept & {entry.urn for entry in self._recorded if not entry.delete}
 
 
 class _Components:

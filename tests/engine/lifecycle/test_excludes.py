@@ -48,6 +48,17 @@ def test_an_excluded_resource_that_is_no_longer_declared_keeps_what_it_needs(lif
     assert lifecycle.names() == ["a", "b"]
 
 
+def test_nothing_is_deleted_where_the_dependents_of_the_excluded_stay_too(lifecycle: Lifecycle) -> None:
+    """As in Pulumi: what the excluded needs stays, with all that needs this, up to the stack itself."""
+    lifecycle.up(apart(a={"v": 1}, b={"v": 1}, c={"v": 1}))
+
+    outcome = lifecycle.up(apart(a={"v": 2}), selection=but("b", dependents=True))
+
+    assert outcome.result is Result.SUCCEEDED
+    assert [lifecycle.ops(name) for name in "abc"] == [[Op.UPDATE], [Op.SAME], [Op.SAME]]
+    assert lifecycle.names() == ["a", "b", "c"]
+
+
 def test_destroy_spares_what_is_excluded_with_its_parent_and_provider(lifecycle: Lifecycle) -> None:
     def program(p: Program) -> None:
         cloud = p.provider("cloud", {"region": "one"})

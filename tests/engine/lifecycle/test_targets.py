@@ -53,6 +53,17 @@ def test_a_target_alone_is_checked_compared_and_changed(lifecycle: Lifecycle) ->
     assert lifecycle.world.verbs("a") == []
 
 
+def test_what_goes_with_a_target_is_deleted_without_asking_what_differs(lifecycle: Lifecycle) -> None:
+    """Pulumi asks, and deletes it whatever the answer."""
+    lifecycle.up(chain(1, "a", "b"))
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(chain(1, "a"), selection=only("a", dependents=True))
+
+    assert lifecycle.ops("b") == [Op.DELETE]
+    assert lifecycle.world.verbs("b") == ["delete"]
+
+
 def test_targets_with_dependents_reach_all_that_follows(lifecycle: Lifecycle) -> None:
     lifecycle.up(chain(1, "a", "b", "c"))
 
