@@ -177,6 +177,14 @@ def _goes_anyway(difference: Difference, scene: Scene) -> bool:
     return bool(scene.operation.targets and undeclared and asked_for_nothing)
 
 
+def _read_instead(difference: Difference, scene: Scene) -> bool:
+    """Whether Tomo still knows an original that Pulumi has forgotten with the read that replaced it."""
+    reads = {node.name for node in scene.operation.program.nodes if node.kind is Kind.READ}
+    if (difference.where, difference.path) != (Where.STATE, "entry") or difference.theirs != "nothing":
+        return False
+    return _about(difference) in reads and bool(difference.mine.get("delete"))
+
+
 def _still_unwell(difference: Difference, scene: Scene) -> bool:
     return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
 
@@ -235,6 +243,12 @@ ALLOWED: tuple[Allowed, ...] = (
         "provider which of them would be replaced, several times and in any order, and the answer changes "
         "nothing.",
         _goes_anyway,
+    ),
+    Allowed(
+        "what is read instead is forgotten when it's deleted",
+        "What the stack made and the program now reads by another id is deleted at the end. Where that fails "
+        "or a target leaves it out, Tomo knows it still and tries again; Pulumi forgets it with the read.",
+        _read_instead,
     ),
     Allowed(
         "a look doesn't make well",

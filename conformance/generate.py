@@ -236,6 +236,17 @@ class Author:
                 options["aliases"] = [{"parent": before}]
             self.nodes[at] = replace(node, options=options)
 
+    def _hand_over(self) -> None:
+        """What the stack made is only read from now on, or the other way round."""
+        for at, node in self._any(Kind.CUSTOM, Kind.READ):
+            options = {k: v for k, v in node.options.items() if k in {"parent", "depends_on", "provider"}}
+            if node.kind is Kind.READ:
+                own = Node(node.name, Kind.CUSTOM, {"v": self._expression(at)}, options)
+                self.nodes[at] = own
+            elif another := self._earlier(at, Kind.CUSTOM):
+                self.nodes = [_outliving(each, node.name) for each in self.nodes]
+                self.nodes[at] = Node(node.name, Kind.READ, {}, options, {"ref": f"{another}.rid"})
+
     def _export(self) -> None:
         self.exports[self.random.choice(("one", "two"))] = self._expression(len(self.nodes))
 
@@ -254,6 +265,7 @@ MUTATIONS: tuple[Callable[[Author], None], ...] = (
     *[Author._remove] * 2,
     Author._rename,
     Author._reparent,
+    Author._hand_over,
     Author._export,
 )
 
@@ -312,6 +324,13 @@ def without(node: Node, gone: str) -> Node:
     inputs = {key: _freed(value, gone) for key, value in node.inputs.items()}
     outputs = None if node.outputs is None else _freed(node.outputs, gone)
     return replace(node, inputs=inputs, options=kept, id=_freed(node.id, gone), outputs=outputs)
+
+
+def _outliving(node: Node, owner: str) -> Node:
+    """The node as it can stand where the stack no longer owns what it was to be deleted with."""
+    if node.options.get("deleted_with") != owner:
+        return node
+    return replace(node, options={k: v for k, v in node.options.items() if k != "deleted_with"})
 
 
 def renamed(node: Node, old: str, new: str) -> Node:

@@ -4,7 +4,7 @@ from pathlib import Path
 from conformance.allowed import ALLOWED, explanation
 from conformance.compare import Difference, Scene, Side, Where
 from conformance.engines import Ran
-from conformance.scenario import Model, Node, Operation, Verb
+from conformance.scenario import Kind, Model, Node, Operation, Verb
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 URN = "urn:pulumi:dev::proj::fake:index:Res::"
@@ -46,3 +46,14 @@ def test_a_question_about_what_goes_anyway_may_be_left_out() -> None:
     targeted = replace(targeted, operation=replace(targeted.operation, targets=("**::a",)))
     assert explanation(asked, targeted) is not None
     assert explanation(replace(asked, urn=f"{URN}a"), targeted) is None
+
+
+def test_an_original_that_is_read_instead_may_be_known_still() -> None:
+    entry = {"urn": f"{URN}a", "delete": True}
+    known = Difference(Where.STATE, f"{URN}a", entry, "nothing", "entry")
+    made = scene("a", ok=True)
+    reading = replace(made.operation, program=Model((Node("a", Kind.READ),)))
+
+    assert explanation(known, made) is None
+    assert explanation(known, replace(made, operation=reading)) is not None
+    assert explanation(replace(known, mine={"urn": f"{URN}a"}), replace(made, operation=reading)) is None

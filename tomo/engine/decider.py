@@ -136,8 +136,10 @@ class Decider:
         if not run.dry and has_unknown(raw):
             raise ResourceFailed(f"`{request.urn.name}` needs a value that nothing gave")
         inputs = self._checked(request, raw, {} if old is None or fresh else old.inputs)
-        if old is None or old.external:
+        if old is None:
             return self._steps.create(request, inputs)
+        if old.external:
+            return self._steps.create_own(request, inputs)
         if recreate is not None:
             verdict = Verdict(Op.REPLACE, keys=recreate[0], delete_before_replace=True)
             return self._steps.replace(request, verdict, inputs, deleted=True)

@@ -236,7 +236,7 @@ def _op(entry: ResourceState) -> Op:
     if entry.pending_replacement:
         return Op.REMOVE_PENDING_REPLACE
     if entry.external:
-        return Op.DISCARD
+        return Op.DISCARD_REPLACED if entry.delete else Op.DISCARD
     return Op.DELETE_REPLACED if entry.delete else Op.DELETE
 
 

@@ -200,6 +200,8 @@ def _observed(planned: Step, step: Step) -> Iterator[str]:
 
 def _options(planned: ResourceState, wanted: ResourceState) -> Iterator[str]:
     yield from (f"the option `{name}` is another one" for name, of in _OPTIONS if of(planned) != of(wanted))
+    if wanted.external and planned.id not in {wanted.id, UNKNOWN_TEXT}:
+        yield "the option `id` is another one"
     before, now = _by_property(planned), _by_property(wanted)
     for key in sorted(before.keys() | now.keys()):
         if before.get(key, frozenset()) != now.get(key, frozenset()):
@@ -225,7 +227,6 @@ def _same_provider(planned: str, wanted: str) -> bool:
 
 _OPTIONS: Final[Sequence[tuple[str, Callable[[ResourceState], object]]]] = (
     ("parent", lambda entry: entry.parent),
-    ("id", lambda entry: entry.id if entry.external else ""),
     ("import", lambda entry: entry.import_id),
     ("protect", lambda entry: entry.protect),
     ("retain_on_delete", lambda entry: entry.retain_on_delete),

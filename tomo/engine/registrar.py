@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tomo.engine.acts import finished_outputs
 from tomo.engine.chains import Chains
 from tomo.engine.compare import reuse_all, taken_by
 from tomo.engine.decider import Decider
-from tomo.engine.inherit import Parent, earlier_urns, entry_for, inherited, providers_for_children
+from tomo.engine.inherit import Parent, earlier_urns, inherited, providers_for_children
 from tomo.engine.origins import with_origins
+from tomo.engine.reads import Reads
 from tomo.engine.registry import as_tomo_error, default_name, host_of, is_provider
 from tomo.engine.request import Request, after, answered
 from tomo.engine.run import Run
@@ -22,7 +22,6 @@ from tomo.engine.targets import still_needed
 from tomo.engine.untargeted import Untargeted
 from tomo.errors import (
     Cancelled,
-    NotSupported,
     ProgramFailed,
     ProviderFailed,
     ResourceFailed,
@@ -33,12 +32,9 @@ from tomo.model.goal import Goal, InvokeGoal, ReadGoal
 from tomo.model.hook import ErrorHook, Hook
 from tomo.model.provider import (
     InvokeResult,
-    ReadRequest,
-    ReadStatus,
 )
 from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
-from tomo.model.step import Op, Step
 from tomo.model.urn import (
     PROVIDER_TYPE_PREFIX,
     STACK_TYPE,
@@ -65,7 +61,7 @@ class EngineRegistrar:
         self._run, self.finish = run, finish
         self.project, self.stack, self.dry_run = run.program.project, run.program.stack, run.dry
         self._decider, self._chains, self._second_look = Decider(run), Chains(run), SecondLook(run)
-        self._untargeted = Untargeted(run)
+        self._untargeted, self._reads = Untargeted(run), Reads(run)
 
     # --- the program's calls --------------------------------------------------------------------------
 
@@ -124,27 +120,12 @@ class EngineRegistrar:
             if because:
                 return answered(self._chains.skip(request, because))
             refusal = self._undeclared(request)
-            if request.old is not None and not request.old.external:
-                refusal = _read_of_managed(request.urn)
             if refusal is not None:
                 return answered(self._decider.refuse(request, refusal))
-            wanted = replace(
-                entry_for(request.goal, request.urn, request.ref, goal.inputs),
-                id=goal.id,
-                external=True,
-                # What a parent hands down is about what the stack makes and deletes.
-                protect=False,
-                retain_on_delete=False,
-                deleted_with=None,
-            )
-            step = Step(Op.READ, request.urn, request.old, wanted, host=request.host)
-            refusal = run.refusal(step)
-            if refusal is not None:
-                return answered(self._decider.refuse(request, refusal))
-            run.decided(step)
-            if goal.id == UNKNOWN_TEXT:
-                return answered(self._read_later(step))
-            return self._chains.lane(request, lambda: self._read(request, step))
+            try:
+                return self._reads.begin(request, goal)
+            except TomoError as error:
+                return answered(self._decider.refuse(request, error))
 
     def invoke(self, goal: InvokeGoal) -> Future[InvokeResult]:
         """Calls a provider's function."""
@@ -352,41 +333,6 @@ class EngineRegistrar:
             self._run.refused = self._run.refused or error
             raise
 
-    def _read_later(self, step: Step) -> Registered:
-        """A plan can't look at what has no id yet; in an apply nothing will ever give it."""
-        run = self._run
-        if not run.dry:
-            run.failed(step, ResourceFailed(f"`{step.urn.name}` is to be read by an id that nothing gave"))
-            return Registered(step.urn, failed=True)
-        run.recorder.add(step.entry, step.old)
-        run.ended(step)
-        return Registered(step.urn)
-
-    def _read(self, request: Request, step: Step) -> Registered:
-        run, goal, wanted = self._run, request.goal, step.entry
-        if run.stop_requested():
-            return self._chains.skip(request, "the run was stopped")
-        begun = run.started(step) if not run.dry else None
-        try:
-            known = taken_by(request.acting, goal.inputs)
-            [found] = request.acting.read([ReadRequest(request.urn, wanted.id, known)])
-        except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
-            run.failed(step, as_tomo_error(error), begun)
-            return Registered(request.urn, failed=True)
-        if found.status is not ReadStatus.FOUND:
-            problem = found.problem or f"`{wanted.id}` does not exist"
-            run.failed(step, ProviderFailed(f"can't read `{goal.name}`: {problem}", hint=found.hint), begun)
-            return Registered(request.urn, failed=True)
-        outputs = finished_outputs(wanted, found.outputs)
-        entry = replace(wanted, id=found.id or wanted.id, outputs=outputs)
-        if request.old is not None:
-            moved = (entry.inputs, entry.outputs) != (request.old.inputs, request.old.outputs)
-            modified = run.world.now() if moved else request.old.modified
-            entry = replace(entry, created=request.old.created, modified=modified)
-        run.recorder.add(entry, request.old)
-        run.ended(replace(step, new=entry), begun)
-        return Registered(request.urn, entry.id, outputs)
-
 
 def _needed(request: Request) -> Iterator[Urn]:
     """Everything a registration refers to."""
@@ -407,11 +353,4 @@ def _claimed_twice(urn: Urn, earlier: Urn) -> TomoError:
     return ProgramFailed(
         f"`{urn}` claims `{earlier}` as its earlier name, and so does another resource",
         hint="an alias belongs to one resource",
-    )
-
-
-def _read_of_managed(urn: Urn) -> TomoError:
-    return NotSupported(
-        f"`{urn.name}` was made by this stack and is now only read, which is not supported",
-        hint="give the read resource another name",
     )

@@ -82,6 +82,12 @@ class Steps:
         run.ended(made)
         return Registered(request.urn, "", outputs)
 
+    def create_own(self, request: Request, inputs: Properties) -> Future[Registered]:
+        """Makes a resource in place of one that was only read, which is let go of at the end."""
+        wanted = entry_for(request.goal, request.urn, request.ref, inputs)
+        base = Step(Op.REPLACE, request.urn, request.before, wanted, host=request.host)
+        return self._replaced(request, base, [], make_first=True)
+
     def update(self, request: Request, verdict: Verdict, inputs: Properties) -> Future[Registered]:
         """Changes a resource in place."""
         run, old = self._run, request.before

@@ -41,16 +41,88 @@ def test_a_read_resource_can_become_the_stacks_own(lifecycle: Lifecycle) -> None
     outcome = lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
 
     assert outcome.result is Result.SUCCEEDED
-    assert lifecycle.ops("seen") == lifecycle.ops("seen", planned) == [Op.CREATE]
+    assert set(lifecycle.ops("seen")) == set(lifecycle.ops("seen", planned))
+    assert lifecycle.ops("seen") == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DISCARD_REPLACED]
     assert not lifecycle.entry("seen").external
+    assert lifecycle.names() == ["seen"]
+    assert "x-9" in lifecycle.world.things
 
 
-def test_a_resource_of_the_stack_is_not_merely_read(lifecycle: Lifecycle) -> None:
+def test_what_was_only_read_stays_recorded_where_its_successor_cant_be_made(lifecycle: Lifecycle) -> None:
+    lifecycle.world.things["x-9"] = {"v": 5}
+    lifecycle.up(reading("x-9"))
+    lifecycle.world.faults["create", "seen"] = "fail"
+
+    outcome = lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+
+    assert outcome.result is Result.FAILED
+    assert (lifecycle.entry("seen").external, lifecycle.entry("seen").id) == (True, "x-9")
+
+
+def test_what_the_stack_made_is_deleted_once_it_reads_another(lifecycle: Lifecycle) -> None:
     lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+    lifecycle.world.things["x-9"] = {"v": 6}
+
+    planned = lifecycle.plan(reading("x-9"))
+    lifecycle.up(reading("x-9"))
+
+    assert set(lifecycle.ops("seen")) == set(lifecycle.ops("seen", planned))
+    assert lifecycle.ops("seen") == [Op.READ_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
+    assert (lifecycle.entry("seen").external, lifecycle.entry("seen").outputs["v"]) == (True, 6)
+    assert lifecycle.names() == ["seen"]
+    assert list(lifecycle.world.things) == ["x-9"]
+
+
+def test_a_stack_that_reads_what_it_made_lets_go_of_it(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+    made = lifecycle.entry("seen").id
+
+    lifecycle.up(reading(made))
+    read = lifecycle.ops("seen")
+    lifecycle.destroy()
+
+    assert read == [Op.READ]
+    assert lifecycle.ops("seen") == [Op.DISCARD]
+    assert made in lifecycle.world.things
+
+
+def test_what_the_stack_made_stays_where_the_other_cant_be_read(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+    before = lifecycle.entry("seen")
 
     outcome = lifecycle.up(reading("x-9"))
 
-    assert "only read" in str(outcome.failures[0].error)
+    assert "`x-9` does not exist" in str(outcome.failures[0].error)
+    assert lifecycle.entry("seen") == before
+    assert list(lifecycle.world.things) == [before.id]
+
+
+def test_an_original_that_cant_be_deleted_is_tried_again_beside_what_is_read(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("seen", {"v": 5}) and None)
+    lifecycle.world.things["x-9"] = {"v": 6}
+    lifecycle.world.faults["delete", "seen"] = "fail"
+    lifecycle.up(reading("x-9"))
+    waiting = [(entry.external, entry.delete) for entry in lifecycle.snapshot.resources if entry.type == TYPE]
+    lifecycle.world.faults.clear()
+
+    lifecycle.up(reading("x-9"))
+
+    assert waiting == [(True, False), (False, True)]
+    assert lifecycle.ops("seen") == [Op.READ, Op.DELETE_REPLACED]
+    assert list(lifecycle.world.things) == ["x-9"]
+
+
+def test_what_is_replaced_with_it_goes_along_when_it_is_only_read(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        seen = p.registrar.read(ReadGoal(TYPE, "seen", "x-9", {}, parent=p.stack.urn)).result(9)
+        p.res("b", {"v": 1}, replace_with=(seen.urn,))
+
+    lifecycle.up(lambda p: p.res("b", {"v": 1}, replace_with=(p.res("seen", {"v": 5}).urn,)) and None)
+    lifecycle.world.things["x-9"] = {"v": 6}
+
+    lifecycle.up(program)
+
+    assert lifecycle.ops("b") == [Op.CREATE_REPLACEMENT, Op.REPLACE, Op.DELETE_REPLACED]
 
 
 def test_reading_what_does_not_exist_fails_and_skips_its_dependents(lifecycle: Lifecycle) -> None:
