@@ -91,7 +91,7 @@ def _original_only(difference: Difference) -> bool:
 
 
 def _leftover_waits(difference: Difference, scene: Scene) -> bool:
-    if not _failed(scene) or scene.operation.verb is not Verb.UP or not _goes_on(scene):
+    if not _failed(scene) or scene.operation.verb not in {Verb.UP, Verb.PREVIEW} or not _goes_on(scene):
         return False
     if difference.where is Where.ORDER or difference.where is Where.CALL_ORDER:
         return False
