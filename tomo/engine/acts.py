@@ -43,6 +43,7 @@ class Acts:
     hooks: Hooks
     retries: Retries
     report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
+    inputs: Callable[[ResourceState], Properties] = field(default=lambda entry: entry.inputs)
 
     def create(
         self,
@@ -166,7 +167,7 @@ class Acts:
     def _create_request(self, provider: Provider, wanted: ResourceState) -> CreateRequest:
         return CreateRequest(
             wanted.urn,
-            taken_by(provider, wanted.inputs),
+            taken_by(provider, self.inputs(wanted)),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
@@ -176,9 +177,9 @@ class Acts:
         return UpdateRequest(
             wanted.urn,
             old.id,
-            taken_by(provider, old.inputs),
+            taken_by(provider, self.inputs(old)),
             taken_by(provider, old.outputs),
-            taken_by(provider, wanted.inputs),
+            taken_by(provider, self.inputs(wanted)),
             wanted.ignore_changes,
             timeout=wanted.custom_timeouts.update,
             secret_keys=secret_keys(wanted.inputs),
@@ -189,9 +190,9 @@ class Acts:
         return SwapRequest(
             wanted.urn,
             old.id,
-            taken_by(provider, old.inputs),
+            taken_by(provider, self.inputs(old)),
             taken_by(provider, old.outputs),
-            taken_by(provider, wanted.inputs),
+            taken_by(provider, self.inputs(wanted)),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),

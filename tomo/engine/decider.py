@@ -143,7 +143,7 @@ class Decider:
         if recreate is not None:
             verdict = Verdict(Op.REPLACE, keys=recreate[0], delete_before_replace=True)
             return self._steps.replace(request, verdict, inputs, deleted=True)
-        verdict = self._verdict(request, inputs)
+        verdict = self._adopting(request.before, self._verdict(request, inputs))
         match verdict.op:
             case Op.SAME if request.imported:
                 return answered(self._imports.settled(request, inputs))
@@ -194,6 +194,15 @@ class Decider:
         verdict = judge(request.goal, old, diff, noted, forced)
         recorded = run.observation.recorded.get(old.urn)
         return replace(verdict, diffs=hide_secrets(marked_drift(verdict.diffs, recorded, old), old, inputs))
+
+    def _adopting(self, old: ResourceState, verdict: Verdict) -> Verdict:
+        """The verdict, with what the record takes on from the host; that alone is an update."""
+        told = {diff.path for diff in verdict.diffs}
+        news = tuple(diff for diff in self._run.observation.adopted.get(old.urn, ()) if diff.path not in told)
+        if not news:
+            return verdict
+        op = Op.UPDATE if verdict.op is Op.SAME else verdict.op
+        return replace(verdict, op=op, diffs=(*verdict.diffs, *news))
 
     def _unasked(self, request: Request, old: ResourceState, inputs: Properties) -> DiffResult:
         """What differs where the replacement is certain: as in Pulumi the provider has no say in it."""

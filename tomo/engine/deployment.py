@@ -149,6 +149,7 @@ class Deployment:
             run.world.redact,
             in_view=run.targets.in_view,
             externals=externals,
+            policies=run.world.drift,
         )
         self._take(seen)
 
@@ -263,7 +264,8 @@ class Deployment:
         for urn, before in observation.recorded.items():
             after = now.get(urn)
             if after is not None and (after is not before or urn in observation.drift):
-                diffs = (*_moved(before.inputs, after.inputs), *observation.drift.get(urn, ()))
+                noted = (*observation.drift.get(urn, ()), *observation.adopted.get(urn, ()))
+                diffs = (*_moved(before.inputs, after.inputs), *noted)
                 steps.append(Step(Op.REFRESH, urn, before, after, diffs))
         return steps
 

@@ -11,8 +11,10 @@ from tomo.engine.compare import conceal, reuse_all, taken_by, with_secret_output
 from tomo.engine.graph import without
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
+from tomo.engine.tolerance import adopted, tolerated
 from tomo.errors import HostError, ProviderFailed, SecretsError
 from tomo.model.diff import PropertyDiff
+from tomo.model.drift import NO_POLICIES, DriftPolicies
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
 from tomo.model.provider import Provider, ReadRequest, ReadResult, ReadStatus, unreachable
@@ -33,12 +35,13 @@ class Observation:
     """What a look at recorded entries found.
 
     `entries` stand in the recorded order with gone ones left out; `recorded` has each entry's form before
-    the look, by URN; `unreached` are URNs whose host did not answer.
+    the look, by URN; `unreached` are URNs whose host did not answer; `adopted` is what the record takes on.
     """
 
     entries: tuple[ResourceState, ...]
     recorded: Mapping[Urn, ResourceState] = field(default_factory=dict)
     drift: Mapping[Urn, tuple[PropertyDiff, ...]] = field(default_factory=dict)
+    adopted: Mapping[Urn, tuple[PropertyDiff, ...]] = field(default_factory=dict)
     gone: tuple[ResourceState, ...] = ()
     unreached: Mapping[Urn, str] = field(default_factory=dict)
     unlooked: tuple[Unlooked, ...] = ()
@@ -62,6 +65,7 @@ def look(
     *,
     in_view: Callable[[ResourceState], bool] = _is_readable,
     externals: bool = False,
+    policies: DriftPolicies = NO_POLICIES,
 ) -> Observation:
     """Reads every entry through its provider, all providers at once, and folds in what was found.
 
@@ -83,7 +87,7 @@ def look(
             found, missed = job.result()
             results.update((id(entry), result) for entry, result in zip(group, found, strict=True))
             unlooked.extend(missed)
-    return _folded(entries, results, unlooked, now)
+    return _folded(entries, results, unlooked, now, policies)
 
 
 def _look_at(
@@ -143,10 +147,12 @@ def _folded(
     results: Mapping[int, ReadResult],
     unlooked: Sequence[Unlooked],
     now: str,
+    policies: DriftPolicies,
 ) -> Observation:
     kept: list[ResourceState] = []
     recorded: dict[Urn, ResourceState] = {}
     drift: dict[Urn, tuple[PropertyDiff, ...]] = {}
+    taken: dict[Urn, tuple[PropertyDiff, ...]] = {}
     gone: list[ResourceState] = []
     unreached: dict[Urn, str] = {}
     for entry in entries:
@@ -157,17 +163,22 @@ def _folded(
         if result is not None and result.status is ReadStatus.UNREACHABLE:
             unreached[entry.urn] = result.problem
         if result is not None and result.status is ReadStatus.FOUND:
+            before, policy = entry, policies.get(entry.urn)
+            if policy is not None:
+                result = tolerated(result, entry, policy)
             if not entry.delete:
                 recorded[entry.urn] = entry
                 if result.drift:
                     drift[entry.urn] = hide_secrets(result.drift, entry, result.inputs)
             entry = observed(entry, result, now)  # noqa: PLW2901
+            if policy is not None and (news := adopted(entry, before, policy)):
+                taken[entry.urn] = hide_secrets(news, before, entry.inputs)
         kept.append(entry)
     missing = {entry.urn for entry in gone} - {entry.urn for entry in kept}
     if missing:
         # As in Pulumi, nothing takes the place of a parent that is gone.
         kept = [without(entry, missing, {}) for entry in kept]
-    return Observation(tuple(kept), recorded, drift, tuple(gone), unreached, tuple(unlooked))
+    return Observation(tuple(kept), recorded, drift, taken, tuple(gone), unreached, tuple(unlooked))
 
 
 def observed(entry: ResourceState, result: ReadResult, now: str) -> ResourceState:

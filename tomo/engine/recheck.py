@@ -6,6 +6,7 @@ from tomo.engine.compare import differences, taken_by
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.look import can_look, observed
 from tomo.engine.run import Run
+from tomo.engine.tolerance import tolerated
 from tomo.errors import PlanRefused
 from tomo.model.provider import ReadRequest, ReadResult, ReadStatus
 from tomo.model.resource import ResourceState
@@ -47,6 +48,8 @@ def _moved(run: Run, old: ResourceState, found: ReadResult) -> str:
         return "it is gone"
     if found.status is not ReadStatus.FOUND:
         return ""
+    policy = run.world.drift.get(old.urn)
+    found = tolerated(found, old, policy) if policy is not None else found
     now = observed(old, found, old.modified)
     if now.id != old.id:
         return f"its id was `{old.id}` and is `{now.id}`"

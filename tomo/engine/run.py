@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event as Signal
 from threading import RLock
 from time import monotonic
@@ -21,8 +21,10 @@ from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
 from tomo.engine.retries import Patience, Retries
 from tomo.engine.targets import Targets
+from tomo.engine.tolerance import as_adopted
 from tomo.errors import TomoError
 from tomo.model.diff import PropertyDiff
+from tomo.model.drift import DriftPolicies
 from tomo.model.events import (
     Diagnostic,
     Event,
@@ -72,7 +74,8 @@ def _forget(_value: Value) -> None:
 class World:
     """What a deployment needs from outside; the engine itself reads no clock and rolls no dice.
 
-    `learn` is shown every value that holds a secret, so that `redact` knows what to hide.
+    `learn` is shown every value that holds a secret, so that `redact` knows what to hide. `drift` says what
+    is let be of what a look finds.
     """
 
     providers: ProviderSource
@@ -84,6 +87,7 @@ class World:
     learn: Callable[[Value], None] = _forget
     seed: bytes = b""
     patience: Patience = Patience()
+    drift: DriftPolicies = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Run:
         self.hooks = Hooks(self)
         self._stopped = Signal()
         retries = Retries(self, world.patience, self._stopped, enabled=options.retry)
-        self.acts = Acts(self.recorder, world.now, self.hooks, retries, self._reporter)
+        self.acts = Acts(self.recorder, world.now, self.hooks, retries, self._reporter, self._as_adopted)
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())
         self.targets = Targets(options.selection, base.resources)
@@ -257,3 +261,8 @@ class Run:
     def _reporter(self, entry: ResourceState) -> Report:
         urn = str(entry.urn)
         return lambda message: self.emit(StepProgress(urn, self.world.redact(message)))
+
+    def _as_adopted(self, entry: ResourceState) -> Properties:
+        """The inputs to act with: what was adopted counts as declared."""
+        policy, old = self.world.drift.get(entry.urn), self.olds.get(entry.urn)
+        return as_adopted(entry.inputs, old, policy) if policy and old else entry.inputs

@@ -52,7 +52,16 @@ class SecondLook:
         taken: Future[None] = Future()
         self._taken[request.ref] = taken
         job = run.lanes.submit(
-            "", 0, lambda: look(entries, lambda _: request.provider, run.emit, now, run.world.redact)
+            "",
+            0,
+            lambda: look(
+                entries,
+                lambda _: request.provider,
+                run.emit,
+                now,
+                run.world.redact,
+                policies=run.world.drift,
+            ),
         )
         job.add_done_callback(lambda done: self._take(done, entries, taken))
         return taken
@@ -89,5 +98,6 @@ class SecondLook:
             # What an earlier look set aside is the form before both.
             recorded={**seen.recorded, **before.recorded},
             drift={**{u: d for u, d in before.drift.items() if u not in looked}, **seen.drift},
+            adopted={**before.adopted, **seen.adopted},
             gone=(*before.gone, *seen.gone),
         )

@@ -79,6 +79,11 @@ class AppOnServer:
         """What a volume of the app is called on the server."""
         return self._names.volumes.get(volume, f"{self.instance.name}-{volume}")
 
+    def file_names(self, service: str) -> Iterator[str]:
+        """The resource names of the files that Tomo brings for a service."""
+        for path, _, _ in self._file_contents(service):
+            yield self._file_name(service, path)
+
     @property
     def _names(self) -> Names:
         return self.instance.app.names
@@ -134,7 +139,7 @@ class AppOnServer:
             yield Declaration(
                 key=self._file_key(service_name, path),
                 type=tokens.FILE,
-                name=f"{self.docker_name(service_name)}:{path}@{self.instance.server_name}",
+                name=self._file_name(service_name, path),
                 parent=self.key,
                 depends_on=(server_key(self.instance.server_name),),
                 inputs={
@@ -212,6 +217,9 @@ class AppOnServer:
 
     def _file_key(self, service_name: str, path: str) -> Key:
         return self._key(f"file/{service_name}{path}")
+
+    def _file_name(self, service_name: str, path: str) -> str:
+        return f"{self.docker_name(service_name)}:{path}@{self.instance.server_name}"
 
     def _host_path(self, service_name: str, path: str) -> str:
         folder = posixpath.join(tokens.HOST_FOLDER, self.instance.fleet, self.instance.name, service_name)

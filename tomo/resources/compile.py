@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from tomo.errors import AppNotFound, Problem, SpecError
 from tomo.model.declaration import Declaration, Declarations, Key, OutputRef
+from tomo.model.drift import DriftPolicies, DriftPolicy
 from tomo.model.urn import Urn
 from tomo.model.values import Value
 from tomo.resources import hosts, tokens
 from tomo.resources.apps import AppOnServer, app_key
+from tomo.resources.drift import drift_policies
 from tomo.resources.texts import FleetValues, Instance
 from tomo.spec.app import AppDefinition
 from tomo.spec.fleet import Fleet
@@ -24,11 +26,12 @@ class CompiledFleet:
     """A fleet's declarations, and the data that it says must go.
 
     `data_removals` are volumes that no declaration holds and that must be deleted although the state says
-    that they are kept.
+    that they are kept. `drift` is what the fleet lets be of what is changed on hosts.
     """
 
     declarations: Declarations
     data_removals: tuple[Urn, ...] = ()
+    drift: DriftPolicies = field(default_factory=dict)
 
 
 def compile_fleet(
@@ -49,7 +52,8 @@ def compile_fleet(
     removals = tuple(
         urn for app in apps if app.instance.app.remove_data for urn in _volume_urns(fleet.fleet, app)
     )
-    return CompiledFleet(Declarations(resources, _outputs(fleet, kept)), removals)
+    drift = {urn: policy for app in kept for urn, policy in _drift(fleet.fleet, app)}
+    return CompiledFleet(Declarations(resources, _outputs(fleet, kept)), removals, drift)
 
 
 def definition_of(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str) -> AppDefinition:
@@ -186,10 +190,20 @@ def _docker_names(app: AppOnServer) -> Iterator[tuple[str, str]]:
 
 
 def _volume_urns(stack: str, app: AppOnServer) -> Iterator[Urn]:
-    name = f"{app.instance.name}@{app.instance.server_name}"
-    component = Urn.make(stack, tokens.PROJECT, None, tokens.APP, name)
+    component = _component_urn(stack, app)
     for volume in app.volumes():
         yield Urn.make(stack, tokens.PROJECT, component, volume.type, volume.name)
+
+
+def _drift(stack: str, app: AppOnServer) -> Iterator[tuple[Urn, DriftPolicy]]:
+    component = _component_urn(stack, app)
+    for type_, name, policy in drift_policies(app):
+        yield Urn.make(stack, tokens.PROJECT, component, type_, name), policy
+
+
+def _component_urn(stack: str, app: AppOnServer) -> Urn:
+    name = f"{app.instance.name}@{app.instance.server_name}"
+    return Urn.make(stack, tokens.PROJECT, None, tokens.APP, name)
 
 
 # --- outputs -----------------------------------------------------------------------------------------

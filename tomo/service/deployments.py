@@ -428,6 +428,7 @@ class Session:
             self._redactor.learn,
             (self.config.salt or self.workspace.stack).encode(),
             self._doors.patience,
+            self.fleet.compiled.drift if self.fleet else {},
         )
 
     def _data_to_remove(self) -> frozenset[Urn]:

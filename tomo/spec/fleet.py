@@ -249,6 +249,31 @@ Kept = Literal[
 """What of an imported container may be otherwise than its app says. Rights and data are not among it."""
 
 
+DriftField = Literal[
+    "*", "command", "dns", "entrypoint", "env", "extra_hosts", "files", "group_add", "healthcheck",
+    "hostname", "image", "init", "labels", "logging", "mounts", "networks", "ports", "resources", "restart",
+    "running", "security", "stdin_open", "stop", "sysctls", "tty", "ulimits", "user", "working_dir",
+]  # fmt: skip
+"""What of a container can be otherwise on a host than its app says; `*` is all that is not named."""
+
+Rule = Literal["revert", "ignore", "adopt"]
+_ADOPTABLE: Final = frozenset({"resources", "restart"})
+
+
+def _adoptable(rules: dict[DriftField, Rule]) -> dict[DriftField, Rule]:
+    for name, rule in rules.items():
+        if rule == "adopt" and name not in _ADOPTABLE:
+            raise mistake(
+                f"`{name}` can't be adopted; `resources` and `restart` can",
+                f"write `{name}: ignore`, or what the host has into the app",
+            )
+    return rules
+
+
+Drift = Annotated[dict[DriftField, Rule], AfterValidator(_adoptable)]
+"""What is done about each field that somebody changed on a host."""
+
+
 class ServiceSettings(Model):
     """Changes to one of the app's services."""
 
@@ -267,6 +292,7 @@ class ServiceSettings(Model):
         (),
         description="What stays as it was when the container was imported, until another change replaces it.",
     )
+    drift: Drift = Field({}, description="As the app's `drift`, for this service alone.")
 
 
 class Names(Model):
@@ -321,6 +347,11 @@ class App(Model):
         (), description="Networks of the server shared with other apps, where it is known by its name here."
     )
     services: dict[Name, ServiceSettings] = Field({}, description="Changes to single services.")
+    drift: Drift = Field(
+        {},
+        description="By field, what a plan does where somebody changed it on a host: `revert` (the default) "
+        "repairs it, `ignore` lets it be, `adopt` records it. See [the fields](drift.md).",
+    )
     names: Names = Field(
         Names(),
         description="What containers, volumes and networks are called in Docker; `tomo import` writes it.",

@@ -13,6 +13,7 @@ from tomo.engine.retries import Patience
 from tomo.engine.run import Options, World
 from tomo.errors import StateError
 from tomo.model.changes import Change, Folding
+from tomo.model.drift import DriftPolicy
 from tomo.model.events import Event
 from tomo.model.goal import Goal
 from tomo.model.hook import ErrorHook, Hook, HookCall
@@ -214,7 +215,7 @@ class Lifecycle:
     """One stack over one fake world; each operation starts from what the last one left.
 
     `others` are providers by package that serve in place of the fake one. What a run waits for moves the
-    clock and is noted in `pauses`; `on_pause` is called at each.
+    clock and is noted in `pauses`; `on_pause` is called at each. `drift` is by resource name.
     """
 
     world: FakeWorld = field(default_factory=FakeWorld)
@@ -226,6 +227,7 @@ class Lifecycle:
     redact: Callable[[str], str] = str
     others: dict[str, Provider] = field(default_factory=dict)
     clock: ManualClock = field(default_factory=ManualClock)
+    drift: dict[str, DriftPolicy] = field(default_factory=dict)
     pauses: list[float] = field(default_factory=list)
     on_pause: Callable[[], None] = field(default=lambda: None)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -301,6 +303,9 @@ class Lifecycle:
             saver=self.saved,
             redact=self.redact,
             patience=Patience(self.clock.monotonic, self._paused),
+            drift={
+                e.urn: self.drift[e.urn.name] for e in self.snapshot.resources if e.urn.name in self.drift
+            },
         )
         if not dry:
             self.saved.begin(self.snapshot)

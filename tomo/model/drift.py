@@ -1,0 +1,37 @@
+"""What is to be done about what somebody changed on a host, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from tomo.model.urn import Urn
+
+
+class DriftRule(StrEnum):
+    """What a plan does about a field that is not on the host as it was declared."""
+
+    REVERT = "revert"
+    """It is made as declared again."""
+    IGNORE = "ignore"
+    """It is left as it is, and is not told."""
+    ADOPT = "adopt"
+    """It is told once, recorded, and kept through other changes until the declaration of it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPolicy:
+    """The rules of one resource, by input or by what a look calls it; everything else is reverted."""
+
+    rules: Mapping[str, DriftRule] = field(default_factory=dict)
+
+    def of(self, name: str) -> DriftRule:
+        """The rule of an input, or of what a look calls by that name."""
+        return self.rules.get(name, DriftRule.REVERT)
+
+
+DriftPolicies: TypeAlias = Mapping[Urn, DriftPolicy]
+NO_POLICIES: Final[DriftPolicies] = MappingProxyType({})
