@@ -368,6 +368,18 @@ class StackNotFound(StateError):
     code = "stack-not-found"
 
 
+class VersionNotFound(StateError):
+    """The stack's history has no version of that number."""
+
+    code = "version-not-found"
+
+
+class CannotGoBack(StateError):
+    """A version of the stack's history is there, and no plan can lead back to it."""
+
+    code = "cannot-go-back"
+
+
 class SecretsError(TomoError):
     """Secrets can't be opened or sealed."""
 

@@ -85,6 +85,12 @@ EngineOption = Annotated[
         help="What runs the stack: `embedded`, or `pulumi` for the installed Pulumi CLI.",
     ),
 ]
+BackToOption = Annotated[
+    int | None,
+    typer.Option(
+        "--to", metavar="VERSION", min=1, help="Back to this version of `tomo state history` instead."
+    ),
+]
 
 HERE = Path()
 

@@ -111,6 +111,12 @@ def refuse_two_forms(*, as_json: bool, markdown: bool) -> None:
         raise UsageError("`--json` and `--markdown` can't both be", hint="choose one of them")
 
 
+def refuse_two_aims(to: int | None, *, destroys: bool) -> None:
+    """Raises UsageError where both were asked for."""
+    if to is not None and destroys:
+        raise UsageError("`--to` and `--destroy` can't both be", hint="choose one of them")
+
+
 def refuse_choices(*given: object) -> None:
     """Raises UsageError for options that only a new plan can heed."""
     if any(given):

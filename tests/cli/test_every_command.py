@@ -80,6 +80,9 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "MINE" in does("secret list").out
     assert "feeds-db" in does("state list").out
     assert "unless-stopped" in does("state show feeds-server").out
+    versions = does("state history --json").json["versions"]
+    assert [version["version"] for version in versions] == [3, 2, 1]
+    assert "No changes" in does("plan --to 3 --expect-no-changes").out
     exported = does("state export").out
     copy = tmp_path / "copy.json"
     copy.write_text(exported)

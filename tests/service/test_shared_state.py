@@ -77,7 +77,7 @@ def test_an_apply_leaves_the_whole_store_on_the_server_and_nothing_here(shared: 
     assert {path.name for path in (shared.root / ".pulumi").iterdir()} == {
         "meta.yaml", "stacks", "locks", "history", "backups",
     }  # fmt: skip
-    assert [entry.kind for entry in shared.here.history("tomo", "home")] == ["update"]
+    assert [version.entry.kind for version in shared.here.versions("tomo", "home")] == ["update"]
     assert shared.here.locks("tomo", "home") == []
 
 
@@ -117,7 +117,7 @@ def test_every_use_case_over_the_state_works(shared: Shared) -> None:
     assert imported.done
     assert [name.full for name in states.stacks(StateRequest(place))] == ["organization/tomo/home"]
     assert shared.plan() == set()
-    assert len(shared.here.history("tomo", "home")) == 2
+    assert len(shared.here.versions("tomo", "home")) == 2
 
 
 def test_a_damaged_state_is_mended_from_a_backup_by_the_address_that_is_told(shared: Shared) -> None:

@@ -188,7 +188,7 @@ def test_a_name_can_never_leave_the_store(
         lambda: backend.writer("shop", name, None),
         lambda: backend.unlock("shop", name),
         lambda: backend.remove(name, "dev"),
-        lambda: backend.history("shop", name),
+        lambda: backend.versions("shop", name),
     ):
         with pytest.raises(UsageError):
             act()
@@ -264,7 +264,9 @@ def test_each_operation_leaves_a_pair_and_a_backup(backend: FileBackend, fleet: 
     folder = Path(backend.location) / ".pulumi" / "history" / "shop" / "dev"
     names = sorted(path.name.split(".", 1)[1] for path in folder.iterdir())
     assert names == ["checkpoint.json"] * 2 + ["history.json"] * 2
-    assert backend.history("shop", "dev") == [second, first]
+    versions = backend.versions("shop", "dev")
+    assert [(version.number, version.entry) for version in versions] == [(2, second), (1, first)]
+    assert [backend.storage.read(version.checkpoint) for version in versions] == [content] * 2
     assert [backend.storage.read(path) for path in backend.backups("shop", "dev")] == [content] * 3
 
 
@@ -282,7 +284,7 @@ def test_a_damaged_history_entry_is_named(backend: FileBackend) -> None:
     put(backend, "history/shop/dev/dev-1.history.json", b"{")
 
     with pytest.raises(StateError, match=r"dev-1\.history\.json"):
-        backend.history("shop", "dev")
+        backend.versions("shop", "dev")
 
 
 def test_editing_the_state_in_place_does_not_touch_its_backups(backend: FileBackend, fleet: Fleet) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tomo.resources.requirements import Shortfall
     from tomo.service.adoption import Adoption
     from tomo.service.fleets import FleetProgram
+    from tomo.service.history import WayBack
 
 
 Confirm = Callable[["PlanResult"], bool]
@@ -52,7 +53,10 @@ Confirm = Callable[["PlanResult"], bool]
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What would an apply do? Reads; writes nothing anywhere."""
+    """What would an apply do? Reads; writes nothing anywhere.
+
+    `to` is the version of the stack's history to go back to, instead of what is declared.
+    """
 
     effect: ClassVar[Effect] = Effect.READ
     place: Place
@@ -64,6 +68,7 @@ class PlanRequest:
     stop: Stop = field(default_factory=Stop)
     selection: Selection = Selection()
     adoption: Adoption | None = None
+    to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class ApplyRequest:
     lock: LockTerms = field(default_factory=LockTerms)
     selection: Selection = Selection()
     adoption: Adoption | None = None
+    to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,7 @@ class Session:
         self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
         self._doors, self.connections, self._plugins = doors, connections, plugins
         self.notes: tuple[Diagnostic, ...] = ()
+        self.back: WayBack | None = None
         self._redactor = LazyRedactor()
         for value in config.values.values():
             self._redactor.learn(value)
@@ -261,6 +268,11 @@ class Session:
         return found
 
     @property
+    def declared(self) -> FleetProgram | None:
+        """The fleet where it says what is to be; None for a program and on the way back."""
+        return self.fleet if self.back is None else None
+
+    @property
     def base(self) -> Snapshot:
         """The state the run starts from."""
         return self.stored.snapshot if self.stored else Snapshot()
@@ -287,7 +299,7 @@ class Session:
 
     def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
         """What a surface shows of a dry run."""
-        fleet = self.fleet if not destroys else None
+        fleet = self.declared if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
             each_host_once(outcome.plan, self.notes),
@@ -332,7 +344,8 @@ class Session:
         request.stop.bind(deployment)
         begun = int(time.time())
         outcome = self._carried_out(deployment, request, observed)
-        self._record("destroy" if request.destroy else "update", outcome, begun, request.message)
+        message = request.message or (self.back.message if self.back else "")
+        self._record("destroy" if request.destroy else "update", outcome, begun, message)
         return self._run_result(outcome, shown)
 
     def observe(self, request: ApplyRequest) -> Observation:
@@ -388,10 +401,14 @@ class Session:
         return deployment
 
     def _chosen(self, selection: Selection, *, declared: bool) -> Selection:
+        if self.back is not None:
+            return resolved(selection, self.back.known, self.fleet, None)
         stack = (self.workspace.project, self.workspace.stack) if declared else None
         return resolved(selection, self.base, self.fleet, stack)
 
     def _source(self) -> Source:
+        if self.back is not None:
+            return self.back.source
         if self.fleet is not None:
             from tomo.program.declared import DeclaredSource  # noqa: PLC0415  # each kind pays for its own
 
@@ -432,7 +449,7 @@ class Session:
         )
 
     def _data_to_remove(self) -> frozenset[Urn]:
-        return self.fleet.data_removals() if self.fleet else frozenset()
+        return self.declared.data_removals() if self.declared else frozenset()
 
     def settle_secrets(self, missing: Sequence[str]) -> str:
         """Makes the stack's salt and missing generated secrets; gives the salt to seal with."""

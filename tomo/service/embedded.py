@@ -14,6 +14,7 @@ from tomo.service.deployments import (
     PlanResult,
     RefreshRequest,
     RunResult,
+    Session,
     may_go_on,
     opened,
 )
@@ -35,6 +36,7 @@ class EmbeddedEngine:
         """What an apply, or a destroy, would do."""
         with opened(self._doors, request.place, request.adoption) as session:
             session.recover()
+            _go_back(session, request.to)
             outcome = session.plan(request, request.sink)
             return session.plan_result(outcome, destroys=request.destroy)
 
@@ -42,6 +44,7 @@ class EmbeddedEngine:
         """Plans, asks, and does what was shown."""
         with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
             tell_and_refuse(session.recover(Terms(act=True)), request.sink)
+            _go_back(session, request.to)
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -51,6 +54,7 @@ class EmbeddedEngine:
                 request.plan_sink,
                 request.stop,
                 request.selection,
+                to=request.to,
             )
             outcome = session.plan(asked, request.plan_sink)
             shown = session.plan_result(outcome, destroys=request.destroy)
@@ -74,3 +78,11 @@ class EmbeddedEngine:
             session.recover()
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
+
+
+def _go_back(session: Session, version: int | None) -> None:
+    """Has an earlier state say what is to be, instead of the fleet or program."""
+    if version is not None:
+        from tomo.service.history import way_back  # noqa: PLC0415  # for this option only
+
+        session.back = way_back(session.workspace, version, session.base)

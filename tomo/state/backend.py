@@ -19,7 +19,7 @@ from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
 from tomo.state.clock import Clock, rfc3339
 from tomo.state.codec import ORGANIZATION, decode_checkpoint
 from tomo.state.compressed import decompressed
-from tomo.state.history import HistoryEntry, checkpoint_path, read_entries, write_entry
+from tomo.state.history import HistoryEntry, Version, checkpoint_path, read_versions, write_entry
 from tomo.state.integrity import problems
 from tomo.state.journal import Journal, JournalHead, read_journal
 from tomo.state.local import LocalStorage
@@ -326,9 +326,9 @@ class FileBackend:
             self.storage.copy(path, checkpoint_path(folder, stack, now, path), kept)
         write_entry(self.storage, folder, stack, entry, now)
 
-    def history(self, project: str, stack: str) -> list[HistoryEntry]:
+    def versions(self, project: str, stack: str) -> list[Version]:
         """What was done to the stack, newest first."""
-        return read_entries(self.storage, self._history_folder(_name(project, stack)))
+        return read_versions(self.storage, self._history_folder(_name(project, stack)))
 
     def backups(self, project: str, stack: str) -> list[str]:
         """Copies of earlier states in the storage, newest first; the one before the last write leads."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,7 @@ from tomo.errors import StateError
 from tomo.model.storage import Storage
 
 _ENDING: Final = ".history.json"
+_FORMS: Final = ("", ".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,18 @@ class HistoryEntry:
     changes: Mapping[str, int] = field(default_factory=dict)
     message: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One place in a stack's history: the first operation is 1, as the files have no number of their own.
+
+    `checkpoint` is where the state lies as the operation left it; `""` where none was kept.
+    """
+
+    number: int
+    entry: HistoryEntry
+    checkpoint: str = ""
 
 
 def write_entry(storage: Storage, folder: str, stack: str, entry: HistoryEntry, nanoseconds: int) -> None:
@@ -45,16 +58,29 @@ def write_entry(storage: Storage, folder: str, stack: str, entry: HistoryEntry, 
 
 def checkpoint_path(folder: str, stack: str, nanoseconds: int, checkpoint: str) -> str:
     """Where the checkpoint goes as an operation left it; it stays compressed if it is."""
-    form = next((form for form in (".gz", ".zst") if checkpoint.endswith(form)), "")
+    form = next((form for form in _FORMS[1:] if checkpoint.endswith(form)), "")
     return f"{folder}/{stack}-{nanoseconds}.checkpoint.json{form}"
 
 
-def read_entries(storage: Storage, folder: str) -> list[HistoryEntry]:
-    """Every recorded operation, newest first."""
-    names = [entry.name for entry in storage.list(folder) if entry.name.endswith(_ENDING)]
-    paths = [f"{folder}/{name}" for name in sorted(names, key=_when, reverse=True)]
-    found = storage.read_many(paths)
-    return [_decoded(found[path].raw, storage.location(path)) for path in paths if path in found]
+def read_versions(storage: Storage, folder: str) -> list[Version]:
+    """Every recorded operation with its number, newest first."""
+    there = {entry.name for entry in storage.list(folder)}
+    names = sorted((name for name in there if name.endswith(_ENDING)), key=_when)
+    found = storage.read_many([f"{folder}/{name}" for name in names])
+    versions = []
+    for number, name in enumerate(names, start=1):
+        path = f"{folder}/{name}"
+        if path in found:
+            entry = _decoded(found[path].raw, storage.location(path))
+            kept = _checkpoint_of(name, there)
+            versions.append(Version(number, entry, f"{folder}/{kept}" if kept else ""))
+    return versions[::-1]
+
+
+def _checkpoint_of(name: str, there: Collection[str]) -> str:
+    stem = name.removesuffix(_ENDING)
+    forms = (f"{stem}.checkpoint.json{form}" for form in _FORMS)
+    return next((form for form in forms if form in there), "")
 
 
 def _when(name: str) -> int:

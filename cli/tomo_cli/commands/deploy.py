@@ -11,6 +11,7 @@ import typer
 from tomo.errors import ExitCode
 from tomo_cli.options import (
     HERE,
+    BackToOption,
     DirectoryOption,
     EngineOption,
     ExcludeDependentsOption,
@@ -41,6 +42,7 @@ from tomo_cli.runs import (
     lock_terms,
     plan_code,
     refuse_choices,
+    refuse_two_aims,
     refuse_two_forms,
     run_asking,
     run_kept,
@@ -85,6 +87,7 @@ def plan(
     exclude_dependents: ExcludeDependentsOption = False,
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
+    to: BackToOption = None,
     destroys: Annotated[
         bool, typer.Option("--destroy", help="Plan what `tomo destroy` would remove.")
     ] = False,
@@ -99,6 +102,7 @@ def plan(
     from tomo_cli.doors import place
 
     refuse_two_forms(as_json=as_json, markdown=markdown)
+    refuse_two_aims(to, destroys=destroys)
     with stoppable() as stop:
         request = PlanRequest(
             place(directory, file, stack, engine),
@@ -114,6 +118,7 @@ def plan(
                 target_dependents=target_dependents,
                 exclude_dependents=exclude_dependents,
             ),
+            to=to,
         )
         kept = keep(request, out) if out is not None else None
         result = kept.shown if kept is not None else deployments().plan(request)
@@ -142,6 +147,7 @@ def apply(
     exclude_dependents: ExcludeDependentsOption = False,
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
+    to: BackToOption = None,
     lock_wait: LockWaitOption = 0,
 ) -> None:
     """Make the servers as the file declares them."""
@@ -152,7 +158,7 @@ def apply(
     if plan_file is not None:
         from tomo.service.plans.saved import ApplyPlanRequest
 
-        refuse_choices(no_refresh, target, exclude, replace, target_replace)
+        refuse_choices(no_refresh, target, exclude, replace, target_replace, to)
         kept = partial(ApplyPlanRequest, where, plan_file)
         run_kept(
             lambda show, stop, sink: kept(
@@ -176,6 +182,7 @@ def apply(
             message=message,
             lock=lock,
             selection=selection,
+            to=to,
         ),
         question="Apply this plan?",
         yes=yes,

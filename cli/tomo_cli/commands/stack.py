@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tomo_cli.commands.history import state_history
 from tomo_cli.commands.repair import state_repair
 from tomo_cli.commands.state_edits import state_delete, state_rename
 from tomo_cli.options import (
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     state: Commands = {
         "list": state_list,
         "show": state_show,
+        "history": state_history,
         "export": state_export,
         "import": state_import,
         "unlock": state_unlock,

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from tomo.engine.held import Held
 from tomo.engine.look import Observation
 from tomo.engine.run import Failure
-from tomo.errors import HostKeyError, PlanRefused, TomoError, UsageError
+from tomo.errors import HostKeyError, NotSupported, PlanRefused, TomoError, UsageError
 from tomo.model.connection import LOCAL, HostBook, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.saved_plan import PlanError, SavedPlan
@@ -104,6 +104,11 @@ class SavedPlans:
         """Plans, and writes the plan's file; one with errors is kept too, to be looked at."""
         _require_replaceable(request.file)
         asked = request.plan
+        if asked.to is not None:
+            raise NotSupported(
+                "a plan back to an earlier version can't be kept in a file",
+                hint=f"show it and apply it at once: `tomo apply --to {asked.to}`",
+            )
         made_key = self._ensure_key(asked.place)
         with opened(self._doors, asked.place) as session:
             refuse_unrepaired(session.stored)

@@ -98,6 +98,7 @@ def _refuse_unmapped(request: PlanRequest | ApplyRequest | RefreshRequest | Drif
     unmapped = {
         "choosing resources (`--target`, `--exclude`, `--replace`)": request.selection != Selection(),
         "adopting what runs already": getattr(request, "adoption", None) is not None,
+        "going back to an earlier version (`--to`)": getattr(request, "to", None) is not None,
         "waiting for a lock (`--lock-wait`)": _lock_wait(request) > 0,
     }
     for what, asked in unmapped.items():
