@@ -26,7 +26,7 @@ class Local:
     name: str
     terminal: Terminal
 
-    def write(self, greeting: str = "hello") -> None:
+    def write(self, greeting: str = "hello", **options: object) -> None:
         main = {
             "image": f"{self.name}:1",
             "env": {"MESSAGE": greeting},
@@ -37,7 +37,7 @@ class Local:
         told = {"title": "Page", "tagline": "A page", "description": "A page.", "categories": ["networking"]}
         parts = {"services": {"main": main}, "volumes": {"data": {}}}
         definition = {"schema": "tomo.app/v1", "id": "page", "version": "1", **told, **parts}
-        apps = {self.name: {"server": "here", "definition": definition}}
+        apps = {self.name: {"server": "here", "definition": definition, **options}}
         servers = {"here": {"host": "local", "docker": False}}
         fleet = {"fleet": self.name, "servers": servers, "apps": apps}
         (self.folder / "fleet.yaml").write_text(json.dumps(fleet, indent=1))
@@ -93,3 +93,25 @@ def test_drift_on_this_machine_is_seen_and_repaired(local: Local) -> None:
 
     assert (told.code, local.name in told.text) == (2, True)
     assert local.page() == "hello"
+
+
+def test_drift_that_is_let_be_stays_and_what_is_adopted_goes_along(local: Local) -> None:
+    rules = {"running": "ignore", "restart": "adopt", "resources": "adopt"}
+    local.write(drift=rules)
+    local.done("apply", "--yes")
+    docker("update", "--restart", "on-failure:2", "--memory", "96m", "--memory-swap", "192m", local.name)
+    docker("stop", "--time", "0", local.name)
+
+    adopting = local.done("plan").text
+    local.done("apply", "--yes")
+    local.done("plan", "--detailed-exitcode")
+    local.done("drift")
+    local.write("good morning", drift=rules)
+    local.done("apply", "--yes")
+    local.done("plan", "--detailed-exitcode")
+
+    assert all(f"~ {name}: " in adopting for name in ("maxRetryCount", "memory", "restart"))
+    assert "adopted as it is on the" in adopting
+    assert local.page() == "good morning"
+    kept = "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}}"
+    assert docker("inspect", "--format", kept, local.name).strip() == f"on-failure {96 << 20}"

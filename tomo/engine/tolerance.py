@@ -35,7 +35,7 @@ def tolerated(result: ReadResult, entry: ResourceState, policy: DriftPolicy) -> 
 
 def adopted(now: ResourceState, entry: ResourceState, policy: DriftPolicy) -> tuple[PropertyDiff, ...]:
     """What a look found of fields that are adopted and that the record does not say yet."""
-    names = (name for name in sorted(now.inputs.keys() | entry.inputs.keys()) if name in now.outputs)
+    names = (name for name in sorted(policy.rules) if name in now.outputs)
     return tuple(
         PropertyDiff(name, DiffKind.UPDATE, was, real, drift=True, why=ADOPTED)
         for name in names

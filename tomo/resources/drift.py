@@ -20,7 +20,7 @@ _OF_CONTAINER: Final[Mapping[str, tuple[str, ...]]] = {
     "mounts": ("volumes", "mounts"),
     "networks": ("networksAdvanced", "networkMode"),
     "ports": ("ports",),
-    "resources": ("memory", "memoryReservation", "memorySwap", "cpus", "cpuShares", "shmSize"),
+    "resources": ("memory", "memoryReservation", "cpus", "cpuShares", "shmSize"),
     "running": ("mustRun",),
     "security": (
         "privileged", "capabilities", "readOnly", "securityOpts", "pidMode", "ipcMode", "devices",

@@ -125,3 +125,16 @@ def test_what_goes_back_by_itself_is_told_as_well(lifecycle: Lifecycle) -> None:
 
     assert lifecycle.ops("a") == [Op.SAME]
     assert lifecycle.entry("a").outputs["v"] == 1
+
+
+def test_what_the_program_never_said_is_adopted_too(lifecycle: Lifecycle) -> None:
+    moved(lifecycle, DriftPolicy({"u": DriftRule.ADOPT}), u=9)
+
+    outcome = lifecycle.up(one)
+    lifecycle.up(one)
+
+    [step] = [step for step in outcome.plan.steps if step.urn.name == "a"]
+    assert [(diff.path, diff.old, diff.new) for diff in step.diffs] == [("u", None, 9)]
+    assert lifecycle.ops("a") == [Op.SAME]
+    assert "u" not in lifecycle.entry("a").inputs
+    assert lifecycle.world.things["a-1"]["u"] == 9
