@@ -131,12 +131,9 @@ def actual_ports(found: Inspected) -> list[Value]:
 def _volumes(found: Inspected) -> Value:
     binds = [_bind(as_text(text)) for text in listed(host_config(found), "Binds")]
     # An image's volume where something else is mounted is named there all the same, but nobody made one.
-    mounted = listed(host_config(found), "Mounts")
-    taken = {bind["containerPath"] for bind in binds} | {
-        item.get("Target") for item in mounted if isinstance(item, Mapping)
-    }
-    paths = sorted(path for path in part(config(found), "Volumes") if path not in taken)
-    anonymous = [{"containerPath": path} for path in paths]
+    mounted = [item for item in listed(host_config(found), "Mounts") if isinstance(item, Mapping)]
+    taken = {bind["containerPath"] for bind in binds} | {item.get("Target") for item in mounted}
+    anonymous = [{"containerPath": path} for path in sorted(part(config(found), "Volumes").keys() - taken)]
     borrowed = [_borrowed(as_text(text)) for text in listed(host_config(found), "VolumesFrom")]
     return [*binds, *anonymous, *borrowed]
 
