@@ -129,12 +129,13 @@ def _refusal_told(difference: Difference, scene: Scene) -> bool:
 
 
 def _renamed_original(difference: Difference, scene: Scene) -> bool:
-    if difference.where not in {Where.STEPS, Where.CALLS, Where.WHY}:
+    kept = (difference.where, difference.path) == (Where.STATE, "entry") and _failed(scene)
+    if difference.where not in {Where.STEPS, Where.CALLS, Where.WHY} and not kept:
         return False
     nodes = [node for node in scene.operation.program.nodes if node.options.get("aliases")]
     earlier = {alias["name"] for node in nodes for alias in node.options["aliases"] if "name" in alias}
     aliased = {*earlier, *(node.name for node in nodes)}
-    return _about(difference) in aliased and _original_only(difference)
+    return _about(difference) in aliased and (kept or _original_only(difference))
 
 
 def _failed_read(difference: Difference, scene: Scene) -> bool:
@@ -185,6 +186,23 @@ def _read_instead(difference: Difference, scene: Scene) -> bool:
     return _about(difference) in reads and bool(difference.mine.get("delete"))
 
 
+def _made_again(_difference: Difference, scene: Scene) -> bool:
+    """Whether something waits to be made again whose provider was replaced already."""
+    there = {f"{entry['urn']}::{entry['id']}" for entry in scene.before.values() if entry.get("id")}
+    waiting = (entry for entry in scene.before.values() if entry.get("pendingReplacement"))
+    return any(entry.get("provider") and entry["provider"] not in there for entry in waiting)
+
+
+def _left_out_read(difference: Difference, scene: Scene) -> bool:
+    """Whether it is about what was read, is to be the stack's own, and is left out."""
+    asked = scene.operation
+    partial = bool(asked.targets or asked.excludes)
+    foreign = {entry["urn"] for entry in scene.before.values() if entry.get("external")}
+    made = {step["urn"] for step in scene.theirs.told if step["op"] == "create-replacement"}
+    names = _names(frozenset(foreign & made))
+    return partial and bool(names) and _about(difference) in _needing(asked.program, names)
+
+
 def _still_unwell(difference: Difference, scene: Scene) -> bool:
     return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
 
@@ -204,8 +222,9 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "a renamed original goes under its new name",
-        "A name that an alias gave holds at once, for the provider too. Pulumi deletes a replaced original "
-        "under the name it had, and forgets why where that went along with another.",
+        "A name that an alias gave holds at once, for the provider too, and if the resource then fails. "
+        "Pulumi deletes a replaced original under the name it had, and forgets why where that went along "
+        "with another.",
         _renamed_original,
     ),
     Allowed(
@@ -249,6 +268,18 @@ ALLOWED: tuple[Allowed, ...] = (
         "What the stack made and the program now reads by another id is deleted at the end. Where that fails "
         "or a target leaves it out, Tomo knows it still and tries again; Pulumi forgets it with the read.",
         _read_instead,
+    ),
+    Allowed(
+        "what went with its provider is made again",
+        "Where something could not be made again after it was deleted ahead of its provider's replacement, "
+        "the next run makes it. Pulumi wants to delete it once more, by a provider that is gone, and fails.",
+        _made_again,
+    ),
+    Allowed(
+        "what is left out isn't made",
+        "A resource that was only read, is now to be the stack's own and is left out by a target or an "
+        "exclude stays as it is. Pulumi makes it all the same.",
+        _left_out_read,
     ),
     Allowed(
         "a look doesn't make well",

@@ -126,15 +126,13 @@ def _before_the_end(order: list[str]) -> list[str]:
 def _reasons_apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Difference]:
     """Why something is done stands with the step that people count.
 
-    Tomo tells what differs even where Pulumi does not: for components, where a provider left it out, and
-    of a trigger.
+    Tomo tells of it even where Pulumi does not: for components, where a provider left it out, of a trigger,
+    and of what goes along with its provider.
     """
     if here["op"] not in {"update", "replace"}:
         return
     for key in ("keys", "diffs"):
-        if here[key] != there[key] and (
-            there[key] or here[key] not in (["replacementTrigger"], here["diffs"])
-        ):
+        if there[key] and here[key] != there[key]:
             yield Difference(Where.WHY, here["urn"], here[key], there[key], f"{here['op']} {key}")
 
 

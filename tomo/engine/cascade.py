@@ -57,12 +57,18 @@ def condemned_with(
 
 
 def _forcing_keys(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:
+    """The keys that make an entry go along. As in Pulumi its provider is asked before options count."""
     if entry.provider_urn in doomed:
         return ("provider",)
+    keys = _replacing_inputs(entry, doomed, diff_with)
+    if keys:
+        return keys
     if entry.deleted_with in doomed:
         return ("deletedWith",)
-    if doomed.intersection(entry.replace_with):
-        return ("replaceWith",)
+    return ("replaceWith",) if doomed.intersection(entry.replace_with) else ()
+
+
+def _replacing_inputs(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:
     touched = [key for key, urns in entry.property_dependencies.items() if doomed.intersection(urns)]
     touched = [key for key in touched if key in entry.inputs]
     if not touched:

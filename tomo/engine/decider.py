@@ -46,7 +46,7 @@ class Decider:
 
     def __init__(self, run: Run) -> None:
         self._run, self._steps = run, Steps(run)
-        self.providers = ProviderResources(run)
+        self.providers = ProviderResources(run, self._steps)
         self._imports = Imports(run)
 
     def decide(self, request: Request) -> Future[Registered]:
@@ -58,7 +58,7 @@ class Decider:
             if is_provider(request.goal.type):
                 _refuse_import(request)
                 _refuse_hooks(request)
-                return answered(self.providers.register(request))
+                return self.providers.register(request)
             if self._run.destroying:
                 return self._to_be_destroyed(request)
             if is_import(request) and not request.imported:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 
 from tomo.engine.compare import changed_keys, conceal, differences, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.registry import visible
-from tomo.engine.request import Request
+from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
+from tomo.engine.steps import Steps
 from tomo.model.provider import (
     Provider,
 )
@@ -28,13 +30,29 @@ from tomo.model.values import (
 class ProviderResources:
     """Provider resources: their CRUD is the engine's own, `Configure` is all a provider sees of it."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, steps: Steps) -> None:
+        self._run, self._steps = run, steps
 
-    def register(self, request: Request) -> Registered:
-        """Makes the provider ready and records its resource."""
-        run, goal, old = self._run, request.goal, request.old
-        provider = run.providers.load(request.urn, goal.version, goal.plugin_download_url)
+    def register(self, request: Request) -> Future[Registered]:
+        """Makes the provider ready and records its resource.
+
+        Done at once, but where the old one is to be deleted first, with all that it serves.
+        """
+        provider = self._run.providers.load(
+            request.urn, request.goal.version, request.goal.plugin_download_url
+        )
+        inputs, step, old_first = self._decided(request, provider)
+        # Where everything goes anyway, nothing is deleted ahead.
+        if old_first and not self._run.destroying:
+            self._make_ready(request, provider, inputs, step)
+            return self._steps.replace_provider(request, step)
+        self._run.require_allowed(step)
+        self._make_ready(request, provider, inputs, step)
+        return answered(self._recorded(request, step))
+
+    def _decided(self, request: Request, provider: Provider) -> tuple[Properties, Step, bool]:
+        """The inputs as checked, what is to be done, and whether the old one goes first."""
+        goal, old = request.goal, request.old
         news: dict[str, Value] = dict(goal.inputs)
         if goal.version:
             news["version"] = goal.version
@@ -51,14 +69,20 @@ class ProviderResources:
             {k: v for k, v in old.inputs.items() if k.startswith("__")} if old else {"__internal": {}}
         )
         wanted = entry_for(goal, request.urn, "", {**inputs, **bookkeeping})
-        step = self._step(request, provider, wanted, outputs)
-        run.require_allowed(step)
+        step, old_first = self._step(request, provider, wanted, outputs)
+        return inputs, step, old_first
+
+    def _make_ready(self, request: Request, provider: Provider, inputs: Properties, step: Step) -> None:
+        run = self._run
         ref = provider_ref(request.urn, step.entry.id)
         if step.op is not Op.SAME or run.providers.get(ref) is None:
             provider.configure(taken_by(provider, inputs))
             run.providers.put(ref, provider)
         if step.op is Op.UPDATE:
             run.stale.add(ref)
+
+    def _recorded(self, request: Request, step: Step) -> Registered:
+        run, old = self._run, request.old
         make = replace(step, op=Op.CREATE_REPLACEMENT)
         if step.op is Op.REPLACE:
             run.decided(make)
@@ -70,30 +94,36 @@ class ProviderResources:
         else:
             run.recorder.add(step.entry, old)
         run.ended(step)
-        return Registered(request.urn, step.entry.id, outputs)
+        return Registered(request.urn, step.entry.id, step.entry.outputs)
 
-    def _step(self, request: Request, provider: Provider, wanted: ResourceState, outputs: Properties) -> Step:
+    def _step(
+        self, request: Request, provider: Provider, wanted: ResourceState, outputs: Properties
+    ) -> tuple[Step, bool]:
         run, old = self._run, request.old
         time = run.world.now()
         if old is None:
             made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
-            return Step(Op.CREATE, request.urn, None, made)
+            return Step(Op.CREATE, request.urn, None, made), False
         olds, news = visible(old.inputs), visible(wanted.inputs)
         diffs = differences(olds, news)
         asked = run.targets.replaces(request.urn)
-        if not diffs and not asked:
-            return Step(Op.SAME, request.urn, old, request.carried(wanted))
+        again = old.pending_replacement
+        if not (diffs or asked or again):
+            return Step(Op.SAME, request.urn, old, request.carried(wanted)), False
         keys: tuple[str, ...] = ("id",) if asked else ()
+        old_first = request.goal.delete_before_replace
         if not asked:
             answer = provider.diff_config(taken_by(provider, olds), taken_by(provider, news))
             keys = (*answer.replace_keys, *changed_keys([d for d in answer.properties if d.kind.replaces]))
-        if keys:
+            old_first = answer.delete_before_replace if old_first is None else old_first
+        if keys or again:
             request.refuse_protected("`--replace`" if asked else "a change")
             run.replaced.add(request.urn)
             made = replace(wanted, id=self._new_id(), outputs=outputs, created=time, modified=time)
-            return Step(Op.REPLACE, request.urn, old, made, diffs, tuple(dict.fromkeys(keys)))
+            step = Step(Op.REPLACE, request.urn, old, made, diffs, tuple(dict.fromkeys(keys)))
+            return step, bool(old_first or again)
         now = replace(request.carried(wanted), outputs=outputs, modified=time)
-        return Step(Op.UPDATE, request.urn, old, now, diffs)
+        return Step(Op.UPDATE, request.urn, old, now, diffs), False
 
     def _new_id(self) -> str:
         return UNKNOWN_TEXT if self._run.dry else self._run.world.new_id()

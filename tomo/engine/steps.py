@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tomo.engine.acts import finished_outputs
 from tomo.engine.cascade import Condemned, condemned_with
@@ -31,6 +31,14 @@ from tomo.model.urn import (
 from tomo.model.values import (
     Properties,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """How the new one of a replacement comes about, given the original as it stands, and what it gives."""
+
+    make: Callable[[ResourceState], ResourceState]
+    foresee: Callable[[], Properties]
 
 
 class Steps:
@@ -138,6 +146,20 @@ class Steps:
             return self._swapped(request, base)
         return self._replaced(request, base, condemned, make_first=False, delete_old=True)
 
+    def replace_provider(self, request: Request, base: Step) -> Future[Registered]:
+        """Replaces a provider resource after what it serves, and it itself, is deleted."""
+        run, old, made = self._run, request.before, base.entry
+        going = condemned_with(old, run.graph, run.seen, self._diff_of_entry)
+        condemned = [] if old.pending_replacement else self._condemned(going)
+
+        def make(now: ResourceState) -> ResourceState:
+            run.recorder.add(made, now)
+            return made
+
+        making = _Making(make, lambda: made.outputs)
+        again = old.pending_replacement
+        return self._replaced(request, base, condemned, make_first=False, delete_old=not again, making=making)
+
     def _condemned(self, found: Sequence[Condemned]) -> list[Condemned]:
         """The condemned as they stand now; the graph has them as the look before the run left them."""
         olds = self._run.olds
@@ -169,7 +191,11 @@ class Steps:
         ]
         if run.dry:
             return self._chains.foresee(
-                request, steps, lambda: self._predicted_replacement(request, steps, old, keep_old=False)
+                request,
+                steps,
+                lambda: self._predicted_replacement(
+                    request, steps, self._foreseen(request, wanted), keep_old=False
+                ),
             )
         act = lambda: run.acts.swap(request.acting, wanted, old)  # noqa: E731
         return self._chains.carry_out(request, [(steps[2], act)], steps)
@@ -182,8 +208,10 @@ class Steps:
         *,
         make_first: bool,
         delete_old: bool = False,
+        making: _Making | None = None,
     ) -> Future[Registered]:
-        run, old, wanted = self._run, request.before, base.entry
+        run, old = self._run, request.before
+        making = making or self._making(request, base.entry)
         deletes = [self._condemned_step(item) for item in reversed(condemned)]
         if delete_old:
             deletes.append(replace(base, op=Op.DELETE_REPLACED, new=None))
@@ -193,7 +221,7 @@ class Steps:
             answer = self._chains.foresee(
                 request,
                 order,
-                lambda: self._predicted_replacement(request, order, old, keep_old=make_first),
+                lambda: self._predicted_replacement(request, order, making.foresee(), keep_old=make_first),
             )
             for item in condemned:
                 self._now_waiting(item.entry)
@@ -202,14 +230,7 @@ class Steps:
         acts: list[tuple[Step, Callable[[], ResourceState]]] = [
             (step, self._deletion_of(step.entry)) for step in deletes
         ]
-
-        def create() -> ResourceState:
-            now = run.olds.get(old.urn, old)
-            if now.pending_replacement:
-                return run.acts.create(request.acting, wanted, drops=now)
-            return run.acts.create(request.acting, wanted, condemns=now)
-
-        acts.append((make, create))
+        acts.append((make, lambda: making.make(run.olds.get(old.urn, old))))
         future = self._chains.carry_out(request, acts, order)
         self._await_recreation(condemned, future)
         return future
@@ -247,18 +268,30 @@ class Steps:
 
         return act
 
-    def _predicted_replacement(
-        self, request: Request, order: Sequence[Step], old: ResourceState, *, keep_old: bool
-    ) -> Registered:
-        run = self._run
-        wanted = next(step.new for step in order if step.new is not None)
+    def _making(self, request: Request, wanted: ResourceState) -> _Making:
+        """How a provider makes the new one."""
+
+        def make(old: ResourceState) -> ResourceState:
+            if old.pending_replacement:
+                return self._run.acts.create(request.acting, wanted, drops=old)
+            return self._run.acts.create(request.acting, wanted, condemns=old)
+
+        return _Making(make, lambda: self._foreseen(request, wanted))
+
+    def _foreseen(self, request: Request, wanted: ResourceState) -> Properties:
         asked = CreateRequest(
             request.urn,
             taken_by(request.acting, wanted.inputs),
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
         )
-        outputs = finished_outputs(wanted, request.acting.create(asked).outputs)
+        return finished_outputs(wanted, request.acting.create(asked).outputs)
+
+    def _predicted_replacement(
+        self, request: Request, order: Sequence[Step], outputs: Properties, *, keep_old: bool
+    ) -> Registered:
+        run, old = self._run, request.before
+        wanted = next(step.new for step in order if step.new is not None)
         made = replace(wanted, outputs=outputs)
         for step in order:
             shown = replace(step, new=made) if step.new is not None else step
@@ -267,4 +300,4 @@ class Steps:
         if keep_old:
             run.recorder.change_old(old, replace(old, delete=True))
         run.recorder.add(made, None if keep_old else old)
-        return Registered(request.urn, "", outputs)
+        return Registered(request.urn, made.id, outputs)

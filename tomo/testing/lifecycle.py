@@ -78,9 +78,9 @@ class Program:
         """Registers a component."""
         return self._declare("my:mod:Comp", name, {}, custom=False, options=options)
 
-    def provider(self, name: str, inputs: Mapping[str, Value] | None = None) -> str:
+    def provider(self, name: str, inputs: Mapping[str, Value] | None = None, **options: object) -> str:
         """Registers an explicit provider; gives its reference."""
-        made = self._declare("pulumi:providers:fake", name, inputs or {}, custom=True, options={})
+        made = self._declare("pulumi:providers:fake", name, inputs or {}, custom=True, options=options)
         return provider_ref(made.urn, made.answer.id)
 
     def hook(self, name: str, call: Callable[[HookCall], None], **options: bool) -> None:

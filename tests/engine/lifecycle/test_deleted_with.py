@@ -1,5 +1,7 @@
 """What goes along with its owner."""
 
+from collections.abc import Callable
+
 from tomo.model.step import Op
 from tomo.testing.lifecycle import Lifecycle, Program
 
@@ -178,3 +180,20 @@ def test_what_is_deleted_with_another_gets_no_delete_of_its_own(lifecycle: Lifec
 
     assert [c.name for c in lifecycle.world.calls if c.verb == "delete"] == ["a"]
     assert lifecycle.names() == []
+
+
+def test_the_provider_is_asked_about_what_would_go_along_with_its_owner_anyway(lifecycle: Lifecycle) -> None:
+    def program(value: int) -> Callable[[Program], None]:
+        def run(p: Program) -> None:
+            owner = p.res("owner", {"d": value})
+            p.res("part", {"r": owner.out("rid")}, deleted_with=owner.urn)
+
+        return run
+
+    lifecycle.up(program(1))
+    lifecycle.world.calls.clear()
+
+    lifecycle.up(program(2))
+
+    assert lifecycle.world.verbs("part").count("diff") == 1
+    assert {step.keys for step in lifecycle.outcome.plan.steps if step.urn.name == "part"} == {("r",)}

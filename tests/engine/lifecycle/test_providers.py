@@ -1,7 +1,12 @@
 """Default and explicit providers."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from tomo.model.events import Result
 from tomo.model.goal import Goal
 from tomo.model.provider import CheckFailure, CheckResult
+from tomo.model.step import Op
 from tomo.testing.fake_provider import FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
 
@@ -64,3 +69,102 @@ def test_a_reference_to_an_unregistered_provider_is_refused_by_name(lifecycle: L
     )
 
     assert "names a provider that is not registered" in str(outcome.program_error)
+
+
+def served(region: str, *names: str, **options: object) -> Callable[[Program], None]:
+    def program(p: Program) -> None:
+        cloud = p.provider("cloud", {"region": region}, delete_before_replace=True, **options)
+        for name in names:
+            p.res(name, {"v": 1}, provider=cloud)
+
+    return program
+
+
+def test_what_a_provider_serves_is_deleted_before_it_where_the_old_one_is_to_go_first(
+    lifecycle: Lifecycle,
+) -> None:
+    lifecycle.up(served("one", "a", "b"))
+    planned = lifecycle.plan(served("two", "a", "b"))
+    lifecycle.world.calls.clear()
+
+    outcome = lifecycle.up(served("two", "a", "b"))
+
+    assert outcome.result is Result.SUCCEEDED
+    assert [call.verb for call in lifecycle.world.calls if call.verb in {"create", "delete"}] == [
+        "delete",
+        "delete",
+        "create",
+        "create",
+    ]
+    for name in ("cloud", "a", "b"):
+        assert sorted(op.name for op in lifecycle.ops(name)) == sorted(
+            op.name for op in lifecycle.ops(name, planned)
+        )
+    assert set(lifecycle.ops("cloud")) == {Op.DELETE_REPLACED, Op.REPLACE, Op.CREATE_REPLACEMENT}
+    assert lifecycle.names() == ["a", "b"]
+    assert {entry.delete or entry.pending_replacement for entry in lifecycle.snapshot.resources} == {False}
+
+
+def test_a_provider_served_resource_that_is_protected_keeps_its_provider(lifecycle: Lifecycle) -> None:
+    def program(region: str) -> Callable[[Program], None]:
+        def run(p: Program) -> None:
+            cloud = p.provider("cloud", {"region": region}, delete_before_replace=True)
+            p.res("a", {"v": 1}, provider=cloud, protect=True)
+
+        return run
+
+    lifecycle.up(program("one"))
+    before = lifecycle.entry("cloud")
+
+    outcome = lifecycle.up(program("two"))
+
+    assert "protected" in str(outcome.failures[0].error)
+    assert lifecycle.entry("cloud") == before
+    assert lifecycle.names() == ["a"]
+
+
+def test_a_deletion_that_fails_ahead_of_a_provider_keeps_it_and_is_tried_again(lifecycle: Lifecycle) -> None:
+    lifecycle.up(served("one", "a", "b"))
+    lifecycle.world.faults["delete", "a"] = "fail"
+    failed = lifecycle.up(served("two", "a", "b"))
+    kept = lifecycle.entry("cloud").inputs["region"]
+    lifecycle.world.faults.clear()
+
+    outcome = lifecycle.up(served("two", "a", "b"))
+
+    assert (failed.result, kept) == (Result.FAILED, "one")
+    assert outcome.result is Result.SUCCEEDED
+    assert lifecycle.entry("cloud").inputs["region"] == "two"
+    assert len(lifecycle.world.things) == 2
+
+
+def test_what_could_not_be_made_again_by_the_new_provider_is_tried_again(lifecycle: Lifecycle) -> None:
+    lifecycle.up(served("one", "a"))
+    lifecycle.world.faults["create", "a"] = "fail"
+    lifecycle.up(served("two", "a"))
+    waiting = lifecycle.entry("a").pending_replacement
+    lifecycle.world.faults.clear()
+
+    outcome = lifecycle.up(served("two", "a"))
+
+    assert waiting
+    assert outcome.result is Result.SUCCEEDED
+    assert not lifecycle.entry("a").pending_replacement
+    assert len(lifecycle.world.things) == 1
+
+
+def test_an_interrupted_replacement_of_a_provider_is_finished(lifecycle: Lifecycle) -> None:
+    lifecycle.up(served("one", "a"))
+    entries = tuple(
+        replace(entry, pending_replacement=entry.urn.name in {"cloud", "a"})
+        for entry in lifecycle.snapshot.resources
+    )
+    lifecycle.snapshot = replace(lifecycle.snapshot, resources=entries)
+    lifecycle.world.things.clear()
+
+    outcome = lifecycle.up(served("one", "a"))
+
+    assert outcome.result is Result.SUCCEEDED
+    assert set(lifecycle.ops("cloud")) == {Op.REPLACE, Op.CREATE_REPLACEMENT}
+    assert len(lifecycle.world.things) == 1
+    assert {entry.pending_replacement for entry in lifecycle.snapshot.resources} == {False}
