@@ -143,6 +143,8 @@ def _failed_read(difference: Difference, scene: Scene) -> bool:
         return False
     reads = {node.name for node in scene.operation.program.nodes if node.kind is Kind.READ}
     failed = reads & _names(scene.mine.ran.failed)
+    if difference.where is Where.FAILED:
+        return _names(frozenset(set(difference.mine) ^ set(difference.theirs))) <= failed
     return _about(difference) in _needing(scene.operation.program, failed) if failed else False
 
 
@@ -235,8 +237,8 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "nothing is made from a failed read",
-        "A failing resource stops its dependents. Pulumi goes on with those of a failed read, without the "
-        "values they are to have.",
+        "A failing resource stops its dependents, and a read by an id that nothing gave fails. Pulumi goes "
+        "on with both, without the values they are to have.",
         _failed_read,
     ),
     Allowed(
