@@ -69,7 +69,7 @@ class Letter(Resource):
         super().__init__(Note(), name, {**props, "length": None}, opts)
 
 
-first = Letter("first", {"text": "TEXT", "pin": pulumi.Output.secret("1234")})
+first = Letter("first", {"text": "TEXT", "pin": pulumi.Output.secret("open-sesame-please")})
 second = Letter("second", {"text": first.id})
 pulumi.export("letter", second.id)
 """
@@ -90,7 +90,7 @@ def test_a_program_goes_back_without_being_run(nothing: World, tomo: Tomo) -> No
     ran = tomo(nothing, "apply", "--yes", "--to", "1")
 
     assert ran.code == 0, ran.err
-    assert "1234" not in ran.out + ran.err
+    assert "open-sesame-please" not in ran.out + ran.err
     program.write_text(PROGRAM.replace("TEXT", "hello"))
     assert tomo(nothing, "plan", "--expect-no-changes").code == 0
     assert tomo(nothing, "outputs", "--json").json == {"letter": "note-note-hello"}

@@ -103,6 +103,7 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "No changes" in does("plan --expect-no-changes").out
     does("state rename feeds-server elsewhere --yes")
     does("state rename elsewhere feeds-server --yes")
+    does("state move feeds-server --to-stack nowhere --yes", code=1)
     does("state delete feeds-server --yes --target-dependents")
     does("state import --yes", str(copy))
     does("app remove feeds")

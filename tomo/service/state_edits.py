@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tomo.errors import StackNotFound
+from tomo.errors import Interrupted, StackNotFound
+from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
+from tomo.model.values import has_secret
 from tomo.service.effect import Effect
+from tomo.service.recovery import needs_recovery
+from tomo.service.sealing import sealing_editor
 from tomo.service.states import one_resource
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.state.backend import StoredStack
 from tomo.state.edit import condemned, renamed, without
 from tomo.state.history import HistoryEntry
+from tomo.state.move import Link, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,31 @@ class RenameRequest:
     confirm: Callable[[Edit], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a move does: `links` are dropped, `copied` are providers that the other stack gets."""
+
+    project: str
+    stack: str
+    to_stack: str
+    urns: Mapping[Urn, Urn]
+    copied: tuple[Urn, ...] = ()
+    links: tuple[Link, ...] = ()
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """Move resources into another stack of the project, with all that lies in them."""
+
+    effect: ClassVar[Effect] = Effect.WRITE
+    place: Place
+    resources: tuple[str, ...]
+    to_stack: str
+    confirm: Callable[[Transfer], bool]
+    include_parents: bool = False
+
+
 class StateEdits:
     """The use cases that change the recorded state by hand."""
 
@@ -85,6 +115,45 @@ class StateEdits:
         message = f"renamed {request.resource} to {request.name}"
         return self._edited(request.place, change, request.confirm, message)
 
+    def move(self, request: MoveRequest) -> Transfer:
+        """Takes resources out of one state and into another after asking, under both locks."""
+        workspace = self._doors.open(request.place)
+        other = workspace.sibling(request.to_stack)
+        first, second = sorted((workspace, other), key=lambda each: each.stack)
+        # Always in the same order, so that two moves towards each other don't wait for one another.
+        with first.lock(), second.lock():
+            stored, there = _stored(workspace), other.stored()
+            _refuse_unsettled(stored)
+            _refuse_unsettled(there)
+            urns = {one_resource(stored.snapshot.resources, name).urn for name in request.resources}
+            after = moved(
+                stored.snapshot,
+                there.snapshot if there else Snapshot(),
+                urns,
+                (other.project, other.stack),
+                parents=request.include_parents,
+            )
+            foreseen = Transfer(
+                workspace.project, workspace.stack, other.stack, after.urns, after.copied, after.links
+            )
+            if not request.confirm(foreseen):
+                return foreseen
+            # The other stack first: whatever happens in between, nothing is in neither.
+            self._put(other, there, after.target, f"took {len(urns)} resources of {workspace.stack}")
+            self._put(workspace, stored, after.source, f"moved {len(urns)} resources to {other.stack}")
+        return replace(foreseen, done=True)
+
+    def _put(self, workspace: Workspace, stored: StoredStack | None, after: Snapshot, message: str) -> None:
+        begun = int(time.time())
+        seals = stored.seals if stored and stored.seals else None
+        if seals is None and any(map(_has_secrets, after.resources)):
+            editor = sealing_editor(workspace)
+            editor.save()
+            seals = workspace.seals(editor.salt, stored)
+        workspace.backend.writer(workspace.project, workspace.stack, seals).save(after)
+        entry = HistoryEntry("import", "succeeded", begun, int(time.time()), {}, message)
+        workspace.backend.record(workspace.project, workspace.stack, entry)
+
     def _edited(
         self,
         place: Place,
@@ -111,3 +180,15 @@ def _stored(workspace: Workspace) -> StoredStack:
     if stored is None:
         raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")
     return stored
+
+
+def _has_secrets(entry: ResourceState) -> bool:
+    return has_secret(entry.inputs) or has_secret(entry.outputs) or has_secret(entry.replacement_trigger)
+
+
+def _refuse_unsettled(stored: StoredStack | None) -> None:
+    if stored is not None and needs_recovery(stored):
+        raise Interrupted(
+            f"an interrupted run of `{stored.name.stack}` is not settled, so nothing can be moved",
+            hint=f"run `tomo state repair --stack {stored.name.stack}` first",
+        )

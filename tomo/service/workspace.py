@@ -170,6 +170,26 @@ class Workspace:
             hint="name it with `--stack NAME`; apply makes a new one",
         )
 
+    def sibling(self, stack: str) -> Workspace:
+        """Another stack of the same project and store; raises StackNotFound where there is none."""
+        other = Workspace(
+            self.place,
+            self.settings,
+            directory=self.directory,
+            project=self.project,
+            stack=stack,
+            program=self.program,
+            means=self._means,
+        )
+        other.backend = self.backend
+        if stack == self.stack or not (self.backend.exists(self.project, stack) or other.stack_file.exists()):
+            names = [each.stack for each in self.backend.stacks(self.project) if each.stack != self.stack]
+            raise StackNotFound(
+                f"there is no other stack `{stack}` of `{self.project}`",
+                hint=f"there are {', '.join(f'`{each}`' for each in names)}" if names else "apply it once",
+            )
+        return other
+
     # --- files ------------------------------------------------------------------------------------------
 
     @property

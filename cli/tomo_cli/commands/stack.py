@@ -10,7 +10,7 @@ import typer
 
 from tomo_cli.commands.history import state_history
 from tomo_cli.commands.repair import state_repair
-from tomo_cli.commands.state_edits import state_delete, state_rename
+from tomo_cli.commands.state_edits import state_delete, state_move, state_rename
 from tomo_cli.options import (
     HERE,
     Commands,
@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
         "unlock": state_unlock,
         "delete": state_delete,
         "rename": state_rename,
+        "move": state_move,
         "repair": state_repair,
     }
     add_group(app, "state", "Look at and move the recorded state", state)
