@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,8 @@ def pair(
     stores = [Store(tmp_path / name, salt, secrets).prepare() for name in ("tomo", "pulumi")]
     here, there = (Study(store, old).prepare() for store in stores)
     install(tmp_path / "bin")
-    return Pair(here, there, pulumi_cli, tmp_path / "bin", secrets)
+    # A copy: its settings are this test's own, and the CLI is everybody's.
+    return Pair(here, there, copy(pulumi_cli), tmp_path / "bin", secrets)
 
 
 def test_a_plugin_is_asked_and_answers_the_same_on_both(pair: Pair) -> None:
