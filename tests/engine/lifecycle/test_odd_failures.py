@@ -6,7 +6,6 @@ from tomo.engine.gate import Shown
 from tomo.errors import ProviderFailed
 from tomo.model.events import HostLooked, Result, StepDone, StepFailed, StepSkipped
 from tomo.model.goal import Goal
-from tomo.model.provider import CreateRequest, CreateResult, DeleteRequest, DiffRequest, ReadRequest
 from tomo.model.step import Op
 from tomo.testing.fake_provider import TYPE, FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
@@ -16,49 +15,13 @@ def one(p: Program) -> None:
     p.res("a", {"v": 1})
 
 
-class Breaking(FakeProvider):
-    """Raises what no provider should."""
-
-    error: BaseException = ZeroDivisionError("hunter2")
-    verbs: frozenset[str] = frozenset({"create"})
-
-    def create(self, request: CreateRequest) -> CreateResult:
-        return self._or_break("create", super().create, request)
-
-    def diff(self, request: DiffRequest):
-        return self._or_break("diff", super().diff, request)
-
-    def delete(self, request: DeleteRequest) -> None:
-        return self._or_break("delete", super().delete, request)
-
-    def read(self, requests: list[ReadRequest]):
-        return self._or_break("read", super().read, requests)
-
-    def invoke(self, token: str, args, *, preview: bool):
-        return self._or_break(
-            "invoke", lambda asked: super(Breaking, self).invoke(asked, args, preview=preview), token
-        )
-
-    def _or_break(self, verb: str, act, request):
-        if verb in self.verbs and getattr(request, "urn", "::a").endswith("::a"):
-            raise self.error
-        return act(request)
-
-
-def broken(lifecycle: Lifecycle, *verbs: str, error: BaseException | None = None) -> None:
-    provider = Breaking(lifecycle.world)
-    provider.verbs = frozenset(verbs)
-    provider.error = error or Breaking.error
-    lifecycle.others["fake"] = provider
-
-
 @pytest.mark.parametrize("verb", ["create", "diff", "delete"])
 def test_a_foreign_error_of_a_provider_fails_one_resource_and_not_the_run(
-    lifecycle: Lifecycle, verb: str
+    lifecycle: Lifecycle, broken, verb: str
 ) -> None:
     if verb != "create":
         lifecycle.up(one)
-    broken(lifecycle, verb)
+    broken(verb)
 
     outcome = lifecycle.up((lambda p: p.res("b", {"v": 1}) and None) if verb == "delete" else two)
 
@@ -72,10 +35,10 @@ def two(p: Program) -> None:
     p.res("b", {"v": 1})
 
 
-def test_a_provider_that_fails_to_look_is_a_host_that_was_not_looked_at(lifecycle: Lifecycle) -> None:
+def test_a_provider_that_fails_to_look_is_a_host_that_was_not_looked_at(lifecycle: Lifecycle, broken) -> None:
     lifecycle.up(one)
     lifecycle.redact = lambda text: text.replace("hunter2", "[secret]")
-    broken(lifecycle, "read")
+    broken("read")
 
     outcome = lifecycle.plan(one)
 

@@ -4,8 +4,6 @@ import pytest
 
 from tomo.errors import StateError
 from tomo.model.events import Result
-from tomo.model.provider import CreateRequest, CreateResult, DeleteRequest, DiffRequest, ReadRequest
-from tomo.testing.fake_provider import FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
 
 
@@ -52,44 +50,8 @@ def test_what_an_act_failed_of_is_told_though_the_disk_is_full_as_well(lifecycle
     assert [failure.error.message for failure in outcome.failures] == ["create of `a` fails as asked"]
 
 
-class Breaking(FakeProvider):
-    """Raises what no provider should."""
-
-    error: BaseException = ZeroDivisionError("hunter2")
-    verbs: frozenset[str] = frozenset({"create"})
-
-    def create(self, request: CreateRequest) -> CreateResult:
-        return self._or_break("create", super().create, request)
-
-    def diff(self, request: DiffRequest):
-        return self._or_break("diff", super().diff, request)
-
-    def delete(self, request: DeleteRequest) -> None:
-        return self._or_break("delete", super().delete, request)
-
-    def read(self, requests: list[ReadRequest]):
-        return self._or_break("read", super().read, requests)
-
-    def invoke(self, token: str, args, *, preview: bool):
-        return self._or_break(
-            "invoke", lambda asked: super(Breaking, self).invoke(asked, args, preview=preview), token
-        )
-
-    def _or_break(self, verb: str, act, request):
-        if verb in self.verbs and getattr(request, "urn", "::a").endswith("::a"):
-            raise self.error
-        return act(request)
-
-
-def broken(lifecycle: Lifecycle, *verbs: str, error: BaseException | None = None) -> None:
-    provider = Breaking(lifecycle.world)
-    provider.verbs = frozenset(verbs)
-    provider.error = error or Breaking.error
-    lifecycle.others["fake"] = provider
-
-
-def test_an_interrupted_act_leaves_its_intention_on_disk(lifecycle: Lifecycle) -> None:
-    broken(lifecycle, "create", error=KeyboardInterrupt())
+def test_an_interrupted_act_leaves_its_intention_on_disk(lifecycle: Lifecycle, broken) -> None:
+    broken("create", error=KeyboardInterrupt())
 
     with pytest.raises(KeyboardInterrupt):
         lifecycle.up(one)
@@ -98,12 +60,14 @@ def test_an_interrupted_act_leaves_its_intention_on_disk(lifecycle: Lifecycle) -
     assert (left.type.value, left.resource.urn.name) == ("creating", "a")
 
 
-def test_a_look_settles_what_an_earlier_run_left_open_but_on_a_silent_host(lifecycle: Lifecycle) -> None:
+def test_a_look_settles_what_an_earlier_run_left_open_but_on_a_silent_host(
+    lifecycle: Lifecycle, broken
+) -> None:
     def program(p: Program) -> None:
         p.res("a", {"v": 1}, provider=p.provider("web1", {"host": "web1"}))
 
     lifecycle.up(program)
-    broken(lifecycle, "delete", error=KeyboardInterrupt())
+    broken("delete", error=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         lifecycle.up(lambda p: p.export())
     lifecycle.snapshot = lifecycle.saves[-1]
