@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tomo.engine.cascade import condemned_with
-from tomo.engine.graph import DependencyGraph, delete_layers, needs, without
+from tomo.engine.graph import DependencyGraph, delete_layers, without
 from tomo.engine.inherit import Parent, earlier_urns
-from tomo.engine.recorder import Recorder, renamed
+from tomo.engine.recorder import Recorder
 from tomo.errors import ResourceFailed
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.goal import Alias, Goal
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, needs, with_urns
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
 
@@ -109,10 +109,10 @@ def test_a_rename_reaches_every_mention() -> None:
         parent=urn("a"),
     )
 
-    now = renamed(full, {urn("a"): urn("b")})
+    now = with_urns(full, lambda each: urn("b") if each == urn("a") else each)
 
     assert {*needs(now), now.parent} == {urn("b")}
-    assert renamed(now, {urn("a"): urn("b")}) is now
+    assert with_urns(now, lambda each: urn("b") if each == urn("a") else each) is now
 
 
 # --- the record --------------------------------------------------------------------------------------

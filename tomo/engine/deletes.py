@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-from tomo.engine.graph import delete_layers, needs
+from tomo.engine.graph import delete_layers
 from tomo.engine.hooks import delete_hooks
 from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error, host_of
@@ -14,7 +14,7 @@ from tomo.engine.request import answered
 from tomo.engine.run import Run
 from tomo.errors import NotSupported, ProviderFailed, ResourceFailed, TomoError
 from tomo.model.provider import Provider
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, needs
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn, provider_ref
 

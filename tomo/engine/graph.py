@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, mentions, needs
 from tomo.model.urn import Urn
-
-
-def needs(entry: ResourceState) -> Iterator[Urn]:
-    """URNs an entry depends on: provider, dependencies, property dependencies, deletedWith, replaceWith.
-
-    The parent is not among them (engine-spec 2.4); one URN may come several times.
-    """
-    provider = entry.provider_urn
-    if provider is not None:
-        yield provider
-    yield from entry.dependencies
-    for urns in entry.property_dependencies.values():
-        yield from urns
-    if entry.deleted_with:
-        yield entry.deleted_with
-    yield from entry.replace_with
 
 
 class DependencyGraph:
@@ -89,8 +73,7 @@ def in_order(entries: Sequence[ResourceState]) -> tuple[ResourceState, ...]:
         waiting = [entry]
         while waiting:
             this = waiting[-1]
-            above = [this.parent] if this.parent else []
-            wanted = (other for urn in (*above, *needs(this)) for other in by_urn.get(urn, ()))
+            wanted = (other for urn in mentions(this) for other in by_urn.get(urn, ()))
             missing = [] if id(this) in begun else [other for other in wanted if id(other) not in begun]
             begun.add(id(this))
             if missing:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import RLock
 from typing import Protocol
 
-from tomo.engine.graph import needs, without
+from tomo.engine.graph import without
 from tomo.errors import TomoError
 from tomo.model.changes import OF_THE_RUN, Begun, Carried, Change, Ended, Put, Removed, Settled
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, mentions, with_urns
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
-from tomo.model.urn import Urn, provider_ref, split_provider_ref
+from tomo.model.urn import Urn
 from tomo.model.values import Properties
 
 
@@ -266,8 +266,7 @@ class Recorder:
                 if entry is None or id(entry) in found:
                     continue
                 found[id(entry)] = entry
-                above = (entry.parent,) if entry.parent else ()
-                waiting += [self._live_entry(urn) for urn in {*needs(entry), *above}]
+                waiting += [self._live_entry(urn) for urn in set(mentions(entry))]
             return sorted(found.values(), key=self._base.place)
 
     def _live_entry(self, urn: Urn) -> ResourceState | None:
@@ -286,7 +285,10 @@ class Recorder:
             for entry in self._mentions.get(old, ()):
                 now = self._base.current(entry)
                 if now is not None:
-                    self._base.exchange(now, renamed(now, self._names))
+                    self._base.exchange(now, with_urns(now, self._present_name))
+
+    def _present_name(self, urn: Urn) -> Urn:
+        return self._names.get(urn, urn)
 
     def settle_pending(self, unseen: Container[Urn] = ()) -> None:
         """Clears operations an earlier run left open, once a look has shown what became of them.
@@ -346,40 +348,13 @@ class Recorder:
         self._new.exchange(old, now)
         if self._names:
             # Whoever decided may have done so before a rename.
-            self._base.exchange(now, renamed(now, self._names))
+            self._base.exchange(now, with_urns(now, self._present_name))
 
 
 def _mentions(entries: Iterable[ResourceState]) -> dict[Urn, list[ResourceState]]:
     """The entries by every URN that they mention, their own included."""
-    mentions: dict[Urn, list[ResourceState]] = {}
+    mentioned: dict[Urn, list[ResourceState]] = {}
     for entry in entries:
-        above = (entry.parent,) if entry.parent else ()
-        for urn in {entry.urn, *above, *needs(entry)}:
-            mentions.setdefault(urn, []).append(entry)
-    return mentions
-
-
-def renamed(entry: ResourceState, names: Mapping[Urn, Urn]) -> ResourceState:
-    """The entry with every mention of a renamed resource brought up to date."""
-
-    def now(urn: Urn) -> Urn:
-        return names.get(urn, urn)
-
-    if names.keys().isdisjoint((entry.urn, entry.parent, *needs(entry))):
-        return entry
-    provider = entry.provider
-    if provider:
-        urn, id_ = split_provider_ref(provider)
-        provider = provider_ref(now(urn), id_)
-    return replace(
-        entry,
-        urn=now(entry.urn),
-        parent=now(entry.parent) if entry.parent else None,
-        provider=provider,
-        dependencies=tuple(map(now, entry.dependencies)),
-        property_dependencies={
-            key: tuple(map(now, urns)) for key, urns in entry.property_dependencies.items()
-        },
-        deleted_with=now(entry.deleted_with) if entry.deleted_with else None,
-        replace_with=tuple(map(now, entry.replace_with)),
-    )
+        for urn in {entry.urn, *mentions(entry)}:
+            mentioned.setdefault(urn, []).append(entry)
+    return mentioned

@@ -9,9 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from tomo.engine.graph import needs
 from tomo.errors import TargetsRefused, TomoError
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, needs
 from tomo.model.selection import Selection
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, STACK_TYPE, Urn
 

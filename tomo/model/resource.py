@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from tomo.model.goal import Timeouts
 from tomo.model.hook import HookNames
-from tomo.model.urn import Urn, split_provider_ref
+from tomo.model.urn import Urn, provider_ref, split_provider_ref
 from tomo.model.values import Properties, Value
 
 
@@ -56,3 +56,48 @@ class ResourceState:
     def provider_urn(self) -> Urn | None:
         """The URN part of the provider reference; None for components and provider resources."""
         return split_provider_ref(self.provider)[0] if self.provider else None
+
+
+def needs(entry: ResourceState) -> Iterator[Urn]:
+    """URNs an entry depends on: provider, dependencies, property dependencies, deletedWith, replaceWith.
+
+    The parent is not among them (engine-spec 2.4); one URN may come several times.
+    """
+    provider = entry.provider_urn
+    if provider is not None:
+        yield provider
+    yield from entry.dependencies
+    for urns in entry.property_dependencies.values():
+        yield from urns
+    if entry.deleted_with:
+        yield entry.deleted_with
+    yield from entry.replace_with
+
+
+def mentions(entry: ResourceState) -> Iterator[Urn]:
+    """URNs of other entries that an entry names: its parent and what it needs."""
+    if entry.parent:
+        yield entry.parent
+    yield from needs(entry)
+
+
+def with_urns(entry: ResourceState, now: Callable[[Urn], Urn]) -> ResourceState:
+    """The entry with its own URN and all it names as `now` tells them; itself where nothing changes."""
+    if all(now(urn) == urn for urn in (entry.urn, *mentions(entry))):
+        return entry
+    provider = entry.provider
+    if provider:
+        urn, id_ = split_provider_ref(provider)
+        provider = provider_ref(now(urn), id_)
+    return replace(
+        entry,
+        urn=now(entry.urn),
+        parent=now(entry.parent) if entry.parent else None,
+        provider=provider,
+        dependencies=tuple(map(now, entry.dependencies)),
+        property_dependencies={
+            key: tuple(map(now, urns)) for key, urns in entry.property_dependencies.items()
+        },
+        deleted_with=now(entry.deleted_with) if entry.deleted_with else None,
+        replace_with=tuple(map(now, entry.replace_with)),
+    )

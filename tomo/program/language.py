@@ -14,9 +14,9 @@ import contextvars
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,13 +35,8 @@ FLEET_KEY: Final = "tomo:file"
 """The config key that tells the program of fleets which file to read."""
 
 
-class ProgramServer(language_pb2_grpc.LanguageRuntimeServicer):
-    """A language runtime that knows one program; `failed` is told the error that ended it."""
-
-    def __init__(
-        self, main: Path, work_dir: Path, failed: Callable[[TomoError], None], fleet: Path | None = None
-    ) -> None:
-        self._main, self._work_dir, self._failed, self._fleet = work_dir / main, work_dir, failed, fleet
+class OneProgramRuntime(language_pb2_grpc.LanguageRuntimeServicer):
+    """A language runtime that knows one program, and needs no plugin of its own."""
 
     def About(self, request: object, context: object) -> Any:  # noqa: ARG002
         """Says which Python runs the program."""
@@ -62,6 +57,18 @@ class ProgramServer(language_pb2_grpc.LanguageRuntimeServicer):
     def Run(self, request: Any, context: object) -> Any:  # noqa: ARG002
         """Runs the program to its end."""
         return contextvars.copy_context().run(self._run, request)
+
+    def _run(self, request: Any) -> Any:
+        raise NotImplementedError
+
+
+class ProgramServer(OneProgramRuntime):
+    """A language runtime that knows one program; `failed` is told the error that ended it."""
+
+    def __init__(
+        self, main: Path, work_dir: Path, failed: Callable[[TomoError], None], fleet: Path | None = None
+    ) -> None:
+        self._main, self._work_dir, self._failed, self._fleet = work_dir / main, work_dir, failed, fleet
 
     def _run(self, request: Any) -> Any:
         secrets = [request.config[key] for key in request.configSecretKeys if key in request.config]
@@ -95,15 +102,26 @@ class ProgramServer(language_pb2_grpc.LanguageRuntimeServicer):
         )
         own = {FLEET_KEY: str(self._fleet)} if self._fleet is not None else {}
         set_all_config({**request.config, **own}, list(request.configSecretKeys))
-        loop = asyncio.new_event_loop()
-        loop.set_default_executor(ThreadPoolExecutor(max(request.parallel, 1) * _THREADS_PER_STEP))
-        loop.set_exception_handler(_stop_without_an_engine)
-        asyncio.set_event_loop(loop)
-        try:
-            with imports_of(folder), chdir(folder), bounded_provider_serializer():
-                loop.run_until_complete(run_in_stack(program_of(self._main)))
-        finally:
-            _end(loop)
+        with (
+            imports_of(folder),
+            chdir(folder),
+            bounded_provider_serializer(),
+            program_loop(request.parallel) as loop,
+        ):
+            loop.run_until_complete(run_in_stack(program_of(self._main)))
+
+
+@contextmanager
+def program_loop(parallel: int) -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop for one run of a program, with threads for so many calls at once; nothing of it stays."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(max(parallel, 1) * _THREADS_PER_STEP))
+    loop.set_exception_handler(_stop_without_an_engine)
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        _end(loop)
 
 
 def _stop_without_an_engine(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:

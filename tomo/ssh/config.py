@@ -13,7 +13,7 @@ from typing import Final
 from tomo.errors import HostError, NotSupported
 from tomo.model.connection import HostSpec
 from tomo.settings import Settings
-from tomo.ssh.known_hosts import SYSTEM_FILES
+from tomo.ssh.known_hosts import SYSTEM_FILES, Trust, trust
 
 SYSTEM_CONFIG: Final = Path("/etc/ssh/ssh_config")
 DEFAULT_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -46,6 +46,16 @@ class Endpoint:
         """The endpoint as `ssh` takes it."""
         port = "" if self.port == _SSH_PORT else f"-p {self.port} "
         return f"{port}{self.user}@{self.address}"
+
+    def trusted(self) -> Trust:
+        """The keys that stand for its host: those that its spec pins, else those in known_hosts files."""
+        return trust(
+            self.address,
+            self.port,
+            alias=self.host_key_alias,
+            pinned=self.spec.host_keys,
+            files=self.known_hosts,
+        )
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from tomo.model.connection import HostSpec
 from tomo.settings import Settings
 from tomo.ssh.config import Endpoint, resolve
 from tomo.ssh.hostkeys import ALGORITHMS, HostKey
-from tomo.ssh.known_hosts import CERTIFICATE, Trust, host_name, trust
+from tomo.ssh.known_hosts import CERTIFICATE, Trust, host_name
 from tomo.ssh.link import Links
 from tomo.ssh.login import AskPassphrase, log_in
 from tomo.ssh.transport import SshTransport
@@ -31,13 +31,7 @@ _GREETING_PAUSES: Final = (0.1, 0.3, 0.8, 0.0)
 def connect(spec: HostSpec, settings: Settings, links: Links, ask: AskPassphrase | None) -> SshTransport:
     """Dials, checks the host key, then logs in; raises HostError's family only."""
     endpoint = resolve(spec, settings)
-    trusted = trust(
-        endpoint.address,
-        endpoint.port,
-        alias=endpoint.host_key_alias,
-        pinned=spec.host_keys,
-        files=endpoint.known_hosts,
-    )
+    trusted = endpoint.trusted()
     transport = _negotiated(endpoint, links, trusted)
     try:
         _check_host_key(transport, endpoint, trusted)

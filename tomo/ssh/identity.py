@@ -8,7 +8,7 @@ from tomo.model.connection import LOCAL, HostSpec
 from tomo.model.saved_plan import HostIdentity
 from tomo.settings import Settings
 from tomo.ssh.config import resolve
-from tomo.ssh.known_hosts import Trust, trust
+from tomo.ssh.known_hosts import Trust
 
 
 def identities(spec: HostSpec, settings: Settings) -> Iterator[HostIdentity]:
@@ -17,13 +17,7 @@ def identities(spec: HostSpec, settings: Settings) -> Iterator[HostIdentity]:
         yield HostIdentity(spec.label, LOCAL.host)
         return
     endpoint = resolve(spec, settings)
-    trusted = trust(
-        endpoint.address,
-        endpoint.port,
-        alias=endpoint.host_key_alias,
-        pinned=spec.host_keys,
-        files=endpoint.known_hosts,
-    )
+    trusted = endpoint.trusted()
     yield HostIdentity(spec.label, endpoint.address, endpoint.port, endpoint.user, _keys(trusted))
     if endpoint.jump is not None:
         yield from identities(endpoint.jump, settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 
 from tomo.errors import StateError, UsageError
-from tomo.model.resource import ResourceState
+from tomo.model.resource import ResourceState, mentions, with_urns
 from tomo.model.snapshot import Snapshot
-from tomo.model.urn import STACK_TYPE, Urn, provider_ref, split_provider_ref
+from tomo.model.urn import STACK_TYPE, Urn
 
 _SHOWN = 5
 
@@ -17,7 +17,7 @@ def dependents(snapshot: Snapshot, urn: Urn) -> list[ResourceState]:
     """Every entry that lies in a resource or needs it, directly or not, in the state's order."""
     users: dict[Urn, list[int]] = {}
     for place, entry in enumerate(snapshot.resources):
-        for mention in set(_mentions(entry)):
+        for mention in set(mentions(entry)):
             users.setdefault(mention, []).append(place)
     found: set[int] = set()
     waiting = [urn]
@@ -85,43 +85,10 @@ def renamed(snapshot: Snapshot, urn: Urn, name: str) -> tuple[Snapshot, Urn]:
     return (
         replace(
             snapshot,
-            resources=tuple(_told_anew(entry, told) for entry in snapshot.resources),
+            resources=tuple(with_urns(entry, told) for entry in snapshot.resources),
             pending_operations=tuple(
-                replace(each, resource=_told_anew(each.resource, told))
-                for each in snapshot.pending_operations
+                replace(each, resource=with_urns(each.resource, told)) for each in snapshot.pending_operations
             ),
         ),
         new,
     )
-
-
-def _told_anew(entry: ResourceState, told: Callable[[Urn], Urn]) -> ResourceState:
-    """An entry whose mentions went through `told`; itself where that changed none."""
-    if all(told(urn) == urn for urn in (entry.urn, *_mentions(entry))):
-        return entry
-    provider, id_ = split_provider_ref(entry.provider)
-    return replace(
-        entry,
-        urn=told(entry.urn),
-        parent=told(entry.parent) if entry.parent else None,
-        provider=provider_ref(told(provider), id_) if entry.provider else "",
-        dependencies=tuple(map(told, entry.dependencies)),
-        property_dependencies={
-            key: tuple(map(told, urns)) for key, urns in entry.property_dependencies.items()
-        },
-        deleted_with=told(entry.deleted_with) if entry.deleted_with else None,
-        replace_with=tuple(map(told, entry.replace_with)),
-    )
-
-
-def _mentions(entry: ResourceState) -> Iterator[Urn]:
-    if entry.parent:
-        yield entry.parent
-    if entry.provider_urn is not None:
-        yield entry.provider_urn
-    yield from entry.dependencies
-    for urns in entry.property_dependencies.values():
-        yield from urns
-    if entry.deleted_with:
-        yield entry.deleted_with
-    yield from entry.replace_with
