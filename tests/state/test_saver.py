@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -228,8 +230,6 @@ def test_a_snapshot_that_breaks_the_rules_is_refused_at_the_step_that_breaks_the
 def test_what_could_not_be_written_is_written_with_the_next(
     backend: FileBackend, managers: PassphraseManagers, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     stored = stored_fleet(backend, managers, fleet(1))
     recorder = running(stored, begun(backend, stored))
     first, second = container("first"), container("second")
@@ -245,6 +245,68 @@ def test_what_could_not_be_written_is_written_with_the_next(
     recorder.begin(second, OperationType.CREATING)
 
     assert backend.load("shop", "dev", managers).snapshot == recorder.snapshot()
+
+
+def test_a_disk_that_fills_up_takes_what_was_done_and_lets_nothing_more_begin(
+    backend: FileBackend, managers: PassphraseManagers, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = stored_fleet(backend, managers, fleet(1))
+    recorder = running(stored, begun(backend, stored))
+    first, second = container("first"), container("second")
+    disk = SmallDisk(monkeypatch)
+    recorder.begin(first, OperationType.CREATING)
+
+    disk.fills_up()
+    recorder.add(first, None, intent=first)
+    with pytest.raises(StateError, match="No space left"):
+        recorder.begin(second, OperationType.CREATING)
+
+    left = backend.load("shop", "dev", managers).snapshot
+    assert left == recorder.snapshot()
+    assert left.pending_operations == ()
+    assert first.urn in {entry.urn for entry in left.resources}
+
+
+def test_a_run_on_a_full_disk_begins_nothing(
+    backend: FileBackend, managers: PassphraseManagers, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = stored_fleet(backend, managers, fleet(1))
+    recorder = running(stored, begun(backend, stored))
+    SmallDisk(monkeypatch).fills_up()
+
+    with pytest.raises(StateError, match="No space left"):
+        recorder.begin(container("first"), OperationType.CREATING)
+
+    assert recorder.snapshot() == backend.load("shop", "dev", managers).snapshot
+
+
+class SmallDisk:
+    """A disk of which only a reserve is left once it's full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reserves: set[int] = set()
+        self._full = False
+        self._write, self._close = os.pwrite, os.close
+        monkeypatch.setattr(os, "posix_fallocate", self._reserved)
+        monkeypatch.setattr(os, "pwrite", self._written)
+        monkeypatch.setattr(os, "close", self._closed)
+
+    def fills_up(self) -> None:
+        self._full = True
+
+    def _reserved(self, handle: int, _start: int, _size: int) -> None:
+        if self._full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._reserves.add(handle)
+
+    def _written(self, handle: int, content: bytes, at: int) -> int:
+        if self._full and self._reserves:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._write(handle, content, at)
+
+    def _closed(self, handle: int) -> None:
+        self._reserves.discard(handle)
+        self._close(handle)
 
 
 def test_many_steps_at_once_share_writes_and_each_finds_its_own_on_disk(
@@ -318,6 +380,8 @@ def lines(count: int) -> list[bytes]:
     recorded: list[Sequence[Change]] = []
 
     class Kept:
+        def ready(self) -> None: ...
+
         def offer(self, changes: Sequence[Change]) -> int:
             recorded.append(changes)
             return 0
@@ -397,6 +461,8 @@ def test_every_prefix_of_a_journal_leads_to_the_snapshot_of_its_moment(
     moments: list[Snapshot] = []
 
     class Watched:
+        def ready(self) -> None: ...
+
         def offer(self, changes: Sequence[Change]) -> int:
             offered.append(changes)
             moments.append(recorder.snapshot())

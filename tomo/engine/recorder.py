@@ -24,6 +24,10 @@ class Saver(Protocol):
     What is on disk can always be made into the very snapshot that the changes offered until then lead to.
     """
 
+    def ready(self) -> None:
+        """Returns where the result of an act will have room; raises StateError where it's known not to."""
+        ...
+
     def offer(self, changes: Sequence[Change]) -> int:
         """Takes changes that belong together and returns their ticket, without waiting."""
         ...
@@ -145,6 +149,8 @@ class Recorder:
 
         `parked` is the name under which the act keeps what it replaces.
         """
+        if self._saver is not None:
+            self._saver.ready()
         with self._lock:
             operation = PendingOperation(entry, kind, parked)
             number = next(self._numbers)

@@ -39,6 +39,10 @@ class Appender(Protocol):
         """
         ...
 
+    def ready(self) -> None:
+        """Returns where there is room for more; raises StateError where the disk is known to be full."""
+        ...
+
     def close(self) -> None:
         """Ends the work on the file."""
         ...

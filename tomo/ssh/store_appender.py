@@ -32,6 +32,9 @@ class SshAppender:
                 f"appending to `{self._server.address.location(self._path)}`",
             )
 
+    def ready(self) -> None:
+        """Returns: a server doesn't tell in time that its disk is full."""
+
     def close(self) -> None:
         """Closes the file."""
         with self._lock, suppress(SftpLost):

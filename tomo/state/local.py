@@ -13,6 +13,7 @@ from typing import Final
 from tomo.errors import StateFileExists, StateFileMissing
 from tomo.model.storage import PRIVATE, Content, Entry, checked
 from tomo.state.files import copy, sync_directory, translated, write_atomically
+from tomo.state.reserve import Reserve
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _GROWING: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -142,23 +143,44 @@ class LocalAppender:
             self._end = os.lseek(self._handle, 0, os.SEEK_END)
             if not self._end:
                 sync_directory(place.parent)
+            self._reserve = Reserve(place.parent)
+            try:
+                self._reserve.take()
+            except OSError:
+                os.close(self._handle)
+                raise
 
     def append(self, content: bytes) -> None:
         """Returns once the bytes are safely on disk; cuts the file back where they can't be."""
         with self._lock, translated(self._place, "append to"):
             try:
-                self._write(content)
-                os.fdatasync(self._handle)
+                self._put(content)
             except OSError:
-                with suppress(OSError):
-                    os.ftruncate(self._handle, self._end)
-                raise
+                # What was done must be told even where the disk is full; `ready` lets nothing begin then.
+                if not self._reserve.give():
+                    raise
+                self._put(content)
             self._end += len(content)
+
+    def ready(self) -> None:
+        """Returns where the disk has room for the result of an act; raises StateError where it hasn't."""
+        with self._lock, translated(self._place, "append to"):
+            self._reserve.take()
 
     def close(self) -> None:
         """Closes the file."""
         with self._lock:
+            self._reserve.give()
             os.close(self._handle)
+
+    def _put(self, content: bytes) -> None:
+        try:
+            self._write(content)
+            os.fdatasync(self._handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._handle, self._end)
+            raise
 
     def _write(self, content: bytes) -> None:
         done = 0

@@ -48,6 +48,13 @@ class RunSaver:
         self._appender: Appender | None = None
         self._torn = False
 
+    def ready(self) -> None:
+        """Returns where the journal has room for a result; raises StateError where its disk is full."""
+        with self._condition:
+            appender = self._appender
+        if appender is not None:
+            appender.ready()
+
     def offer(self, changes: Sequence[Change]) -> int:
         """Takes changes that belong together and returns their ticket, without waiting."""
         with self._condition:
@@ -76,6 +83,13 @@ class RunSaver:
 
     def finish(self, snapshot: Snapshot) -> None:
         """Puts the whole snapshot in the checkpoint's place; then the journal has done its work."""
+        try:
+            self._finish(snapshot)
+        finally:
+            if self._appender is not None:
+                self._appender.close()
+
+    def _finish(self, snapshot: Snapshot) -> None:
         check(snapshot)
         content = self._writer.encoded(snapshot)
         self._guard()
@@ -124,7 +138,12 @@ class RunSaver:
         except StateFileExists:
             self._remove_what_has_ended()
             self._storage.create(self._path, head)
-        return self._storage.append(self._path)
+        try:
+            return self._storage.append(self._path)
+        except StateError:
+            with suppress(StateError):
+                self._storage.remove(self._path)
+            raise
 
     def _remove_what_has_ended(self) -> None:
         journal = read_journal(self._storage.read(self._path))

@@ -177,6 +177,9 @@ class SavedSnapshots:
         """The changes to come are those of a run that starts from this snapshot."""
         self._folding = Folding(base)
 
+    def ready(self) -> None:
+        """There is always room in memory."""
+
     def offer(self, changes: Sequence[Change]) -> int:
         """Takes changes and keeps the snapshot that they lead to."""
         self._folding.apply(changes)

@@ -128,6 +128,9 @@ class MemoryAppender:
         """Adds bytes."""
         self._storage.grow(self._path, content)
 
+    def ready(self) -> None:
+        """There is always room in memory."""
+
     def close(self) -> None:
         """Nothing to close."""
 
