@@ -144,10 +144,11 @@ def closing_line(result: RunResult) -> str:
     """One line that counts what was done."""
     counts = visible_counts(result.done) if result.done else {}
     parts = [f"{counts[op]} {op.past}" for op in Op if counts.get(op) and op not in {Op.SAME, Op.READ}]
-    what = ", ".join(parts) or "nothing to do"
-    failed = f", {len(result.failures)} failed" if result.failures else ""
+    if result.failures:
+        parts.append(f"{len(result.failures)} failed")
     word = {"succeeded": "Done", "failed": "Failed", "cancelled": "Stopped"}[result.result.value]
-    return f"{word}: {what}{failed} in {result.seconds:.1f} s."
+    nothing = "nothing to do" if word == "Done" else "nothing was done"
+    return f"{word}: {', '.join(parts) or nothing} in {result.seconds:.1f} s."
 
 
 def _worth_a_line(step: Step) -> bool:

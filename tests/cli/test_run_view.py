@@ -2,11 +2,15 @@
 
 import pytest
 
-from tomo.model.events import StepDone, StepProgress, StepStarted
+from tomo.engine.run import Failure
+from tomo.errors import ProviderFailed
+from tomo.model.events import Result, StepDone, StepProgress, StepStarted
+from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
-from tomo_cli.run_view import RunView
+from tomo.service.deployments import PlanResult, RunResult
+from tomo_cli.run_view import RunView, closing_line
 
 URN = Urn.make("dev", "shop", None, "docker:index/remoteImage:RemoteImage", "nginx")
 PULL = Step(Op.CREATE, URN, new=ResourceState(URN, URN.type, custom=True), host="web1")
@@ -46,3 +50,20 @@ def test_a_step_that_ended_is_not_told_of_again(capsys: pytest.CaptureFixture[st
     view.remind()
 
     assert "…" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("result", "failures", "line"),
+    [
+        (Result.SUCCEEDED, 0, "Done: nothing to do in 1.5 s."),
+        (Result.FAILED, 2, "Failed: 2 failed in 1.5 s."),
+        (Result.CANCELLED, 0, "Stopped: nothing was done in 1.5 s."),
+    ],
+)
+def test_the_last_line_of_a_run_that_did_nothing_says_why(result: Result, failures: int, line: str) -> None:
+    plan = Plan("dev", "shop")
+    failed = tuple(Failure(URN, ProviderFailed("no")) for _ in range(failures))
+
+    told = closing_line(RunResult(result, "dev", PlanResult(plan, "dev"), plan, failed, seconds=1.5))
+
+    assert told == line
