@@ -19,13 +19,16 @@ from conformance.witness import Witness, plain
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
 from tomo.errors import TomoError
+from tomo.model.events import Begun, Event
 from tomo.model.provider import Provider
 from tomo.model.selection import Selection
 from tomo.model.source import ProgramRun
 from tomo.model.step import Step
+from tomo.model.values import Secret, Value
 from tomo.program.runner import SdkSource
 from tomo.providers.builtin import BuiltinProvider
 from tomo.providers.dynamic import DynamicProvider
+from tomo.service.event_lines import EventLines
 from tomo.service.wiring import new_id, now
 from tomo.state.config import read_stack_config
 
@@ -68,7 +71,8 @@ class Told:
 class Ran:
     """What an operation did: whether it went well, its steps by URN, and the URNs whose step failed.
 
-    `refused` are URNs about which an error was told without a step; `steps` has the order of all.
+    `refused` are URNs about which an error was told without a step; `steps` has the order of all. `events`
+    are the lines of the engine's event JSON.
     """
 
     ok: bool
@@ -77,6 +81,7 @@ class Ran:
     said: str = ""
     refused: frozenset[str] = frozenset()
     steps: tuple[Told, ...] = ()
+    events: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def changes(self) -> Ops:
@@ -139,6 +144,29 @@ class NoConnections:
         """Nothing is open."""
 
 
+class Lines:
+    """Collects the event JSON of one run."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.lines: list[Mapping[str, Any]] = []
+        self._events = EventLines()
+
+    def __call__(self, event: Event) -> None:
+        """Takes an event."""
+        self.lines.extend(self._events.lines(event))
+
+    @property
+    def all(self) -> tuple[Mapping[str, Any], ...]:
+        """Every line, with that which ends the stream."""
+        return (*self.lines, self._events.last())
+
+
+def shown(value: Value) -> str:
+    """A setting as a surface may show it."""
+    return "[secret]" if isinstance(value, Secret) else str(value)
+
+
 class TomoEngine:
     """The embedded engine, as the service puts it together, without a look at the hosts before an up."""
 
@@ -146,38 +174,41 @@ class TomoEngine:
 
     def up(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
         """Brings the stack to what the program declares."""
-        deployment = self._deployment(store, _options(orders))
-        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
+        told = Lines("update")
+        deployment = self._deployment(store, _options(orders), told)
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)), told)
 
     def plan(self, store: Store, program: Program, orders: Orders = AS_USUAL) -> Ran:
         """Says what that would do."""
-        deployment = self._deployment(store, _options(orders), dry=True)
-        return _ran(deployment, deployment.up(SdkSource(program, store.directory)))
+        told = Lines("update")
+        deployment = self._deployment(store, _options(orders), told, dry=True)
+        return _ran(deployment, deployment.up(SdkSource(program, store.directory)), told)
 
     def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
         """Takes what is there into the state."""
-        deployment = self._deployment(store, replace(_options(orders), look=True))
-        return _ran(deployment, deployment.refresh())
+        told = Lines("refresh")
+        deployment = self._deployment(store, replace(_options(orders), look=True), told)
+        return _ran(deployment, deployment.refresh(), told)
 
     def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
         """Deletes everything; with a program, that runs before."""
-        deployment = self._deployment(store, _options(orders))
+        told = Lines("destroy")
+        deployment = self._deployment(store, _options(orders), told)
         source = SdkSource(program, store.directory) if program else None
         try:
-            return _ran(deployment, deployment.destroy(source))
+            return _ran(deployment, deployment.destroy(source), told)
         except TomoError as error:
             return Ran(ok=False, ops={}, said=str(error))
 
-    def _deployment(self, store: Store, options: Options, *, dry: bool = False) -> Deployment:
+    def _deployment(self, store: Store, options: Options, told: Lines, *, dry: bool = False) -> Deployment:
         stored = store.backend.load(PROJECT, STACK, store.secrets)
         config = read_stack_config(store.stack_file, PROJECT, store.secrets)
         run = ProgramRun(
             PROJECT, STACK, dry_run=dry, config=config.opened(), secret_config_keys=config.secret_keys
         )
         saver = store.backend.saver(PROJECT, STACK, stored.seals_under(store.manager), base=stored)
-        world = World(
-            Providers(store, config.opened()), lambda _event: None, now, new_id, None if dry else saver
-        )
+        told(Begun(told.kind, {key: shown(value) for key, value in config.values.items()}))
+        world = World(Providers(store, config.opened()), told, now, new_id, None if dry else saver)
         return Deployment(run, stored.snapshot, world, options)
 
 
@@ -193,7 +224,7 @@ def _options(orders: Orders) -> Options:
     return Options(look=False, stop_on_error=orders.stop_on_error, parallel=parallel, selection=selection)
 
 
-def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
+def _ran(deployment: Deployment, outcome: Outcome, told: Lines) -> Ran:
     # Pulumi tells of every step it begins, those that then fail too; an outcome need not.
     steps = [_told_by_tomo(step) for step in deployment._run.steps if not _is_default(step.urn)]
     steps = _without_marks_of_failed(steps, {str(failure.urn) for failure in outcome.failures})
@@ -203,7 +234,7 @@ def _ran(deployment: Deployment, outcome: Outcome) -> Ran:
     failed = frozenset(str(failure.urn) for failure in outcome.failures if not failure.done)
     refused = frozenset(str(failure.urn) for failure in outcome.failures) - failed
     ok = outcome.result.value == "succeeded"
-    return Ran(ok, _by_urn(steps), failed, "\n".join(said), refused, tuple(steps))
+    return Ran(ok, _by_urn(steps), failed, "\n".join(said), refused, tuple(steps), told.all)
 
 
 def _told_by_tomo(step: Step) -> Told:
@@ -346,7 +377,8 @@ def _told(events: Sequence[Mapping[str, Any]], ended: subprocess.CompletedProces
     said = f"{ended.stdout}\n{ended.stderr}"
     refused -= {"", *failed}
     ok = ended.returncode == 0
-    return Ran(ok, _by_urn(steps), frozenset(failed), said, frozenset(refused), tuple(steps))
+    steps_told = tuple(steps)
+    return Ran(ok, _by_urn(steps), frozenset(failed), said, frozenset(refused), steps_told, tuple(events))
 
 
 def _told_by_pulumi(step: Mapping[str, Any]) -> Told:

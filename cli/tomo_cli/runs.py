@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -179,15 +181,17 @@ def run_asking(
 ) -> None:
     """Plans, asks, runs, and ends the command."""
     confirm = confirming(question, yes=yes, as_json=as_json)
-    with stoppable() as stop, run_sink(as_json=as_json) as sink:
-        result = deployments().apply(make(stop, confirm, sink))
+    with stoppable() as stop, run_sink(as_json=as_json) as told:
+        result = deployments().apply(make(stop, confirm, told.sink))
+        told.end(result)
     finish(result, as_json=as_json)
 
 
 def run_kept(make: Callable[[Show, Stop, Sink], ApplyPlanRequest], *, as_json: bool) -> None:
     """Runs a kept plan, asking nothing, and ends the command."""
-    with stoppable() as stop, run_sink(as_json=as_json) as sink:
-        result = saved_plans().apply(make(quiet if as_json else show_result, stop, sink))
+    with stoppable() as stop, run_sink(as_json=as_json) as told:
+        result = saved_plans().apply(make(quiet if as_json else show_result, stop, told.sink))
+        told.end(result)
     finish(result, as_json=as_json)
 
 
@@ -205,25 +209,40 @@ def confirming(question: str, *, yes: bool, as_json: bool) -> Confirm:
     return asked
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What listens to a run, and to how it ended."""
+
+    sink: Sink
+    end: Callable[[RunResult], None]
+
+
 @contextmanager
-def run_sink(*, as_json: bool) -> Iterator[Sink]:
+def run_sink(*, as_json: bool) -> Iterator[Telling]:
     """What listens to a run: a view for people, or event lines."""
     if not as_json:
         from tomo_cli.run_view import RunView
 
         with RunView() as view:
-            yield view
+            yield Telling(view, lambda _result: None)
         return
-    from tomo.service.present import EventLines
+    from tomo.service.event_lines import EventLines
     from tomo_cli.console import print_json_line
 
-    events = EventLines()
+    events, alone = EventLines(), Lock()
 
     def write(event: Event) -> None:
-        for line in events.lines(event):
-            print_json_line(line)
+        # Steps run side by side; a line's place in the output is its number.
+        with alone:
+            for line in events.lines(event):
+                print_json_line(line)
 
-    yield write
+    def end(result: RunResult) -> None:
+        if result.done is None and not result.declined:
+            for line in events.unplanned(result.shown):
+                print_json_line(line)
+
+    yield Telling(write, end)
     print_json_line(events.last())
 
 
@@ -234,7 +253,8 @@ def finish(result: RunResult, *, as_json: bool) -> None:
 
     if result.done is None and not result.declined:
         # It failed before anybody was asked, so nobody has seen it yet.
-        show_result(result.shown, as_json=as_json)
+        if not as_json:
+            show_result(result.shown)
         raise typer.Exit(int(result.exit_code))
     if result.declined:
         say("Nothing was done.")

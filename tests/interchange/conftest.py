@@ -58,6 +58,7 @@ class Both:
     engines: tuple[TomoEngine, PulumiCli]
     stores: tuple[Store, Store]
     names: tuple[Names, Names] = field(default_factory=lambda: (Names(), Names()))
+    last: tuple[Ran, Ran] = field(init=False)
 
     def up(
         self,
@@ -115,6 +116,7 @@ class Both:
 
     def _compared(self, ran: list[Ran], *, steps: bool = True, calls: bool = True) -> Ran:
         mine, theirs = ran
+        self.last = (mine, theirs)
         told = f"\nTomo said:\n{mine.said}\nPulumi said:\n{theirs.said}"
         if steps:
             assert mine.ops == theirs.ops, told

@@ -284,7 +284,7 @@ class Deployment:
         )
         result = self._result()
         seconds = monotonic() - run.begun
-        run.emit(Summary(result, plan.counts, seconds, run.dry, plan.outputs))
+        run.emit(Summary(result, plan.counts, seconds, run.dry, plan.outputs, self._error))
         return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds, run.observation)
 
     def _result(self) -> Result:

@@ -27,7 +27,7 @@ from tomo.errors import (
     ResourceFailed,
     TomoError,
 )
-from tomo.model.events import Severity
+from tomo.model.events import OutputsRegistered, Severity
 from tomo.model.goal import Goal, InvokeGoal, ReadGoal
 from tomo.model.hook import ErrorHook, Hook
 from tomo.model.provider import (
@@ -92,7 +92,9 @@ class EngineRegistrar:
             entry = run.recorder.entry(urn)
             known = {key: value for key, value in outputs.items() if not has_unknown(value)}
             if entry is not None:
-                run.recorder.set_outputs(urn, reuse_all(known, entry.outputs))
+                now = run.recorder.set_outputs(urn, reuse_all(known, entry.outputs))
+                if now is not None:
+                    run.emit(OutputsRegistered(now, run.dry))
             step = run.open_components.pop(urn, None)
             if step is not None:
                 done = replace(step, new=run.recorder.entry(urn) or step.new)

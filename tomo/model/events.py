@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from tomo.errors import TomoError
 from tomo.model.diff import OutputChanges
+from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 
 
@@ -18,6 +20,18 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An operation begins: `kind` as the history has it, the stack's config with secrets masked.
+
+    `notes` are what an interrupted run before it left; the plan that was shown has them too.
+    """
+
+    kind: str
+    config: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,14 @@ class StepDone:
     step: Step
     planning: bool
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsRegistered:
+    """A component got its outputs; its step was done before its children were begun."""
+
+    entry: ResourceState
+    planning: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +117,27 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a deployment: logical steps counted by operation."""
+    """The end of a deployment: logical steps counted by operation; `error` ended it as a whole."""
 
     result: Result
     changes: Mapping[Op, int]
     seconds: float
     planning: bool
     outputs: OutputChanges = field(default_factory=OutputChanges)
+    error: TomoError | None = None
 
 
 Event: TypeAlias = (
-    StepStarted | StepDone | StepFailed | StepSkipped | StepProgress | HostLooked | Diagnostic | Summary
+    Begun
+    | StepStarted
+    | StepDone
+    | OutputsRegistered
+    | StepFailed
+    | StepSkipped
+    | StepProgress
+    | HostLooked
+    | Diagnostic
+    | Summary
 )
 Sink: TypeAlias = Callable[[Event], None]
 

@@ -15,13 +15,13 @@ from tomo.engine.recovery import Terms
 from tomo.engine.run import Failure, Options, World
 from tomo.errors import ExitCode, NotSupported, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook
-from tomo.model.events import Diagnostic, Result, Sink, ignore
+from tomo.model.events import Begun, Diagnostic, Result, Sink, ignore
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Value
+from tomo.model.values import SECRET_SHOWN, Value
 from tomo.providers.plugin import PluginHost
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
@@ -342,10 +342,11 @@ class Session:
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options
         )
         request.stop.bind(deployment)
-        begun = int(time.time())
+        begun, kind = int(time.time()), "destroy" if request.destroy else "update"
+        request.sink(Begun(kind, self._shown_config(), self.notes))
         outcome = self._carried_out(deployment, request, observed)
         message = request.message or (self.back.message if self.back else "")
-        self._record("destroy" if request.destroy else "update", outcome, begun, message)
+        self._record(kind, outcome, begun, message)
         return self._run_result(outcome, shown)
 
     def observe(self, request: ApplyRequest) -> Observation:
@@ -428,6 +429,11 @@ class Session:
             config=config,
             secret_config_keys=self.config.secret_keys if config else frozenset(),
         )
+
+    def _shown_config(self) -> Mapping[str, str]:
+        """The stack's config as it may be shown."""
+        hidden = self.config.secret_keys
+        return {k: SECRET_SHOWN if k in hidden else v for k, v in self.config.opened().items()}
 
     def _world(self, sink: Sink, salt: str) -> World:
         config = {} if self.fleet else self.config.opened()

@@ -19,7 +19,7 @@ from tomo.service.deployments import (
     opened,
 )
 from tomo.service.drift import drifted
-from tomo.service.recovery import tell_and_refuse
+from tomo.service.recovery import refuse_unsettled
 from tomo.service.wiring import Doors
 
 _STALE_SECONDS = 10.0
@@ -43,7 +43,7 @@ class EmbeddedEngine:
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
         with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
-            tell_and_refuse(session.recover(Terms(act=True)), request.sink)
+            refuse_unsettled(session.recover(Terms(act=True)), request.sink)
             _go_back(session, request.to)
             asked = PlanRequest(
                 request.place,

@@ -1,25 +1,11 @@
-"""Plans and events as plain data, in Pulumi's own JSON shapes (engine-spec 6.2, 6.3)."""
+"""Plans as plain data, in Pulumi's own JSON shape (engine-spec 6.2)."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import assert_never
 
-from tomo.model.events import (
-    Diagnostic,
-    Event,
-    HostLooked,
-    Severity,
-    StepDone,
-    StepFailed,
-    StepProgress,
-    StepSkipped,
-    StepStarted,
-    Summary,
-)
+from tomo.engine import paths
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
@@ -79,7 +65,7 @@ def _step_json(step: Step, hosts: Mapping[Urn, str], marks: SecretMarks) -> dict
     if step.new is not None:
         made["newState"] = shown_state(step.new)
     if step.diffs:
-        made["diffReasons"] = list(dict.fromkeys(diff.path for diff in step.diffs if diff.path))
+        made["diffReasons"] = list(changed_keys(step))
         made["detailedDiff"] = {
             diff.path or "*": {
                 "kind": diff.kind.value,
@@ -111,14 +97,15 @@ def _marked(value: Value, marks: SecretMarks) -> Value:
 def shown_state(entry: ResourceState) -> dict[str, Json]:
     """An entry of the state as it may be shown: as Pulumi writes it, secrets masked."""
     bare = replace(entry, inputs=_map(entry.inputs), outputs=_map(entry.outputs), extra={})
-    return encode_resource(bare, _hide)
+    return encode_resource(bare, hide)
 
 
 def _map(properties: Mapping[str, object]) -> Mapping[str, object]:
     return {key: masked(value) for key, value in properties.items()}
 
 
-def _hide(_secret: Secret) -> Mapping[str, str]:
+def hide(_secret: Secret) -> Mapping[str, str]:
+    """What stands in a secret's place where its shape is kept."""
     return {"ciphertext": "[secret]"}
 
 
@@ -152,101 +139,6 @@ def _docker_host(step: Step) -> str:
     return provider.name
 
 
-class EventLines:
-    """Turns events into Pulumi's engine events, one JSON object a line."""
-
-    def __init__(self) -> None:
-        self._sequence = itertools.count()
-
-    def lines(self, event: Event) -> Iterator[dict[str, Json]]:
-        """The lines of one event; some of Tomo's own have none."""
-        for body in _bodies(event):
-            yield {"sequence": next(self._sequence), "timestamp": int(time.time()), **body}
-
-    def last(self) -> dict[str, Json]:
-        """The line that ends every stream."""
-        return {"sequence": next(self._sequence), "timestamp": int(time.time()), "cancelEvent": {}}
-
-
-def _bodies(event: Event) -> Iterator[dict[str, Json]]:
-    match event:
-        case StepStarted(step, planning) | StepDone(step, planning):
-            kind = "resourcePreEvent" if isinstance(event, StepStarted) else "resOutputsEvent"
-            if not is_hidden(step):
-                yield {kind: _metadata_event(step, planning=planning)}
-        case StepFailed():
-            yield from _failure(event)
-        case StepSkipped(urn, because):
-            yield _diagnostic(f"skipped: {because}\n", "warning", urn)
-        case StepProgress(urn, message):
-            yield {"progressEvent": {"type": "step", "id": urn, "message": message, "done": False}}
-        case HostLooked(host, resources, _, problem):
-            done = problem or f"{resources} resources looked at"
-            yield {"progressEvent": {"type": "look", "id": host, "message": done, "done": True}}
-        case Diagnostic(severity, message, urn):
-            yield _diagnostic(message, "info#err" if severity is Severity.INFO else severity.value, urn)
-        case Summary():
-            yield {"summaryEvent": _summary(event)}
-        case _:
-            assert_never(event)
-
-
-def _failure(event: StepFailed) -> Iterator[dict[str, Json]]:
-    yield {"resOpFailedEvent": {"metadata": _metadata(event.step), "status": 0, "steps": 0}}
-    text = "\n".join(part for part in (event.message, event.detail, event.hint) if part)
-    yield _diagnostic(f"{text}\n", "error", event.step.urn)
-
-
-def _summary(event: Summary) -> dict[str, Json]:
-    return {
-        "maybeCorrupt": False,
-        "durationSeconds": int(event.seconds),
-        "resourceChanges": {op.pulumi_name: count for op, count in event.changes.items()},
-        "PolicyPacks": {},
-        "isPreview": event.planning,
-        "result": event.result.value,
-    }
-
-
-def _diagnostic(message: str, severity: str, urn: str) -> dict[str, Json]:
-    body: dict[str, Json] = {"message": message, "color": "never", "severity": severity}
-    if severity == "error":
-        body["prefix"] = "error: "
-    return {"diagnosticEvent": {"urn": urn, **body} if urn else body}
-
-
-def _metadata_event(step: Step, *, planning: bool) -> dict[str, Json]:
-    made: dict[str, Json] = {"metadata": _metadata(step)}
-    if planning:
-        made["planning"] = True
-    return made
-
-
-def _metadata(step: Step) -> dict[str, Json]:
-    made: dict[str, Json] = {
-        "op": step.op.pulumi_name,
-        "urn": step.urn,
-        "type": step.type,
-        "old": _event_state(step.old),
-        "new": _event_state(step.new),
-        "detailedDiff": {d.path or "*": {"diffKind": d.kind.value, "inputDiff": True} for d in step.diffs}
-        or None,
-        "logical": step.op.is_logical,
-        "provider": step.entry.provider,
-    }
-    if step.keys:
-        made["keys"] = list(step.keys)
-    if step.diffs:
-        made["diffs"] = list(dict.fromkeys(d.path for d in step.diffs if d.path))
-    return made
-
-
-_EVENT_KEYS = ("type", "urn", "custom", "delete", "id", "parent", "protect", "external", "retainOnDelete",
-               "inputs", "outputs", "provider", "initErrors")  # fmt: skip
-
-
-def _event_state(entry: ResourceState | None) -> dict[str, Json] | None:
-    if entry is None:
-        return None
-    whole = encode_resource(replace(entry, extra={}), _hide)
-    return {key: whole[key] for key in _EVENT_KEYS if key in whole}
+def changed_keys(step: Step) -> Iterable[str]:
+    """The properties that differ, without what lies in them, as Pulumi names them."""
+    return dict.fromkeys(str(paths.parse(diff.path)[0]) for diff in step.diffs if diff.path)

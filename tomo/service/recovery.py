@@ -57,16 +57,16 @@ def recovered(
     return Recovered(stored, tuple(map(_note, lines)), found.unsettled)
 
 
-def tell_and_refuse(found: Recovered, sink: Sink) -> None:
-    """Tells what was found; raises Interrupted where only a person can tell what became of a creation.
+def refuse_unsettled(found: Recovered, sink: Sink) -> None:
+    """Raises Interrupted where only a person can tell what became of a creation, and tells what was found.
 
-    Going on, it might be made twice.
+    Going on, it might be made twice. Where a run goes on, its plan tells.
     """
-    for note in found.notes:
-        sink(note)
     unknown = [each for each in found.unsettled if each.fate is Fate.UNKNOWN]
     if not unknown:
         return
+    for note in found.notes:
+        sink(note)
     first = unknown[0]
     also = f", and {len(unknown) - 1} more" if len(unknown) > 1 else ""
     raise Interrupted(

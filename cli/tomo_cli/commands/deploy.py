@@ -335,7 +335,7 @@ def import_(
 
     if not app and not everything:
         raise UsageError("which app?", hint=f"name one, or take everything: `tomo import {server} --all`")
-    with stoppable() as stop, run_sink(as_json=as_json) as sink:
+    with stoppable() as stop, run_sink(as_json=as_json) as told:
         request = AdoptRequest(
             place(directory, file, stack),
             server,
@@ -345,10 +345,11 @@ def import_(
             name,
             everything,
             tuple(leave or ()),
-            sink,
+            told.sink,
             stop,
         )
         adopted = Adoptions(doors()).adopt(request)
+        told.end(adopted.run)
     if adopted.run.done is not None and not as_json:
         if adopted.secrets:
             say(f"Sealed: {', '.join(adopted.secrets)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from tomo.engine.run import Failure
 from tomo.errors import Cancelled, NotSupported, ProviderFailed, PulumiFailed, TomoError
@@ -31,6 +31,9 @@ from tomo.service.pulumi_engine.told import Told
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
+
+_KINDS: Final = {"refresh": "refresh", "destroy": "destroy"}
+"""What a command of the CLI does, as the history has it; all others are updates."""
 
 
 class PulumiEngine:
@@ -163,7 +166,7 @@ def _run(
     session: CliSession, arguments: Sequence[str], sink: Sink, stop: Stop
 ) -> tuple[Told, TomoError | None]:
     """What the CLI told of a run, and the error that ended it as a whole."""
-    told = Told(refreshes=arguments[0] == "refresh")
+    told = Told(_KINDS.get(arguments[0], "update"))
     stop.bind(session)
 
     def heard(line: Mapping[str, Any]) -> None:

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from tomo.engine import paths
 from tomo.engine.run import Failure
-from tomo.errors import ProviderFailed
+from tomo.errors import ProviderFailed, PulumiFailed
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import (
+    Begun,
     Diagnostic,
     Event,
+    OutputsRegistered,
     Result,
     Severity,
     StepDone,
@@ -54,10 +56,10 @@ _WHOLE: Final = {"preview failed", "update failed", "refresh failed", "destroy f
 class Told:
     """One run as the CLI tells it, line by line; `event` gives what a surface is to hear at once.
 
-    `refreshes` says that the run is a look: its steps are what was found.
+    `kind` is what the run is, as the history has it; the steps of a `refresh` are what was found.
     """
 
-    refreshes: bool = False
+    kind: str = "update"
     steps: dict[tuple[str, str], Step] = field(default_factory=dict)
     done: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -70,7 +72,9 @@ class Told:
 
     def events(self, line: Json) -> Iterator[Event]:
         """The events that one line of the CLI's stream stands for."""
-        if "resourcePreEvent" in line:
+        if "preludeEvent" in line:
+            yield Begun(self.kind, line["preludeEvent"].get("config") or {})
+        elif "resourcePreEvent" in line:
             yield from self._begun(line["resourcePreEvent"])
         elif "resOutputsEvent" in line:
             yield from self._ended(line["resOutputsEvent"])
@@ -111,7 +115,7 @@ class Told:
             self._take_outputs(step)
         if step.op is Op.REFRESH:
             return
-        if self.refreshes:
+        if self.kind == "refresh":
             if step.op is Op.SAME:
                 return
             step = _as_found(step)
@@ -121,6 +125,8 @@ class Told:
         if key not in self.done:
             self.done.append(key)
         yield StepDone(step, planning)
+        if not step.entry.custom and step.new is not None and step.type != STACK_TYPE:
+            yield OutputsRegistered(step.new, planning)
 
     def _take_outputs(self, step: Step) -> None:
         old = step.old.outputs if step.old else {}
@@ -153,7 +159,10 @@ class Told:
         self.result = Result(event.get("result") or "succeeded")
         self.seconds = float(event["durationSeconds"])
         changes = {_OPS[name]: count for name, count in event["resourceChanges"].items() if name in _OPS}
-        yield Summary(self.result, changes, self.seconds, bool(event["isPreview"]), self.outputs)
+        whole = [said for urn, said in self.unplaced_errors() if not urn]
+        yield from (Diagnostic(Severity.ERROR, said, urn) for urn, said in self.unplaced_errors() if urn)
+        error = PulumiFailed("\n".join(whole)) if whole else None
+        yield Summary(self.result, changes, self.seconds, bool(event["isPreview"]), self.outputs, error)
 
 
 def step_of(metadata: Json) -> Step:
