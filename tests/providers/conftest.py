@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tomo.errors import CommandFailed, HostError
+from tomo.errors import CommandFailed, DockerUnavailable, HostError
 from tomo.model.connection import CommandResult, FileStat, HostSpec
 
 
@@ -76,7 +76,8 @@ class FolderHost:
         Path(path).unlink(missing_ok=True)
 
     def open_docker(self) -> Any:
-        raise NotImplementedError
+        self._use("open_docker")
+        raise DockerUnavailable("a folder has no Docker", host=self.spec.label)
 
     def forget_docker(self) -> None:
         self._use("forget_docker")

@@ -33,6 +33,9 @@ MOVED = (
     "/var/lib/tomo",
     "/run/systemd/system",
     "/proc/locks",
+    "/usr/share/zoneinfo",
+    "/etc/localtime",
+    "/etc/timezone",
 )
 TOOLS = [
     "awk",
@@ -483,11 +486,41 @@ def test_facts_tell_docker_and_its_settings(shell: str, tmp_path: Path) -> None:
     host = host_of(tmp_path, "debian", shell)
     host.install(TOMO_DOCKER_DAEMON='{"debug":true}')
 
+    done = host.run(facts_script())
+
+    said = [line.split("=", 1) for line in done.stdout.splitlines()]
+    assert ["docker_client", "docker"] in said
+    assert json.loads("".join(text for key, text in said if key == "daemon_json")) == {"debug": True}
+
+
+def test_facts_are_found_by_the_shell_itself_but_for_disk_and_locks(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    for tool in set(TOOLS) - {"df", "ls", "readlink"}:
+        (tmp_path / "bin" / tool).unlink()
+
     said = dict(line.split("=", 1) for line in host.run(facts_script()).stdout.splitlines())
 
-    assert said["docker_version"] == "27.3.1"
-    assert said["docker_client"] == "Docker version 27.3.1"
-    assert said["daemon_json"]
+    assert said["kernel"] == os.uname().release
+    assert said["machine"] == os.uname().machine
+    assert int(said["cpus"]) == os.cpu_count()
+    assert int(said["memory_kib"]) > 0
+
+
+def test_a_zone_by_another_name_than_the_links_is_told_by_the_link(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    zones = tmp_path / "usr/share/zoneinfo"
+    zones.mkdir(parents=True)
+    (zones / "Europe").write_text("a zone")
+    (zones / "Asia").write_text("another one")
+    (tmp_path / "etc/localtime").symlink_to(zones / "Asia")
+    (tmp_path / "etc/timezone").write_text("Europe\n")
+
+    by_link = host.run(facts_script()).stdout
+    (tmp_path / "etc/timezone").write_text("Asia\n")
+    by_name = host.run(facts_script()).stdout
+
+    assert "timezone=Asia\n" in by_link
+    assert "timezone=Asia\n" in by_name
 
 
 @pytest.mark.parametrize("script", [docker_install_script(), facts_script()])

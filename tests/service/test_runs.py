@@ -414,7 +414,7 @@ def test_a_secret_that_is_not_set_is_named_with_the_command(world: World) -> Non
     assert caught.value.hint == "set each: `tomo secret set nowhere`"
 
 
-@pytest.mark.parametrize("calls", [1, 4, 8, 14])
+@pytest.mark.parametrize("calls", [2, 4, 8, 16])
 def test_a_lost_connection_loses_no_resource(world: World, calls: int) -> None:
     world.nas.faults.lost_after = calls
 

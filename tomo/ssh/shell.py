@@ -167,7 +167,7 @@ class ShellConnection(ABC):
         command = [*self.sudo, *argv]
         if timeout is not None:
             mark = f"tomo-{secrets.token_hex(8)}"
-            command = [*self.sudo, "sh", "-c", '"$@"; exit', mark, *argv]
+            command = [*self.sudo, *_marked(argv, mark)]
         try:
             result = self.execute(command, stdin=stdin, timeout=timeout, limit=limit, shown=what)
         except CommandTimeout:
@@ -202,6 +202,11 @@ class ShellConnection(ABC):
         except UsageError as error:
             label = self.spec.label
             raise HostError(f"{error.message} (for `{label}`)", host=label, hint=error.hint) from error
+
+
+def _marked(argv: Argv, mark: str) -> Argv:
+    """The command with a mark to find it by; a shell that reads its script from stdin carries it itself."""
+    return [*argv, mark] if list(argv) == ["sh", "-s"] else ["sh", "-c", '"$@"; exit', mark, *argv]
 
 
 def failed(label: str, what: str, result: CommandResult) -> HostError:

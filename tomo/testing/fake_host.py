@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 import threading
@@ -445,7 +444,7 @@ class FakeHost:
     def _facts(self) -> str:
         hardware = self._machine.hardware
         root = self.spec.become or (self.spec.user or "root") == "root"
-        facts: dict[str, object] = {
+        before: dict[str, object] = {
             "os": hardware.os,
             "os_like": hardware.os_like,
             "os_version": hardware.os_version,
@@ -460,21 +459,16 @@ class FakeHost:
             "uid": 0 if root else 1000,
             "root": "yes" if root else "no" if self.faults.no_sudo else "sudo",
             "init": "systemd",
-            **self._docker_facts(),
-            "package_lock": self.faults.package_lock,
-            "end": "yes",
         }
-        return "".join(f"{key}={value}\n" for key, value in facts.items())
+        after = [("package_lock", self.faults.package_lock), ("end", "yes")]
+        said = [*before.items(), *self._docker_facts(), *after]
+        return "".join(f"{key}={value}\n" for key, value in said)
 
-    def _docker_facts(self) -> dict[str, str]:
-        facts = {}
-        if self.docker_installed:
-            facts["docker_client"] = f"Docker version {self.docker.version}, build 297e128"
-            facts["docker_version"] = self.docker.version if self.docker.running else ""
+    def _docker_facts(self) -> list[tuple[str, object]]:
+        facts = [("docker_client", "docker")] if self.docker_installed else []
         settings = self.files.read(DAEMON_JSON)
-        if settings is not None:
-            facts["daemon_json"] = base64.b64encode(settings).decode()
-        return facts
+        lines = settings.decode("utf-8", "replace").splitlines() if settings is not None else []
+        return [*facts, *(("daemon_json", line) for line in lines)]
 
     def _docker_install(self, env: Mapping[str, str]) -> Outcome:
         refusal = self._install_refusal(env)

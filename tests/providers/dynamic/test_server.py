@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tomo.errors import HostError, HostUnreachable, NotSupported, PackageLockHeld
+from tomo.errors import DockerUnavailable, HostError, HostUnreachable, NotSupported, PackageLockHeld
 from tomo.model.provider import (
     CheckRequest,
     CreateRequest,
@@ -33,26 +34,61 @@ INPUTS = {
     "user": "root",
     "docker": {"daemon": {"registry-mirrors": ["http://192.0.2.9"]}},
 }
-DAEMON = base64.b64encode(
-    json.dumps({"registry-mirrors": ["http://192.0.2.9"], "debug": True}).encode()
-).decode()
-OTHER = base64.b64encode(b'{"registry-mirrors": []}').decode()
-WELL = f"os=debian\nmachine=aarch64\ncpus=4\nmemory_kib=2048\ndocker_client=Docker version 20\ndocker_version=20.10.24+dfsg1\ndaemon_json={DAEMON}\npackage_lock=\nend=yes\n"
+DAEMON = json.dumps({"registry-mirrors": ["http://192.0.2.9"], "debug": True})
+OTHER = '{"registry-mirrors": []}'
+WELL = f"os=debian\nmachine=aarch64\ncpus=4\nmemory_kib=2048\ndocker_client=docker\ndaemon_json={DAEMON}\npackage_lock=\nend=yes\n"
+
+
+DOCKER = "Docker/20.10.24+dfsg1 (linux)"
+
+
+class Greeting:
+    """A stream to something that says who it is with every answer."""
+
+    def __init__(self, server: str) -> None:
+        self.answer = (
+            f"HTTP/1.1 200 OK\r\n{server and f'Server: {server}'}\r\nContent-Length: 2\r\n\r\nOK".encode()
+        )
+
+    def sendall(self, data: bytes) -> None:
+        assert data.startswith(b"GET /_ping HTTP/1.1\r\n")
+
+    def recv(self, _size: int) -> bytes:
+        answer, self.answer = self.answer, b""
+        return answer
+
+    def settimeout(self, _seconds: float | None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class ScriptedHosts:
-    """Hosts that answer a look with the next of some texts, the last one again and again."""
+    """Hosts that answer a look with the next of some texts, the last one again and again.
 
-    def __init__(self, *answers: Any) -> None:
+    `daemon` is what answers at the Docker socket calls itself, None where nothing does; `client` is what
+    `docker --version` prints.
+    """
+
+    def __init__(self, *answers: Any, daemon: str | None = DOCKER, client: str = "Docker version 20") -> None:
         self.answers, self.looks = list(answers), 0
+        self.daemon, self.client = daemon, client
 
     def get(self, spec: Any) -> Any:
         self.spec = spec
         return self
 
+    def open_docker(self) -> Greeting:
+        if self.daemon is None:
+            raise DockerUnavailable("Docker on `h` is not running", host="h")
+        return Greeting(self.daemon)
+
     def run(self, argv: Any, *, stdin: bytes = b"", timeout: Any = None, check: bool = True) -> Any:
         from tomo.model.connection import CommandResult
 
+        if list(argv) == ["docker", "--version"]:
+            return CommandResult(0, f"{self.client}\n".encode())
         assert list(argv) == ["sh", "-s"]
         assert stdin.startswith(b"# tomo-script: facts\n")
         self.looks += 1
@@ -125,9 +161,9 @@ def test_a_preview_looks_once_and_an_unreachable_host_leaves_facts_unknown() -> 
     assert unseen.outputs["dockerDrift"] == ""
 
 
-def read(text: Any, said: str = "", inputs: dict[str, Any] | None = None) -> Any:
+def read(text: Any, said: str = "", inputs: dict[str, Any] | None = None, **docker: Any) -> Any:
     request = ReadRequest(URN, "nas", inputs or INPUTS, {**INPUTS, "dockerDrift": said, "diskFree": 1})
-    [result] = server(ScriptedHosts(text)).read([request])
+    [result] = server(ScriptedHosts(text, **docker)).read([request])
     return result
 
 
@@ -143,11 +179,9 @@ def test_a_look_at_a_well_server_keeps_inputs_and_the_recorded_word() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("docker_client=Docker version 20", "x=", "docker is not installed"),
-        ("docker_client=Docker version 20", "docker_client=podman version 4", "docker is not installed"),
-        ("docker_version=20.10.24+dfsg1", "docker_version=", "docker does not run"),
+        ("docker_client=docker", "x=", "docker is not installed"),
         (f"daemon_json={DAEMON}", "daemon_json=", "daemon.json lacks registry-mirrors"),
-        (f"daemon_json={DAEMON}", "daemon_json=e30x", "daemon.json is not valid JSON"),
+        (f"daemon_json={DAEMON}", "daemon_json={}x", "daemon.json is not valid JSON"),
         (
             f"daemon_json={DAEMON}",
             f"daemon_json={OTHER}",
@@ -163,6 +197,44 @@ def test_what_is_wrong_with_docker_becomes_a_new_counted_word(old: str, new: str
 
 
 @pytest.mark.parametrize(
+    ("daemon", "client", "complaint"),
+    [
+        (None, "Docker version 20", "docker does not run"),
+        ("", "Docker version 20", "docker does not run"),
+        (None, "podman version 4.3.1", "docker is not installed"),
+        ("Libpod/4.3.1 (linux)", "podman version 4.3.1", "docker is not installed"),
+    ],
+)
+def test_what_answers_at_the_socket_and_the_client_tell_whether_docker_runs(
+    daemon: str | None, client: str, complaint: str
+) -> None:
+    result = read(WELL, daemon=daemon, client=client)
+
+    assert result.outputs["dockerDrift"] == f"1: {complaint}"
+    assert result.outputs["dockerVersion"] == ""
+
+
+def test_a_stream_that_breaks_is_no_word_about_docker() -> None:
+    hosts = ScriptedHosts(WELL)
+    broken = Greeting(DOCKER)
+    broken.answer = b""
+    streams = [broken, Greeting(DOCKER)]
+    hosts.open_docker = lambda: streams.pop(0)  # type: ignore[method-assign]
+
+    outputs = server(hosts).create(CreateRequest(URN, INPUTS)).outputs
+
+    assert outputs["dockerVersion"] == "20.10.24+dfsg1"
+
+
+def test_settings_of_docker_may_take_several_lines() -> None:
+    lines = '{\n"registry-mirrors": [\n"http://192.0.2.9"]\n}'.replace("\n", "\ndaemon_json=")
+
+    result = read(WELL.replace(DAEMON, lines))
+
+    assert result.outputs["dockerDrift"] == ""
+
+
+@pytest.mark.parametrize(
     ("wanted", "fine"),
     [
         ("20.10.24", True),
@@ -173,7 +245,9 @@ def test_what_is_wrong_with_docker_becomes_a_new_counted_word(old: str, new: str
     ],
 )
 def test_a_pinned_version_is_compared_with_the_running_one(wanted: str, fine: bool) -> None:
-    complaint = docker_complaint(facts_of(WELL, "h"), {"version": wanted})
+    facts = replace(facts_of(WELL, "h"), docker_version="20.10.24+dfsg1")
+
+    complaint = docker_complaint(facts, {"version": wanted})
 
     assert complaint == ("" if fine else f"docker is 20.10.24+dfsg1, not {wanted}")
 
@@ -207,7 +281,7 @@ def test_remote_text_is_capped_and_loses_control_characters() -> None:
 
 
 def test_podman_in_dockers_place_is_refused_by_name() -> None:
-    hosts = ScriptedHosts(WELL.replace("docker_client=Docker version 20", "docker_client=podman version 4"))
+    hosts = ScriptedHosts(WELL, daemon="Libpod/4.3.1 (linux)", client="podman version 4.3.1")
 
     with pytest.raises(NotSupported, match="Podman"):
         server(hosts).create(CreateRequest(URN, INPUTS))

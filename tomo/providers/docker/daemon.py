@@ -123,7 +123,8 @@ class Daemon:
     def api_version(self) -> str:
         """The API version spoken: the daemon's own, or the newest known one where it is newer."""
         if not self._version:
-            self._exchange([Request("GET", "/version")], CALL_TIMEOUT)
+            # Not `/version`: for that the daemon starts runc and others to ask them theirs.
+            self._exchange([Request("GET", "/_ping")], CALL_TIMEOUT)
         return self._version or ".".join(map(str, OLDEST_API))
 
     def api_level(self) -> tuple[int, ...]:

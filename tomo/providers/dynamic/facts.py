@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from tomo.errors import HostError, NotSupported
+from tomo.errors import DockerUnavailable, HostError, NotSupported
 from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value, same_value
+from tomo.providers.docker.http import HttpStream, Request, StreamBroken
 from tomo.resources.scripts import facts_script
 
 _MACHINES: Final[Mapping[str, str]] = {
@@ -29,6 +28,7 @@ FACTS: Final = (
 )  # fmt: skip
 """The outputs of a Server that a look fills."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAEMON = re.compile(r"Docker/(\S+)")
 _LONGEST = 200
 _SECONDS = 60.0
 
@@ -53,9 +53,9 @@ class Facts:
     root: str
     init: str
     docker_client: str
-    docker_version: str
     daemon: Mapping[str, Value] | None
     package_lock: str
+    docker_version: str = ""
 
     def outputs(self) -> Properties:
         """The facts as a Server's outputs."""
@@ -77,15 +77,47 @@ class Facts:
 
 
 def look(connection: Connection) -> Facts:
-    """Looks at a host in one round trip."""
+    """Looks at a host: asks its Docker socket who answers, then runs one script."""
+    daemon = _daemon_of(connection)
     result = connection.run(["sh", "-s"], stdin=facts_script().encode(), timeout=_SECONDS)
-    return facts_of(result.text, connection.spec.label)
+    facts = facts_of(result.text, connection.spec.label)
+    if not facts.docker_client:
+        return facts
+    if version := _DAEMON.match(daemon):
+        return replace(facts, docker_version=_word(version[1]))
+    return replace(facts, docker_client=_client_of(connection))
+
+
+def _daemon_of(connection: Connection) -> str:
+    """What answers at the Docker socket calls itself, as in `Docker/27.3.1 (linux)`; empty without one."""
+    for _ in range(2):  # a stream also breaks where the connection under it does, and that is dialled again
+        try:
+            stream = HttpStream(connection.open_docker())
+        except DockerUnavailable:
+            return ""
+        try:
+            return stream.call(Request("GET", "/_ping"), _SECONDS).headers.get("server", "")
+        except (StreamBroken, OSError, ValueError):
+            continue
+        finally:
+            stream.close()
+    return ""
+
+
+def _client_of(connection: Connection) -> str:
+    """What the host's `docker` says it is: where no Docker answers it may be Podman's stand-in."""
+    said = connection.run(["docker", "--version"], timeout=_SECONDS, check=False)
+    return _word(said.text.partition("\n")[0]) or "docker"
 
 
 def facts_of(text: str, host: str) -> Facts:
-    """Reads what the facts script printed; remote text is data, capped and without control characters."""
-    lines = (line.partition("=") for line in text.split("\n"))
+    """Reads what the facts script printed; remote text is data, capped and without control characters.
+
+    Of Docker's version it says nothing: that is asked at its socket.
+    """
+    lines = [line.partition("=") for line in text.split("\n")]
     said = {key: value for key, _, value in lines}
+    settings = "\n".join(value for key, _, value in lines if key == "daemon_json")
     if "end" not in said:
         raise HostError(
             "the host's answer to Tomo's first look is not complete",
@@ -94,7 +126,7 @@ def facts_of(text: str, host: str) -> Facts:
         )
 
     def word(key: str) -> str:
-        return _CONTROL.sub("", said.get(key, ""))[:_LONGEST].strip()
+        return _word(said.get(key, ""))
 
     def number(key: str) -> int:
         digits = said.get(key, "")
@@ -115,8 +147,7 @@ def facts_of(text: str, host: str) -> Facts:
         root=word("root"),
         init=word("init"),
         docker_client=word("docker_client"),
-        docker_version=word("docker_version"),
-        daemon=_daemon(said.get("daemon_json", "")),
+        daemon=_daemon(settings),
         package_lock=word("package_lock"),
     )
 
@@ -163,10 +194,13 @@ def _daemon_complaint(found: Mapping[str, Value] | None, wanted: Mapping[str, Va
     return f"daemon.json has another {', '.join(other)}" if other else ""
 
 
-def _daemon(encoded: str) -> Mapping[str, Value] | None:
+def _daemon(text: str) -> Mapping[str, Value] | None:
     try:
-        text = base64.b64decode(encoded, validate=True).decode()
         content = json.loads(text) if text.strip() else {}
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def _word(text: str) -> str:
+    return _CONTROL.sub("", text)[:_LONGEST].strip()

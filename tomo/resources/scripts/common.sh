@@ -31,7 +31,8 @@ lock_holder() {
     done </proc/locks
   fi
   for file in /var/run/yum.pid /var/cache/dnf/metadata_lock.pid; do
-    holder=$(head -n 1 "$file" 2>/dev/null)
+    holder=
+    [ ! -r "$file" ] || read -r holder <"$file" || :
     [ -n "$holder" ] && [ -d "/proc/$holder" ] && { process_name "$holder"; return; }
   done
   if [ -e /var/lib/pacman/db.lck ]; then

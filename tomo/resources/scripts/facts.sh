@@ -1,21 +1,25 @@
-# Looks at a host and prints KEY=VALUE lines. Changes nothing.
-# It is run at every plan, so it starts as few processes as it can.
+# Looks at a host and prints KEY=VALUE lines; daemon_json comes line by line. Changes nothing.
+# It is run at every plan, so it starts a process only for what the shell itself can't tell.
 newline='
 '
-return=$(printf '\r')
 say() {
   case $2 in
-    *"$newline"* | *"$return"*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr -d '\r' | tr '\n' ' ')" ;;
+    *"$newline"*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')" ;;
     *) printf '%s=%s\n' "$1" "$2" ;;
   esac
 }
 
-# As root where the login may become it without a password; facts that need no root come without.
-as_root() {
-  if [ "$uid" = 0 ]; then "$@"; elif have sudo; then sudo -n "$@"; else return 1; fi
+# A file's first line in $line, empty where there is none.
+line_of() {
+  line=
+  [ ! -r "$1" ] || read -r line <"$1" || :
 }
 
-uid=$(id -u)
+uid=
+[ ! -r /proc/self/status ] || while read -r key _ value _; do
+  [ "$key" != Uid: ] || { uid=$value; break; }
+done </proc/self/status
+[ -n "$uid" ] || uid=$(id -u)
 [ ! -r /etc/os-release ] || while IFS='=' read -r key value; do
   value=${value#[\"\']}
   value=${value%[\"\']}
@@ -26,52 +30,56 @@ uid=$(id -u)
     PRETTY_NAME) say os_name "$value" ;;
   esac
 done </etc/os-release
-say kernel "$(uname -r)"
-say machine "$(uname -m)"
-say cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
+line_of /proc/sys/kernel/osrelease
+say kernel "${line:-$(uname -r)}"
+
+# A process may be told another machine than the kernel's: its personality says so.
+line_of /proc/self/personality
+case $line in *00) line_of /proc/sys/kernel/arch ;; *) line= ;; esac
+say machine "${line:-$(uname -m)}"
+
+cpus=0
+line_of /sys/devices/system/cpu/online
+IFS=,
+for range in $line; do cpus=$((cpus + ${range#*-} - ${range%-*} + 1)); done
+unset IFS
+[ "$cpus" != 0 ] || cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)
+say cpus "$cpus"
 while read -r key value _; do
   [ "$key" != MemTotal: ] || { say memory_kib "$value"; break; }
 done </proc/meminfo
 
 folder=/
 for candidate in /var /var/lib /var/lib/docker; do [ -d "$candidate" ] && folder=$candidate; done
-df -Pk "$folder" 2>/dev/null | {
-  read -r _
-  read -r _ size _ free _
-  say disk_kib "$size"
-  say disk_free_kib "$free"
-}
+sizes=$(df -Pk "$folder" 2>/dev/null)
+set -f
+set -- ${sizes#*"$newline"}
+set +f
+say disk_kib "$2"
+say disk_free_kib "$4"
 
-zone=$(readlink /etc/localtime 2>/dev/null)
-case $zone in
-  */zoneinfo/*) zone=${zone##*/zoneinfo/} ;;
-  *) zone=; read -r zone 2>/dev/null </etc/timezone ;;
-esac
+# The name that the host was given, where it is still the same zone that the link leads to.
+line_of /etc/timezone
+zone=$line
+if [ -z "$zone" ] || ! [ "/usr/share/zoneinfo/$zone" -ef /etc/localtime ] 2>/dev/null; then
+  link=$(readlink /etc/localtime 2>/dev/null)
+  case $link in */zoneinfo/*) zone=${link##*/zoneinfo/} ;; esac
+fi
 say timezone "${zone:-Etc/UTC}"
 
 say uid "$uid"
 if [ "$uid" = 0 ]; then say root yes; elif have sudo && sudo -n true 2>/dev/null; then say root sudo; else say root no; fi
 if [ -d /run/systemd/system ]; then say init systemd; elif have rc-service; then say init openrc; else say init other; fi
 
-# Podman's stand-in for docker is a script or a link, and only those are asked who they are.
-client=$(command -v docker)
-if [ -n "$client" ]; then
-  case $(head -c 4 "$client" 2>/dev/null | tr -d '\177') in
-    ELF) [ ! -L "$client" ] || client=$(docker --version 2>/dev/null | head -n 1) ;;
-    *) client=$(docker --version 2>/dev/null | head -n 1) ;;
-  esac
-  say docker_client "$client"
-  case $client in
-    *podman*) ;;
-    *)
-      server=$(docker version --format '{{.Server.Version}}' 2>/dev/null) ||
-        server=$(as_root docker version --format '{{.Server.Version}}' 2>/dev/null) || server=
-      say docker_version "$server"
-      ;;
-  esac
-fi
-if [ -e /etc/docker/daemon.json ]; then
-  say daemon_json "$( (cat /etc/docker/daemon.json 2>/dev/null || as_root cat /etc/docker/daemon.json 2>/dev/null) | base64 | tr -d '\n')"
+# Whose program it is and which daemon answers is asked through the socket: starting a client takes longer.
+have docker && say docker_client docker
+settings() {
+  while IFS= read -r line || [ -n "$line" ]; do say daemon_json "$line"; done
+}
+if [ -r /etc/docker/daemon.json ]; then
+  settings </etc/docker/daemon.json
+elif [ -e /etc/docker/daemon.json ] && have sudo; then
+  sudo -n cat /etc/docker/daemon.json 2>/dev/null | settings
 fi
 say package_lock "$(lock_holder)"
 say end yes
