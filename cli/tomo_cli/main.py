@@ -14,6 +14,7 @@ import typer
 from tomo import __version__
 from tomo.errors import ExitCode, TomoError
 from tomo.settings import Settings
+from tomo_cli.command import Group, narrowed
 from tomo_cli.commands import apps, catalog, deploy, extra, servers, stack
 from tomo_cli.endings import one_command
 from tomo_cli.options import COMPLETE_VARIABLE, EXIT_CODES
@@ -24,6 +25,7 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="tomo",
+    cls=Group,
     help="Keep your servers and their apps as one file declares them",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -68,13 +70,15 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs one command; gives its exit code."""
+    wanted = narrowed(app, arguments)
     if COMPLETE_VARIABLE in Settings.from_environment().variables:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # its own, re-exported
 
         completion_init()
+        wanted = app
     try:
         with one_command():
-            command = typer.main.get_command(app)
+            command = typer.main.get_command(wanted)
             result = command.main(args=arguments, prog_name="tomo", standalone_mode=False)
     except _ClickException as error:
         return _usage(error)

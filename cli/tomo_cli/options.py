@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tomo_cli.command import Command, Group
+
 DirectoryOption = Annotated[
     Path, typer.Option("-C", "--cwd", metavar="DIR", help="Work in this folder instead of the current one.")
 ]
@@ -109,12 +111,12 @@ Commands = Mapping[str, Callable[..., None]]
 def add_command(app: typer.Typer, command: Callable[..., None], name: str = "") -> None:
     """Adds a command under its function's name; its docstring is the help, without the full stop."""
     words = (command.__doc__ or "").strip().removesuffix(".")
-    app.command(name or command.__name__.rstrip("_"), help=words, epilog=EXIT_CODES)(command)
+    app.command(name or command.__name__.rstrip("_"), cls=Command, help=words, epilog=EXIT_CODES)(command)
 
 
 def add_group(app: typer.Typer, name: str, words: str, commands: Commands) -> None:
     """Adds a group of commands by their names."""
-    group = typer.Typer(name=name, help=words, no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(name=name, cls=Group, help=words, no_args_is_help=True, rich_markup_mode=None)
     for each, command in commands.items():
         add_command(group, command, each)
     app.add_typer(group)

@@ -9,17 +9,21 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi import CustomResource, Output, ResourceOptions
+from pulumi import CustomResource, Output, ResourceOptions, _types
 from pulumi.runtime import resource, rpc
 
 from tomo.errors import ProviderFailed, TomoError
-from tomo.program.shortcuts import KNOWN, digest, shortcuts
+from tomo.program.shortcuts import KNOWN, code_file, digest, shortcuts
 
-OWN = {
-    "transfer_properties": rpc.transfer_properties,
-    "_untrack": Output._untrack,
-    "_get_stack_trace": resource._get_stack_trace,
-}
+REPLACED: list[tuple[Any, str]] = [
+    (rpc, "transfer_properties"),
+    (Output, "_untrack"),
+    (resource, "_get_stack_trace"),
+    (_types, "unwrap_type"),
+    (_types, "unwrap_optional_type"),
+    (rpc, "serialize_property"),
+    (rpc, "contains_unknowns"),
+]
 
 
 class Thing(CustomResource):
@@ -48,11 +52,10 @@ def everything() -> None:
 @contextmanager
 def without_shortcuts() -> Iterator[None]:
     """The SDK's own functions behind others that no digest is known of."""
-    transfer, untrack, trace = OWN.values()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rpc, "transfer_properties", partial(transfer))
-        patched.setattr(Output, "_untrack", partialmethod(untrack))
-        patched.setattr(resource, "_get_stack_trace", partial(trace))
+        for owner, name in REPLACED:
+            own = getattr(owner, name)
+            patched.setattr(owner, name, partialmethod(own) if owner is Output else partial(own))
         yield
 
 
@@ -62,16 +65,19 @@ def seen_by(run_program: Any, recorder: Any, *, dry_run: bool, **options: Any) -
 
 
 def test_the_sdk_in_use_is_one_that_the_shortcuts_were_written_for() -> None:
-    assert {name: digest(function) for name, function in OWN.items()} == KNOWN
+    files = {code_file(getattr(owner, name)) for owner, name in REPLACED}
+
+    assert {file.name: digest(file) for file in files if file is not None} == KNOWN
 
 
 def test_the_sdk_is_as_it_was_afterwards() -> None:
-    with shortcuts():
-        assert rpc.transfer_properties is not OWN["transfer_properties"]
+    own = [getattr(owner, name) for owner, name in REPLACED]
 
-    assert rpc.transfer_properties is OWN["transfer_properties"]
-    assert Output._untrack is OWN["_untrack"]
-    assert resource._get_stack_trace is OWN["_get_stack_trace"]
+    with shortcuts():
+        replaced = [getattr(owner, name) for owner, name in REPLACED]
+
+    assert all(one is not other for one, other in zip(own, replaced, strict=True))
+    assert [getattr(owner, name) for owner, name in REPLACED] == own
 
 
 def test_an_sdk_that_is_not_known_keeps_its_own_code() -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomo.errors import AppNotFound, Problem, SpecError, TomoError
-from tomo.spec.base import NAME, shown
+from tomo.spec.base import NAME
 from tomo.spec.files import read_bytes
 from tomo.spec.problems import build, did_you_mean
+from tomo.spec.shown import shown
 from tomo.spec.yaml import parse
 
 if TYPE_CHECKING:

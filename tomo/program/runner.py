@@ -23,6 +23,7 @@ from tomo.model.events import Severity
 from tomo.model.source import ProgramRun, Registrar
 from tomo.program.collector import collector_off
 from tomo.program.failure import exit_failure, failure_of
+from tomo.program.late import postpone_parts
 from tomo.program.loop import ProgramLoop
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class SdkSource:
 
     `main` is a `__main__.py`, another Python file, a folder that holds `__main__.py`, or a function; a
     relative path starts at `work_dir`, the folder of Pulumi.yaml. As with the CLI, the program runs in its
-    own folder and paths of its assets start there; a function runs in `work_dir`.
+    own folder and paths of its assets start there; a function runs in `work_dir`. `traced` says that the
+    environment holds a trace (`TRACEPARENT`), to which the SDK adds.
     """
 
-    def __init__(self, main: Main, work_dir: Path) -> None:
+    def __init__(self, main: Main, work_dir: Path, *, traced: bool = True) -> None:
         self._main = main
+        self._traced = traced
         self._work_dir = work_dir.resolve()
         self._program_dir = self._work_dir
         if isinstance(main, Path):
@@ -57,6 +60,7 @@ class SdkSource:
         contextvars.copy_context().run(self._run, run, registrar)
 
     def _run(self, run: ProgramRun, registrar: Registrar) -> None:
+        postpone_parts(traced=self._traced)
         from tomo.program.callbacks import Callbacks  # noqa: PLC0415  # loads the SDK
         from tomo.program.goals import Places  # noqa: PLC0415
         from tomo.program.monitor import Monitor  # noqa: PLC0415

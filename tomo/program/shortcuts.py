@@ -1,9 +1,11 @@
-"""Cheaper equivalents of two parts of the SDK, which take half of its time in a program of many resources.
+"""Cheaper equivalents of parts of the SDK, which take most of its time in a program of many resources.
 
 - For each input and output of a resource the SDK makes an `Output` of four futures and a task that awaits
   them. All four are always set together, so one future does.
 - For each resource it formats the whole call stack, reading every source file in it. All that a state
   keeps is the line that made the resource.
+- For each property it works out what its annotation means, though all containers have the same ones.
+- A text, number or nothing passes the twenty questions that other values need.
 
 What a program sees is the same. They replace parts of the SDK only while a program runs, and only parts
 whose code is what they were written for: with another version of the SDK its own code runs, slower.
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 KNOWN: Final = {
-    "transfer_properties": "0e7c02ffa04ff20b31cd58a4829188d173300ed40eae0cb7bb48435121c233d9",
-    "_untrack": "6e6e07e5f9c49cde1c091ef6c5079819110e19b7c484e273db0019b9ba834e66",
-    "_get_stack_trace": "3943b2273016925109e1c3a7bc603db06a44ea09ff3494c29544e44bccf8dd1f",
+    "_types.py": "9a7ed15c73633216098f4e60a4d157cd10d5253b289173181e2042b3c4cfd6c9",
+    "output.py": "4b24ace58cbaa815d995b3c39f95eb3ee605e57220e1362a4b3ec0d484c7d086",
+    "resource.py": "2c783a7f3f6fe99794eef236472ee78015cffbcf22cd319f3aa878805edca6bc",
+    "rpc.py": "cbb7ae5674d187f5a7576539ba743f506540f7c592f27e593e52d8c09c68d007",
 }
-"""SHA-256 of the SDK's own sources that the shortcuts stand for."""
+"""SHA-256 of the SDK's files that hold what the shortcuts stand for."""
 
 _CONSTRUCTORS: Final = 3
 """How many `__init__` lie above a program's own line: the typed class, CustomResource, Resource."""
@@ -35,7 +37,8 @@ _CONSTRUCTORS: Final = 3
 @contextmanager
 def shortcuts() -> Iterator[None]:
     """While it is open, the SDK takes them."""
-    from pulumi.output import Output  # noqa: PLC0415  # the SDK is loaded for programs only
+    from pulumi import _types  # noqa: PLC0415  # the SDK is loaded for programs only
+    from pulumi.output import Output  # noqa: PLC0415
     from pulumi.runtime import resource, rpc  # noqa: PLC0415
 
     outputs = _Outputs()
@@ -45,10 +48,16 @@ def shortcuts() -> Iterator[None]:
             (Output, "_untrack", outputs.untrack()),
         ),
         ((resource, "_get_stack_trace", _stack_trace()),),
+        ((_types, "unwrap_type", _once_for_each(_types.unwrap_type)),),
+        ((_types, "unwrap_optional_type", _once_for_each(_types.unwrap_optional_type)),),
+        ((rpc, "serialize_property", _serialized(rpc.serialize_property)),),
+        ((rpc, "contains_unknowns", _unknowns(rpc.contains_unknowns)),),
     )
     before = [(owner, name, getattr(owner, name)) for group in together for owner, name, _ in group]
+    files = {file for _, _, own in before if (file := code_file(own)) is not None}
+    known = {file for file in files if digest(file) == KNOWN.get(file.name)}
     for group in together:
-        if all(digest(getattr(owner, name)) == KNOWN[name] for owner, name, _ in group):
+        if all(code_file(getattr(owner, name)) in known for owner, name, _ in group):
             for owner, name, shortcut in group:
                 setattr(owner, name, shortcut)
     try:
@@ -58,11 +67,20 @@ def shortcuts() -> Iterator[None]:
             setattr(owner, name, own)
 
 
-def digest(function: Callable[..., Any]) -> str:
-    """The SHA-256 of a function's source; "" where there is none to read."""
+def code_file(function: Callable[..., Any]) -> Path | None:
+    """The file that a function was written in; None for what is no function of Python's."""
+    code = getattr(function, "__code__", None)
+    return Path(code.co_filename) if code is not None else None
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file; "" where there is none to read.
+
+    Of whole files, since finding a function in one takes longer than what its shortcut saves in a small plan.
+    """
     try:
-        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-    except (OSError, TypeError):
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
         return ""
 
 
@@ -155,3 +173,39 @@ def _stack_trace() -> Callable[[], Any]:
         return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
 
     return stack_trace
+
+
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+"""Types of values that are sent as they are. What is derived from them may be something else."""
+_RETURN_PROTOBUF: Final = 8
+"""Where the argument of this name stands after the value."""
+
+
+def _once_for_each(unwrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What an annotation stands for; its hash costs as much as unwrapping it, so by identity."""
+    known: dict[int, tuple[Any, Any]] = {}
+
+    def unwrapped(val: Any) -> Any:
+        # The annotation is kept beside the result, so that no other gets its place in memory.
+        found = known.get(id(val))
+        if found is None:
+            found = known[id(val)] = (val, unwrap(val))
+        return found[1]
+
+    return unwrapped
+
+
+def _serialized(serialize: Callable[..., Any]) -> Callable[..., Any]:
+    async def serialize_property(value: Any, *args: Any, **options: Any) -> Any:
+        if type(value) in _PLAIN and len(args) < _RETURN_PROTOBUF and "return_protobuf_value" not in options:
+            return value
+        return await serialize(value, *args, **options)
+
+    return serialize_property
+
+
+def _unknowns(contains: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def contains_unknowns(val: Any) -> bool:
+        return type(val) not in _PLAIN and contains(val)
+
+    return contains_unknowns

@@ -9,8 +9,8 @@ from typing import Final
 
 from tomo.errors import UsageError
 from tomo.spec.app import HIGHEST_PORT
-from tomo.spec.base import shown
 from tomo.spec.fleet import LOCAL
+from tomo.spec.shown import shown
 
 _FORM: Final = "write `[USER@]HOST[:PORT]`, such as `root@192.168.1.10` or `root@[2001:db8::1]:2222`"
 _LONGEST_NAME: Final = 40

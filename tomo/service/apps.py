@@ -21,13 +21,14 @@ from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
 from tomo.spec.app import AppDefinition, Expose, Generate, Input, in_language
-from tomo.spec.base import SecretRef, shown
+from tomo.spec.base import SecretRef
 from tomo.spec.check import check_fleet
 from tomo.spec.fleet import App, generated_secret
 from tomo.spec.inputs import complaint, generated_inputs, input_values
 from tomo.spec.load import LoadedFleet, fleet_from_text
 from tomo.spec.overlay import Binding, app_url, bindings, overlaid
 from tomo.spec.problems import did_you_mean
+from tomo.spec.shown import shown
 from tomo.state.config import StackConfig
 
 Edit = Callable[[str], str]

@@ -12,8 +12,8 @@ from tomo.service.effect import Effect
 from tomo.service.sealing import sealing_editor
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
-from tomo.spec.base import shown
 from tomo.spec.problems import did_you_mean
+from tomo.spec.shown import shown
 from tomo.state.config import ConfigValue, open_text
 from tomo.state.config_text import full_key
 

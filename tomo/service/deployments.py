@@ -416,7 +416,8 @@ class Session:
             return DeclaredSource(self.fleet.declarations)
         from tomo.program.runner import SdkSource  # noqa: PLC0415  # imports the SDK
 
-        source = SdkSource(self.workspace.program_path, self.workspace.directory)
+        traced = "TRACEPARENT" in self.workspace.settings.variables
+        source = SdkSource(self.workspace.program_path, self.workspace.directory, traced=traced)
         project = self.workspace.program
         return Noted(source, tuple(map(unused_option, project.runtime_options if project else ())))
 

@@ -27,11 +27,11 @@ from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
-from tomo.spec.base import shown as shown_text
 from tomo.spec.check import check_fleet
 from tomo.spec.fleet import Server
 from tomo.spec.load import LoadedFleet, fleet_from_text
 from tomo.spec.problems import did_you_mean
+from tomo.spec.shown import shown as shown_text
 
 _MADE_WITHOUT_TOUCHING: Final = frozenset(
     {

@@ -20,10 +20,10 @@ from tomo.service.fleets import fleet_secrets, host_spec
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
-from tomo.spec.base import shown
 from tomo.spec.fleet import Fleet, Server
 from tomo.spec.load import LoadedFleet
 from tomo.spec.problems import did_you_mean
+from tomo.spec.shown import shown
 from tomo.ssh.hostkeys import HostKey, parse_host_key
 
 _MOST_AT_ONCE: Final = 16

@@ -13,9 +13,9 @@ from tomo.model.snapshot import PendingOperation
 from tomo.service.effect import Effect
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
-from tomo.spec.base import shown
 from tomo.spec.files import FLEET_FILE
 from tomo.spec.problems import did_you_mean
+from tomo.spec.shown import shown
 from tomo.state.backend import StackName, StoredStack
 from tomo.state.codec import decode_deployment
 from tomo.state.history import HistoryEntry

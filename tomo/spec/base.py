@@ -21,10 +21,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tomo.spec import template
+from tomo.spec.shown import CONTROL, shown
 
 NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DOCKER_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x20\x7f-\x9f]+")
 _IMAGE: Final = re.compile(
@@ -59,13 +59,6 @@ class Model(BaseModel):
 # --- texts -----------------------------------------------------------------------------------------
 
 
-def shown(text: str) -> str:
-    """A hostile text as it may stand in a message: one line, control characters escaped, bounded."""
-    limit = 80
-    escaped = _CONTROL.sub(lambda m: repr(m.group())[1:-1], text).replace("\n", "\\n").replace("\t", "\\t")
-    return escaped if len(escaped) <= limit else f"{escaped[:limit]}…"
-
-
 def as_text(value: object) -> object:
     """Numbers and booleans as the text a person wrote for them; everything else unchanged."""
     if isinstance(value, bool):
@@ -82,13 +75,13 @@ def _no_nul(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise mistake(f"`{shown(text)}` holds control characters", "write plain text")
     return text
 
 
 def _line(text: str) -> str:
-    if _CONTROL.search(text) or "\n" in text or "\t" in text:
+    if CONTROL.search(text) or "\n" in text or "\t" in text:
         raise mistake(
             f"`{shown(text)}` holds control characters or line breaks", "write one line of plain text"
         )
@@ -134,7 +127,7 @@ def _secret_name(text: str) -> str:
 
 
 def _env_name(text: str) -> str:
-    if _CONTROL.search(text) or not _ENV_NAME.fullmatch(text):
+    if CONTROL.search(text) or not _ENV_NAME.fullmatch(text):
         raise mistake(
             f"`{shown(text)}` is not a variable's name",
             "no spaces, no `=`, no control characters, such as `LOG_LEVEL`",

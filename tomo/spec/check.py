@@ -9,13 +9,14 @@ from typing import Final, TypeAlias
 
 from tomo.errors import Problem
 from tomo.spec.app import HIGHEST_PORT, AppDefinition, Input
-from tomo.spec.base import SecretRef, shown
+from tomo.spec.base import SecretRef
 from tomo.spec.consistency import dangling_references, unsupported
 from tomo.spec.fleet import EVERYWHERE, App, Fleet, Server, ServiceSettings
 from tomo.spec.inputs import complaint, input_values
 from tomo.spec.load import LoadedFleet
 from tomo.spec.overlay import Binding, bindings, overlaid
 from tomo.spec.problems import Finding, did_you_mean, in_order, located
+from tomo.spec.shown import shown
 
 Lookup: TypeAlias = Callable[[str], AppDefinition | None]
 """The catalog's app of an id; None where there is none."""

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from tomo.spec import template
 from tomo.spec.app import AppDefinition, Input, Service, When
-from tomo.spec.base import InputRef, shown
+from tomo.spec.base import InputRef
 from tomo.spec.inputs import NOT_GENERATED, complaint
 from tomo.spec.problems import Finding, did_you_mean
+from tomo.spec.shown import shown
 
 
 def inconsistencies(app: AppDefinition) -> list[Finding]:

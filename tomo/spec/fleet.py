@@ -27,8 +27,8 @@ from tomo.spec.base import (
     Word,
     listed,
     mistake,
-    shown,
 )
+from tomo.spec.shown import shown
 from tomo.spec.yaml import plain
 
 LOCAL: Final = "local"

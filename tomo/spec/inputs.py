@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from tomo.spec.app import HIGHEST_PORT, AppDefinition, Generate, Input, When
-from tomo.spec.base import SecretRef, shown
+from tomo.spec.base import SecretRef
 from tomo.spec.fleet import App, generated_secret
+from tomo.spec.shown import shown
 
 InputValue: TypeAlias = str | SecretRef
 _HOSTNAME: Final = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9_])?\.?")

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tomo.errors import Problem, SpecError
-from tomo.spec.base import as_text, shown
+from tomo.spec.base import as_text
+from tomo.spec.shown import shown
 from tomo.spec.yaml import Document, Path
 
 M = TypeVar("M", bound=BaseModel)

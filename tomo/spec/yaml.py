@@ -18,7 +18,7 @@ import yaml
 from yaml._yaml import CParser
 
 from tomo.errors import Problem, SpecError
-from tomo.spec.base import shown
+from tomo.spec.shown import shown
 
 Path: TypeAlias = Sequence[str | int]
 """Keys and indexes from the top of a document to one of its values."""

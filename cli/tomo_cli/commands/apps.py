@@ -194,8 +194,8 @@ def _settings(
     from tomo.errors import UsageError
     from tomo.service.apps import AppSettings
     from tomo.spec.app import Expose
-    from tomo.spec.base import shown
     from tomo.spec.problems import did_you_mean
+    from tomo.spec.shown import shown
     from tomo_cli.pairs import pairs
 
     known = get_args(Expose)

@@ -1,0 +1,22 @@
+"""Parts of the SDK that few programs use, loaded when they are first used.
+
+`import pulumi` brings gRPC, the Automation API, the serializer of dynamic providers and tracing. Here the
+engine is in the program's own process, and a program that only declares resources touches none of them;
+they take a third of the import.
+"""
+
+from __future__ import annotations
+
+from tomo.lazy import postpone
+
+
+def postpone_parts(*, traced: bool) -> None:
+    """Lets `import pulumi` leave them out; with a trace in the environment, gRPC and tracing come along."""
+    for name in ("dill", "packaging.version", "pulumi.automation"):
+        postpone(name)
+    if traced:
+        return
+    postpone("pulumi.runtime._instrumentation")
+    aio = postpone("grpc.aio")
+    if aio is not None:
+        postpone("grpc", aio=aio)
