@@ -9,6 +9,7 @@ from typing import ClassVar
 from tomo.errors import ConfigMissing, UsageError
 from tomo.model.values import SECRET_SHOWN, Secret
 from tomo.service.effect import Effect
+from tomo.service.engines import ENGINE_KEY, engine_name
 from tomo.service.sealing import sealing_editor
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
@@ -97,6 +98,8 @@ class Configs:
         """Writes the key; gives its full name."""
         workspace = self._open(request.place)
         name = self.check(request.place, request.key, secret=isinstance(request.value, Secret))
+        if name == ENGINE_KEY:
+            _require_engine(request.value)
         if isinstance(request.value, Secret):
             editor = sealing_editor(workspace)
             editor.set_secret(request.key, str(request.value.reveal()))
@@ -123,6 +126,13 @@ class Configs:
 
     def _open(self, place: Place) -> Workspace:
         return self._doors.open(place)
+
+
+def _require_engine(value: ConfigValue) -> None:
+    """Raises UsageError where a stack could not be run any more with it."""
+    if isinstance(value, Secret):
+        raise UsageError(f"`{ENGINE_KEY}` is no secret", hint=f"`tomo config set {ENGINE_KEY} pulumi`")
+    engine_name(value)
 
 
 def _shown(value: ConfigValue, request: ConfigRequest) -> str:

@@ -25,7 +25,7 @@ from tomo.model.values import SECRET_SHOWN, Value
 from tomo.providers.plugin import PluginHost
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
-from tomo.service.engines import Engine, EngineName, engine_name
+from tomo.service.engines import Engine, EngineName
 from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.recovery import Recovered, needs_recovery, recovered
@@ -189,26 +189,26 @@ class Deployments:
         return self._engine(request.place).drift(request)
 
     def _engine(self, place: Place) -> Engine:
+        workspace = self._doors.open(place)
         # Both need what is defined here.
-        if engine_name(place.engine, self._doors.settings) is EngineName.EMBEDDED:
+        if workspace.engine is EngineName.EMBEDDED:
             from tomo.service.embedded import EmbeddedEngine  # noqa: PLC0415
 
-            return EmbeddedEngine(self._doors)
+            return EmbeddedEngine(self._doors, workspace)
         from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415
 
-        return PulumiEngine(self._doors)
+        return PulumiEngine(self._doors, workspace)
 
 
 @contextmanager
 def opened(
-    doors: Doors, place: Place, adoption: Adoption | None = None, *, locked: LockTerms | None = None
+    doors: Doors, workspace: Workspace, adoption: Adoption | None = None, *, locked: LockTerms | None = None
 ) -> Iterator[Session]:
     """The session of a command; with `locked` nobody else changes the state from before it is read."""
-    if engine_name(place.engine, doors.settings) is not EngineName.EMBEDDED:
+    if workspace.engine is not EngineName.EMBEDDED:
         raise NotSupported(
-            "this is not supported with `--engine pulumi`", hint="leave out `--engine` and `TOMO_ENGINE`"
+            "this is not supported with the `pulumi` engine", hint="choose Tomo's own: `--engine embedded`"
         )
-    workspace = doors.open(place)
     workspace.adopt(adoption)
     # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
     with without_collector(), workspace.lock(locked) if locked else nullcontext():

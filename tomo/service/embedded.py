@@ -21,6 +21,7 @@ from tomo.service.deployments import (
 from tomo.service.drift import drifted
 from tomo.service.recovery import refuse_unsettled
 from tomo.service.wiring import Doors
+from tomo.service.workspace import Workspace
 
 _STALE_SECONDS = 10.0
 """A look at the hosts older than this is made again before a run."""
@@ -29,12 +30,12 @@ _STALE_SECONDS = 10.0
 class EmbeddedEngine:
     """Tomo's own engine; implements `tomo.service.engines.Engine`."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, doors: Doors, workspace: Workspace) -> None:
+        self._doors, self._workspace = doors, workspace
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
-        with opened(self._doors, request.place, request.adoption) as session:
+        with opened(self._doors, self._workspace, request.adoption) as session:
             session.recover()
             _go_back(session, request.to)
             outcome = session.plan(request, request.sink)
@@ -42,7 +43,7 @@ class EmbeddedEngine:
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with opened(self._doors, request.place, request.adoption, locked=request.lock) as session:
+        with opened(self._doors, self._workspace, request.adoption, locked=request.lock) as session:
             refuse_unsettled(session.recover(Terms(act=True)), request.sink)
             _go_back(session, request.to)
             asked = PlanRequest(
@@ -68,13 +69,13 @@ class EmbeddedEngine:
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""
-        with opened(self._doors, request.place, locked=request.lock) as session:
+        with opened(self._doors, self._workspace, locked=request.lock) as session:
             session.recover(Terms(act=True))
             return session.refresh(request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
-        with opened(self._doors, request.place) as session:
+        with opened(self._doors, self._workspace) as session:
             session.recover()
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))

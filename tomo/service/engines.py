@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     )
 
 ENGINE_VARIABLE: Final = "TOMO_ENGINE"
+ENGINE_KEY: Final = "tomo:engine"
+"""The key of a program's config that names the engine; a fleet's file has a field for it."""
 
 
 class EngineName(StrEnum):
@@ -48,11 +50,16 @@ class Engine(Protocol):
         ...
 
 
-def engine_name(given: str | None, settings: Settings) -> EngineName:
-    """The engine that is asked for, by an option or by `TOMO_ENGINE`; raises UsageError for another."""
-    named = given or settings.variables.get(ENGINE_VARIABLE) or EngineName.EMBEDDED
+def asked_engine(given: str | None, settings: Settings) -> EngineName | None:
+    """The engine that an option or else `TOMO_ENGINE` asks for; None where neither does."""
+    named = given or settings.variables.get(ENGINE_VARIABLE)
+    return engine_name(named) if named else None
+
+
+def engine_name(named: str, where: str = "") -> EngineName:
+    """The engine of a name; raises UsageError where there is none, about the file that names it."""
     try:
         return EngineName(named)
     except ValueError:
         known = " and ".join(f"`{name}`" for name in EngineName)
-        raise UsageError(f"there is no engine `{named}`", hint=f"engines are {known}") from None
+        raise UsageError(f"there is no engine `{named}`", hint=f"engines are {known}", where=where) from None

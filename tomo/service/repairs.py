@@ -74,7 +74,7 @@ class Repairs:
         return replace(found, lines=(*lines, *found.lines))
 
     def _settled(self, request: RepairRequest) -> RepairResult:
-        with opened(self._doors, request.place, locked=request.lock) as session:
+        with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
             found = session.recover(_terms_of(request, session.stored))
             lines = [note.message for note in found.notes]
             answers = _asked(request, found.unsettled)

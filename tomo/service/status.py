@@ -16,7 +16,7 @@ from tomo.model.urn import STACK_TYPE, Urn, split_provider_ref
 from tomo.model.values import Properties, Secret, Unknown, Value, masked, reveal
 from tomo.resources.tokens import APP, CONTAINER, DOCKER_PROVIDER, SERVER
 from tomo.service.effect import Effect
-from tomo.service.engines import EngineName, engine_name
+from tomo.service.engines import EngineName
 from tomo.service.fleets import fleet_secrets, host_spec
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
@@ -133,12 +133,12 @@ class Statuses:
 
     def outputs(self, request: OutputsRequest) -> dict[str, Value]:
         """The outputs by name."""
-        if engine_name(request.place.engine, self._doors.settings) is EngineName.PULUMI:
+        workspace = self._doors.open(request.place)
+        if workspace.engine is EngineName.PULUMI:
             from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415  # only where it's used
 
-            told = PulumiEngine(self._doors).outputs(request.place, show_secrets=request.show_secrets)
+            told = PulumiEngine(self._doors, workspace).outputs(show_secrets=request.show_secrets)
             return dict(told)
-        workspace = self._doors.open(request.place)
         stored = workspace.stored()
         if stored is None:
             raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")

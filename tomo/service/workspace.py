@@ -15,12 +15,12 @@ from tomo.model.urn import STACK_TYPE
 from tomo.model.values import Properties
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase, needs_a_person
-from tomo.service.engines import EngineName, engine_name
+from tomo.service.engines import ENGINE_KEY, EngineName, asked_engine, engine_name
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.files import FLEET_FILE
 from tomo.state.backend import FileBackend, StoredStack
-from tomo.state.config import StackConfig, read_stack_config
+from tomo.state.config import StackConfig, read_setting, read_stack_config
 from tomo.state.config_editor import StackConfigEditor
 from tomo.state.lock import LockOwner, StackLock
 from tomo.state.project import ProjectFile, find_project, read_project
@@ -190,6 +190,21 @@ class Workspace:
             )
         return other
 
+    @property
+    def engine(self) -> EngineName:
+        """What runs the stack: by an option, else by the environment, else by the stack's own files."""
+        asked = asked_engine(self.place.engine, self.settings)
+        if asked is not None:
+            return asked
+        if self.fleet is not None:
+            return EngineName(self.fleet.fleet.engine)
+        own = read_setting(self.stack_file, self.project, ENGINE_KEY)
+        if own is not None:
+            return engine_name(own, str(self.stack_file))
+        program = self.program
+        default = program.defaults.get(ENGINE_KEY) if program else None
+        return engine_name(default, str(program.path)) if program and default else EngineName.EMBEDDED
+
     # --- files ------------------------------------------------------------------------------------------
 
     @property
@@ -228,7 +243,7 @@ class Workspace:
     @property
     def reaches_state(self) -> bool:
         """Whether this process reads the state itself; else the `pulumi` engine's CLI does."""
-        if engine_name(self.place.engine, self.settings) is EngineName.EMBEDDED:
+        if self.engine is EngineName.EMBEDDED:
             return True
         url = self.settings.state_url or (self.program.backend_url if self.program else "")
         return not url or url.startswith("file:")

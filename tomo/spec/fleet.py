@@ -408,6 +408,11 @@ class Fleet(Model):
     defaults: ServerDefaults = Field(
         ServerDefaults(), description="What every server has unless it says otherwise."
     )
+    engine: Literal["embedded", "pulumi"] = Field(
+        "embedded",
+        description="What runs the fleet: Tomo's own engine, or the installed Pulumi CLI "
+        "(see [growing out](growing-out.md)); `--engine` and `TOMO_ENGINE` win.",
+    )
     servers: Annotated[dict[Name, Server], MayBeEmpty] = Field({}, description="The servers, by name.")
     apps: Annotated[dict[Name, App], MayBeEmpty] = Field({}, description="The apps, by name.")
     catalogs: tuple[Line, ...] = Field(

@@ -12,7 +12,7 @@ from tomo.errors import ConfigMissing, NotSupported, SpecError, UsageError
 from tomo.model.values import Secret
 from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
 from tomo.spec.yaml import Document, parse
-from tomo.state.config_text import Plain, config_text, full_key
+from tomo.state.config_text import Plain, config_text, full_key, plain_text
 from tomo.state.files import translated
 from tomo.state.project import ProjectFile
 
@@ -62,6 +62,20 @@ def read_stack_config(path: Path, project: str, secrets: PassphraseManagers) -> 
             raise _mistake(document, ("config", key), f"`{name}` stands here in two spellings")
         values[name] = _config_value(document, key, value, manager)
     return StackConfig(path, salt, values)
+
+
+def read_setting(path: Path, project: str, wanted: str) -> str | None:
+    """One plain setting by its full key, read without any passphrase; None where it isn't there.
+
+    A sealed one is refused with SpecError: what a program is run by is no secret.
+    """
+    document = parse(read_text(path), str(path))
+    for key, value in _members(document, ("config",)).items():
+        if _full_key(document, key, project) == wanted:
+            if isinstance(value, (dict, list)):
+                raise _mistake(document, ("config", key), f"`{wanted}` must be a plain text")
+            return plain_text(value)
+    return None
 
 
 def with_defaults(project: ProjectFile, config: StackConfig) -> StackConfig:

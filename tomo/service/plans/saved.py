@@ -110,7 +110,7 @@ class SavedPlans:
                 hint=f"show it and apply it at once: `tomo apply --to {asked.to}`",
             )
         made_key = self._ensure_key(asked.place)
-        with opened(self._doors, asked.place) as session:
+        with opened(self._doors, self._doors.open(asked.place)) as session:
             refuse_unrepaired(session.stored)
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)
             stack_id = ledger.ensure_stack_id(new_id)
@@ -143,7 +143,7 @@ class SavedPlans:
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Checks all that the plan rests on, notes that it is used, and runs held to its steps."""
         envelope = _read(request.file)
-        with opened(self._doors, request.place, locked=request.lock) as session:
+        with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
             run = ApplyRequest(

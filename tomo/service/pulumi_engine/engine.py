@@ -30,7 +30,7 @@ from tomo.service.pulumi_engine.session import CliSession
 from tomo.service.pulumi_engine.told import Told
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
-from tomo.service.workspace import Place
+from tomo.service.workspace import Workspace
 
 _KINDS: Final = {"refresh": "refresh", "destroy": "destroy"}
 """What a command of the CLI does, as the history has it; all others are updates."""
@@ -39,19 +39,19 @@ _KINDS: Final = {"refresh": "refresh", "destroy": "destroy"}
 class PulumiEngine:
     """Runs stacks through the Pulumi CLI; implements `tomo.service.engines.Engine`."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, doors: Doors, workspace: Workspace) -> None:
+        self._doors, self._workspace = doors, workspace
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do; writes nothing, and makes no stack."""
         _refuse_unmapped(request)
-        with self._session(request.place) as session:
+        with self._session() as session:
             return _planned(session, request, request.sink)
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and lets the CLI do it; the CLI decides anew while it does."""
         _refuse_unmapped(request)
-        with self._session(request.place) as session:
+        with self._session() as session:
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -70,7 +70,7 @@ class PulumiEngine:
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Takes what is there into the state, after asking."""
         _refuse_unmapped(request)
-        with self._session(request.place) as session:
+        with self._session() as session:
             shown = _looked(session, request.sink, request.stop)
             if shown.failures or shown.program_error is not None:
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
@@ -82,17 +82,17 @@ class PulumiEngine:
     def drift(self, request: DriftRequest) -> PlanResult:
         """What is there against what is recorded."""
         _refuse_unmapped(request)
-        with self._session(request.place) as session:
+        with self._session() as session:
             return _looked(session, request.sink, request.stop)
 
-    def outputs(self, place: Place, *, show_secrets: bool) -> Mapping[str, Value]:
+    def outputs(self, *, show_secrets: bool) -> Mapping[str, Value]:
         """The stack's outputs."""
-        with self._session(place) as session:
+        with self._session() as session:
             return session.outputs(show_secrets=show_secrets)
 
     @contextmanager
-    def _session(self, place: Place) -> Iterator[CliSession]:
-        with CliSession(self._doors.open(place), self._doors.settings) as session:
+    def _session(self) -> Iterator[CliSession]:
+        with CliSession(self._workspace, self._doors.settings) as session:
             yield session
 
 
@@ -107,7 +107,7 @@ def _refuse_unmapped(request: PlanRequest | ApplyRequest | RefreshRequest | Drif
     for what, asked in unmapped.items():
         if asked:
             raise NotSupported(
-                f"{what} is not supported with `--engine pulumi`",
+                f"{what} is not supported with the `pulumi` engine",
                 hint="leave it out, or use the pulumi CLI itself",
             )
 
