@@ -106,8 +106,8 @@ class Engine(Protocol):
         """Says what that would do."""
         ...
 
-    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Takes what is there into the state."""
+    def refresh(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Takes what is there into the state; with a program, that runs and makes nothing."""
         ...
 
     def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
@@ -184,11 +184,12 @@ class TomoEngine:
         deployment = self._deployment(store, _options(orders), told, dry=True)
         return _ran(deployment, deployment.up(SdkSource(program, store.directory)), told)
 
-    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Takes what is there into the state."""
+    def refresh(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Takes what is there into the state; with a program, that runs and makes nothing."""
         told = Lines("refresh")
         deployment = self._deployment(store, replace(_options(orders), look=True), told)
-        return _ran(deployment, deployment.refresh(), told)
+        source = SdkSource(program, store.directory) if program else None
+        return _ran(deployment, deployment.refresh(source), told)
 
     def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
         """Deletes everything; with a program, that runs before."""
@@ -286,10 +287,10 @@ class PulumiCli:
         """Says what that would do."""
         return self._run(store, ["preview", *_flags(replace(orders, stop_on_error=True))], program)
 
-    def refresh(self, store: Store, orders: Orders = AS_USUAL) -> Ran:
-        """Takes what is there into the state."""
-        flags = _flags(replace(orders, stop_on_error=True))
-        return self._run(store, ["refresh", "--yes", "--skip-preview", *flags])
+    def refresh(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
+        """Takes what is there into the state; with a program, that runs and makes nothing."""
+        flags = [*_flags(replace(orders, stop_on_error=True)), *(["--run-program"] if program else [])]
+        return self._run(store, ["refresh", "--yes", "--skip-preview", *flags], program)
 
     def destroy(self, store: Store, orders: Orders = AS_USUAL, program: Program | None = None) -> Ran:
         """Deletes everything; with a program, that runs before."""

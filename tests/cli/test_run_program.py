@@ -1,7 +1,7 @@
 """A program whose resources have hooks for their deletion, from the first apply to the destroy."""
 
 from tests.cli.conftest import Tomo
-from tests.worlds import World
+from tests.worlds import NAS, PI, World
 
 PROGRAM = """\
 import pulumi
@@ -41,3 +41,18 @@ def test_a_destroy_of_what_has_hooks_names_the_option_it_needs(nothing: World, t
     assert "tomo destroy --run-program" in refused.err
     assert "farewell, letter" in done.out + done.err
     assert done.code == 0
+
+
+def test_a_refresh_reads_by_the_providers_of_the_present_file(world: World, tomo: Tomo) -> None:
+    tomo(world, "apply", "--yes")
+    world.hosts = {PI: world.hosts[NAS]}  # The machine answers at another address from now on.
+    world.edit("host: 192.0.2.10", "host: 192.0.2.11")
+    world.hosts[PI].docker.stop_by_hand("web")
+
+    without = tomo(world, "refresh", "--yes")
+    refreshed = tomo(world, "refresh", "--yes", "--run-program")
+
+    assert "container" not in without.out
+    assert "container web" in refreshed.out
+    assert '"ssh://root@192.0.2.11"' in refreshed.out
+    assert world.hosts[PI].docker.container_names == ["web"]

@@ -78,9 +78,9 @@ class Both:
         ran = [e.plan(s, program, Orders(**orders)) for e, s in self._pairs]
         return self._compared(ran, steps=steps)
 
-    def refresh(self, **orders: Any) -> Ran:
+    def refresh(self, program: Program | None = None, **orders: Any) -> Ran:
         """Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone."""
-        return self._compared([e.refresh(s, Orders(**orders)) for e, s in self._pairs], steps=False)
+        return self._compared([e.refresh(s, Orders(**orders), program) for e, s in self._pairs], steps=False)
 
     def destroy(self, program: Program | None = None, *, steps: bool = True, **orders: Any) -> Ran:
         """With a program, that runs before."""

@@ -11,12 +11,14 @@ from time import monotonic
 from tomo.engine.compare import differences, reuse_all
 from tomo.engine.deletes import delete_all, delete_leftovers, refuse_delete_hooks
 from tomo.engine.look import Observation, look
+from tomo.engine.refreshes import look_at_the_rest
 from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
 from tomo.errors import Cancelled, TargetsRefused, TomoError
 from tomo.model.diff import OutputChanges, PropertyDiff
 from tomo.model.events import Diagnostic, Result, Severity, Summary
 from tomo.model.plan import Plan
+from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Source
 from tomo.model.step import Op, Step
@@ -77,16 +79,27 @@ class Deployment:
             self._close()
         return self._outcome()
 
-    def refresh(self) -> Outcome:
-        """Takes what the hosts say into the state; the program does not run."""
+    def refresh(self, source: Source | None = None) -> Outcome:
+        """Takes what the hosts say into the state.
+
+        With a program, that runs and makes nothing: it gives providers and options as they are now, and
+        what it registers is read by those. Without one, all is read by the providers as they are recorded.
+        """
         run = self._run
+        run.refreshing = source is not None
         try:
             self._error = run.targets.refuse_unknown()
-            if self._error is None:
+            if source is None and self._error is None:
                 self._look(externals=True)
+            elif source is not None and self._error is None:
+                self._run_program(source)
+                self._end()
             for step in self._drift_steps():
                 run.decided(step)
                 run.ended(step)
+        except BaseException:
+            run.cancelled = True
+            raise
         finally:
             self._close()
         return self._outcome()
@@ -212,7 +225,9 @@ class Deployment:
         if run.failures or self._error is not None or run.stop_requested():
             return
         try:
-            if run.destroying:
+            if run.refreshing:
+                look_at_the_rest(run)
+            elif run.destroying:
                 delete_all(run, run.recorder.snapshot().resources)
             else:
                 delete_leftovers(run)
@@ -242,13 +257,15 @@ class Deployment:
         failed = bool(run.failures) or self._error is not None
         # What a run leaves out says nothing new about an output that comes from it.
         kept = entry.outputs if failed else {k: v for k, v in entry.outputs.items() if k in run.outputs}
-        outputs = {**kept, **known} if failed or run.targets.skipped else known
+        # A refresh says of all that there is; what it comes across that isn't made yet has no outputs.
+        partial = failed or (run.targets.skipped and not run.refreshing)
+        outputs = {**kept, **known} if partial else known
         run.recorder.set_outputs(urn, reuse_all(outputs, entry.outputs))
 
     def _comes_to_be(self, value: Value) -> bool:
         """Whether an output is known, or in a plan will be: one of something that is not made never is."""
         run = self._run
-        if not run.dry:
+        if not run.dry or run.refreshing:
             return not has_unknown(value)
         sources = [leaf.source for leaf in leaves(value) if isinstance(leaf, Unknown)]
         if not run.targets.skipped or not sources:
@@ -262,11 +279,11 @@ class Deployment:
         steps = [Step(Op.DELETE, entry.urn, old=entry) for entry in observation.gone]
         now = {entry.urn: entry for entry in observation.entries if not entry.delete}
         for urn, before in observation.recorded.items():
-            after = now.get(urn)
-            if after is not None and (after is not before or urn in observation.drift):
+            after = now.get(self._run.aliased.get(urn, urn))
+            if after is not None and (_differs(before, after) or urn in observation.drift):
                 noted = (*observation.drift.get(urn, ()), *observation.adopted.get(urn, ()))
                 diffs = (*_moved(before.inputs, after.inputs), *noted)
-                steps.append(Step(Op.REFRESH, urn, before, after, diffs))
+                steps.append(Step(Op.REFRESH, after.urn, before, after, diffs))
         return steps
 
     def _outcome(self) -> Outcome:
@@ -298,6 +315,14 @@ class Deployment:
         old = next((e.outputs for e in self._base.resources if e.type == STACK_TYPE), {})
         new = next((e.outputs for e in after.resources if e.type == STACK_TYPE), {})
         return OutputChanges(old, new)
+
+
+def _differs(before: ResourceState, after: ResourceState) -> bool:
+    """Whether a look found anything else; a program has its own options for it besides."""
+    if before is after:
+        return False
+    told = ("id", "inputs", "outputs", "init_errors")
+    return any(getattr(before, name) != getattr(after, name) for name in told)
 
 
 def _moved(before: Properties, after: Properties) -> tuple[PropertyDiff, ...]:

@@ -42,8 +42,8 @@ class ProviderResources:
             request.urn, request.goal.version, request.goal.plugin_download_url
         )
         inputs, step, old_first = self._decided(request, provider)
-        # Where everything goes anyway, nothing is deleted ahead.
-        if old_first and not self._run.destroying:
+        # Where everything goes anyway, and where nothing is to go, nothing is deleted ahead.
+        if old_first and not (self._run.destroying or self._run.refreshing):
             self._make_ready(request, provider, inputs, step)
             return self._steps.replace_provider(request, step)
         self._run.require_allowed(step)

@@ -14,6 +14,7 @@ from tomo.engine.decider import Decider
 from tomo.engine.inherit import Parent, earlier_urns, inherited, providers_for_children
 from tomo.engine.origins import with_origins
 from tomo.engine.reads import Reads
+from tomo.engine.refreshes import Refreshes
 from tomo.engine.registry import as_tomo_error, default_name, host_of, is_provider
 from tomo.engine.request import Request, after, answered
 from tomo.engine.run import Run
@@ -61,7 +62,7 @@ class EngineRegistrar:
         self._run, self.finish = run, finish
         self.project, self.stack, self.dry_run = run.program.project, run.program.stack, run.dry
         self._decider, self._chains, self._second_look = Decider(run), Chains(run), SecondLook(run)
-        self._untargeted, self._reads = Untargeted(run), Reads(run)
+        self._untargeted, self._reads, self._refreshes = Untargeted(run), Reads(run), Refreshes(run)
 
     # --- the program's calls --------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class EngineRegistrar:
             return answered(self._chains.skip(request, because))
         if not self._run.targets.includes(request.urn, _needed(request)) and not self._goes_along(request):
             return self._leave_alone(request)
-        refusal = self._undeclared(request) or self._untargeted.refusal(request, _needed(request))
+        refusal = self._undeclared(request) or self._lacking(request)
         if refusal is not None:
             return answered(self._decider.refuse(request, refusal))
         first = self._deletion_of(request) or (
@@ -280,7 +281,8 @@ class EngineRegistrar:
         )
         if first is not None:
             return after(first, lambda: self._proceed_anew(request))
-        return self._decider.decide(request)
+        read = self._refreshes.answer(request, _needed(request)) if self._run.refreshing else None
+        return read or self._decider.decide(request)
 
     def _goes_along(self, request: Request) -> bool:
         """Whether a cascade takes the resource with it, so that it can't stay as it is."""
@@ -315,6 +317,10 @@ class EngineRegistrar:
         """Why a registration can't go on: something it needs failed or was skipped."""
         blocked = self._run.blocked
         return next((blocked[urn] for urn in _needed(request) if urn in blocked), "") if blocked else ""
+
+    def _lacking(self, request: Request) -> TomoError | None:
+        """The refusal of a chosen resource that needs one which is left out; a refresh makes neither."""
+        return None if self._run.refreshing else self._untargeted.refusal(request, _needed(request))
 
     def _undeclared(self, request: Request) -> TomoError | None:
         """The refusal of a resource that needs one the program has not declared: no state could hold it."""

@@ -135,6 +135,7 @@ class Run:
         self.open_components: dict[Urn, Step] = {}
         self.settling: Future[Registered] | None = None
         self.destroying = False
+        self.refreshing = False
 
     @property
     def dry(self) -> bool:

@@ -27,7 +27,8 @@ class SecondLook:
     def before(self, request: Request) -> Future[None] | None:
         """The look to wait for before deciding about a resource; None where there is nothing to wait for.
 
-        There is where the look before the run can't hold: its host was silent, or the provider changed.
+        There is where the look before the run can't hold: its host was silent, or the provider changed; and
+        in a refresh with the program, which looks by the providers that this registers.
         """
         run, old = self._run, request.old
         if not run.options.look or old is None or not can_look(old) or request.provider is None:
@@ -38,7 +39,8 @@ class SecondLook:
             taken = self._taken[request.ref]
             return None if taken.done() else taken
         silent = not run.dry and old.urn in run.observation.unreached
-        return self._begin(request, old) if silent or request.ref in run.stale else None
+        needed = silent or run.refreshing or request.ref in run.stale
+        return self._begin(request, old) if needed else None
 
     def _begin(self, request: Request, old: ResourceState) -> Future[None]:
         """Begins one more look at everything behind this provider that nothing was decided about yet."""

@@ -96,11 +96,12 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """Take what the hosts say into the state."""
+    """Take what the hosts say into the state; `run_program` reads by the providers as they are now."""
 
     effect: ClassVar[Effect] = Effect.WRITE
     place: Place
     confirm: Confirm
+    run_program: bool = False
     sink: Sink = ignore
     stop: Stop = field(default_factory=Stop)
     lock: LockTerms = field(default_factory=LockTerms)
@@ -362,7 +363,7 @@ class Session:
         """What the hosts say against what is recorded."""
         if self.stored is None:
             raise StackNotFound(f"`{self.workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        outcome = self._looking(request, declared=False).refresh()
+        outcome = self._looking(request, declared=False).refresh(self._program_of(request))
         told = each_host_once(outcome.plan, self.notes)
         return PlanResult(told, self.workspace.stack, (), outcome.failures, outcome.program_error)
 
@@ -378,11 +379,15 @@ class Session:
         world = self._world(ignore, salt)
         deployment = self._deployment(self._program_run(dry=False), self.base, world, options)
         begun = int(time.time())
-        outcome = deployment.refresh()
+        outcome = deployment.refresh(self._program_of(request))
         self._record("refresh", outcome, begun, "")
         return self._run_result(outcome, shown)
 
     # --- parts ----------------------------------------------------------------------------------------
+
+    def _program_of(self, request: DriftRequest | RefreshRequest) -> Source | None:
+        asked = isinstance(request, RefreshRequest) and request.run_program
+        return self._source() if asked else None
 
     def _looking(
         self, request: ApplyRequest | DriftRequest | RefreshRequest, *, declared: bool

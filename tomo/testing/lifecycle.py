@@ -254,9 +254,16 @@ class Lifecycle:
         """Applies the program; `observed` saves the look."""
         return self._kept(self._deployment(options).up(_source(program), observed))
 
-    def refresh(self, **options: object) -> Outcome:
-        """Takes the world into the state."""
-        return self._kept(self._deployment(options).refresh())
+    def refresh(
+        self, program: Callable[[Program], None] | Source | None = None, **options: object
+    ) -> Outcome:
+        """Takes the world into the state; a program runs and makes nothing."""
+        source = _source(program) if program is not None else None
+        return self._kept(self._deployment(options).refresh(source))
+
+    def plan_refresh(self, program: Callable[[Program], None] | Source, **options: object) -> Outcome:
+        """What a refresh that runs the program would find."""
+        return self._deployment(options, dry=True).refresh(_source(program))
 
     def destroy(
         self, program: Callable[[Program], None] | Source | None = None, **options: object

@@ -263,6 +263,10 @@ def refresh(
     engine: EngineOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    run_program: Annotated[
+        bool,
+        typer.Option("--run-program", help="Run the program, and look with the settings it gives now."),
+    ] = False,
     target: TargetOption = None,
     target_dependents: TargetDependentsOption = False,
     exclude: ExcludeOption = None,
@@ -270,6 +274,7 @@ def refresh(
     lock_wait: LockWaitOption = 0,
 ) -> None:
     """Take what the hosts say into the state."""
+    from tomo.model.step import Op
     from tomo.service.deployments import RefreshRequest
     from tomo_cli.console import confirm
     from tomo_cli.doors import place
@@ -277,12 +282,14 @@ def refresh(
     def asked(shown: PlanResult) -> bool:
         if not as_json:
             show_result(shown, as_json=False, heading="Drift")
-        return not shown.plan.steps or confirm("Record this in the state?", yes=yes)
+        found = any(step.op is not Op.SAME for step in shown.plan.steps)
+        return not found or confirm("Record this in the state?", yes=yes)
 
     with stoppable() as stop:
         request = RefreshRequest(
             place(directory, file, stack, engine),
             asked,
+            run_program,
             stop=stop,
             lock=lock_terms(lock_wait),
             selection=selection_of(

@@ -71,12 +71,14 @@ class PulumiEngine:
         """Takes what is there into the state, after asking."""
         _refuse_unmapped(request)
         with self._session() as session:
-            shown = _looked(session, request.sink, request.stop)
+            program = ["--run-program"] if request.run_program else []
+            shown = _looked(session, request.sink, request.stop, program)
             if shown.failures or shown.program_error is not None:
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
             if not request.confirm(shown):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
-            told, error = _run(session, ["refresh", "--yes", "--skip-preview"], request.sink, request.stop)
+            arguments = ["refresh", "--yes", "--skip-preview", *program]
+            told, error = _run(session, arguments, request.sink, request.stop)
             return _run_result(session, told, error, shown)
 
     def drift(self, request: DriftRequest) -> PlanResult:
@@ -156,8 +158,8 @@ def _run_program(request: PlanRequest | ApplyRequest) -> list[str]:
     return ["--run-program"] if request.destroy and request.run_program else []
 
 
-def _looked(session: CliSession, sink: Sink, stop: Stop) -> PlanResult:
-    told, error = _run(session, ["refresh", "--preview-only"], sink, stop)
+def _looked(session: CliSession, sink: Sink, stop: Stop, program: Sequence[str] = ()) -> PlanResult:
+    told, error = _run(session, ["refresh", "--preview-only", *program], sink, stop)
     plan = _plan(session, told, told.decided, looked=True)
     return PlanResult(replace(plan, outputs=OutputChanges()), session.stack, (), _failures(told), error)
 
