@@ -73,18 +73,16 @@ class Scene:
     differences: tuple[Difference, ...]
 
 
-def compared(verb: Verb, mine: Side, theirs: Side) -> tuple[Difference, ...]:
+def compared(operation: Operation, mine: Side, theirs: Side) -> tuple[Difference, ...]:
     """Everything in which the two differ."""
-    found: list[Difference] = []
+    verb, found = operation.verb, list[Difference]()
     if mine.ran.ok != theirs.ran.ok:
         found.append(Difference(Where.EXIT, "", _exit(mine.ran), _exit(theirs.ran)))
-    failed = mine.ran.failed, theirs.ran.failed | theirs.ran.refused
-    if failed[0] != failed[1]:
-        found.append(Difference(Where.FAILED, "", sorted(failed[0]), sorted(failed[1])))
+    found += _failures_apart(mine.ran, theirs.ran)
     # Pulumi tells of a refresh of each resource, Tomo of those that have changed or are gone.
     if verb is not Verb.REFRESH:
-        found += _steps_apart(mine.told, theirs.told)
-    found += _calls_apart(verb, mine.calls, theirs.calls)
+        found += _steps_apart(_without_refused(mine, theirs), theirs.told)
+    found += _calls_apart(verb, mine.calls, _without_idle_questions(operation, theirs.calls))
     found += _states_apart(mine.state, theirs.state)
     return tuple(found)
 
@@ -96,6 +94,26 @@ def as_json(step: Told) -> dict[str, Any]:
 
 def _exit(ran: Ran) -> str:
     return "done" if ran.ok else "failed"
+
+
+def _failures_apart(mine: Ran, theirs: Ran) -> Iterator[Difference]:
+    """Resources that failed on one side only; whom one refusal names, it is told of each."""
+    there = theirs.failed | theirs.refused
+    here = mine.failed | {urn for urn in theirs.refused if Urn(urn).name in mine.named}
+    for urn in sorted(here ^ there):
+        yield Difference(Where.FAILED, urn, _failed(urn in here), _failed(urn in there))
+
+
+def _failed(failed: bool) -> str:
+    return "failed" if failed else "did not fail"
+
+
+def _without_refused(mine: Side, theirs: Side) -> Lines:
+    """Tomo's steps less those of what can't even be decided about: there Pulumi tells of an error only."""
+    told = {step["urn"] for step in theirs.told}
+    refused = (theirs.ran.refused & mine.ran.failed) - told
+    alone = {urn for urn in refused if len(_of(urn, mine.told)) == 1}
+    return [step for step in mine.told if step["urn"] not in alone]
 
 
 def _steps_apart(mine: Lines, theirs: Lines) -> list[Difference]:
@@ -152,11 +170,31 @@ def _calls_apart(verb: Verb, mine: Lines, theirs: Lines) -> list[Difference]:
     return found
 
 
+def _without_idle_questions(operation: Operation, calls: Lines) -> Lines:
+    """Pulumi's calls less those whose answers it doesn't use.
+
+    Where targets are deleted it asks which dependents would be replaced, and deletes or refuses all alike.
+    """
+    if not operation.targets:
+        return calls
+    declared = {node.name for node in operation.program.nodes}
+    return [call for call in calls if call["verb"] != "diff" or Urn(call["urn"]).name in declared]
+
+
 def _each_apart(where: Where, mine: Lines, theirs: Lines, key: str, path: str = "") -> Iterator[Difference]:
     for urn in sorted(_urns(mine, theirs)):
         here, there = ([line[key] for line in _of(urn, side)] for side in (mine, theirs))
-        if here != there:
+        if here != there and not _by_chance(where, path, here, there):
             yield Difference(where, urn, here, there, path)
+
+
+def _by_chance(where: Where, path: str, here: list[Any], there: list[Any]) -> bool:
+    """Whether two lists differ only in the order of deletes, which at the end is chance in Pulumi."""
+    if where is Where.STEPS:
+        deletes = {op for op in (*here, *there) if op.startswith(("delete", "discard"))}
+        same = [[op for op in side if op not in deletes] for side in (here, there)]
+        return same[0] == same[1] and sorted(here) == sorted(there) and set(here[-2:]) <= deletes
+    return path == "delete" and sorted(here, key=_line) == sorted(there, key=_line)
 
 
 def _urns(mine: Lines, theirs: Lines) -> set[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 from pulumi import Alias, CustomTimeouts, Output
 
+from conformance.callbacks import Hooks, Note, transform, transformation
 from conformance.scenario import Expression, Kind, Model, Node
 from conformance.vocabulary import Dyn, FakeCloud, Group, Res
 
@@ -19,26 +21,69 @@ class RaisedByProgram(Exception):
     """What a program that is to fail raises."""
 
 
-def program_of(model: Model) -> Callable[[], Awaitable[None]]:
-    """The program that a model stands for; each registration is answered before the next one."""
+def program_of(model: Model, note: Note = lambda *_, **__: None) -> Callable[[], Awaitable[None]]:
+    """The program that a model stands for; each registration is answered before the next one.
+
+    `note` is told of each call of a hook.
+    """
 
     async def run() -> None:
-        made: dict[str, pulumi.Resource] = {}
+        hooks = Hooks(note)
+        if model.hooks:
+            hooks.register_all()
+        for name in model.transforms:
+            pulumi.runtime.register_resource_transform(transform(name))
+        declared = _Declared(hooks)
         for node in model.nodes:
-            made[node.name] = _declared(node, made)
-            await made[node.name].urn.future()
-            if node.outputs is not None and isinstance(made[node.name], Group):
-                made[node.name].register_outputs(_value(node.outputs, made))  # type: ignore[attr-defined]
+            made = declared.declare(node)
+            await made.urn.future()
+            if node.outputs is not None and isinstance(made, Group):
+                made.register_outputs(_value(node.outputs, declared.made))  # type: ignore[attr-defined]
         for name, expression in model.exports.items():
-            pulumi.export(name, _value(expression, made))
+            pulumi.export(name, _value(expression, declared.made))
         if model.raises:
             raise RaisedByProgram("the program fails as asked")
 
     return run
 
 
-def _declared(node: Node, made: Mapping[str, pulumi.Resource]) -> pulumi.Resource:
-    inputs, options = _value(node.inputs, made), _options(node.options, made)
+@dataclass
+class _Declared:
+    """What a run of a program has declared so far, by name."""
+
+    hooks: Hooks
+    made: dict[str, pulumi.Resource] = field(default_factory=dict)
+
+    def declare(self, node: Node) -> pulumi.Resource:
+        inputs = _value(node.inputs, self.made)
+        options = {name: self._option(name, value) for name, value in node.options.items()}
+        self.made[node.name] = _resource(node, inputs, options, self.made)
+        return self.made[node.name]
+
+    def _option(self, name: str, value: Any) -> Any:
+        if name in ONE_RESOURCE:
+            return self.made[value]
+        if name in RESOURCES:
+            return [self.made[each] for each in value]
+        match name:
+            case "aliases":
+                return [_alias(each, self.made) for each in value]
+            case "custom_timeouts":
+                return CustomTimeouts(**value)
+            case "hooks":
+                return self.hooks.binding(value)
+            case "transforms":
+                return list(map(transform, value))
+            case "transformations":
+                return list(map(transformation, value))
+            case "replacement_trigger":
+                return _value(value, self.made)
+        return value
+
+
+def _resource(
+    node: Node, inputs: Any, options: Mapping[str, Any], made: Mapping[str, pulumi.Resource]
+) -> pulumi.Resource:
     match node.kind:
         case Kind.CUSTOM:
             return Res(node.name, inputs, **options)
@@ -50,22 +95,6 @@ def _declared(node: Node, made: Mapping[str, pulumi.Resource]) -> pulumi.Resourc
             return Group(node.name, inputs, **options)
         case Kind.PROVIDER:
             return FakeCloud(node.name, inputs, **options)
-
-
-def _options(options: Mapping[str, Any], made: Mapping[str, pulumi.Resource]) -> dict[str, Any]:
-    return {name: _option(name, value, made) for name, value in options.items()}
-
-
-def _option(name: str, value: Any, made: Mapping[str, pulumi.Resource]) -> Any:
-    if name in ONE_RESOURCE:
-        return made[value]
-    if name in RESOURCES:
-        return [made[each] for each in value]
-    if name == "aliases":
-        return [_alias(each, made) for each in value]
-    if name == "custom_timeouts":
-        return CustomTimeouts(**value)
-    return _value(value, made) if name == "replacement_trigger" else value
 
 
 def _alias(alias: str | Mapping[str, Any], made: Mapping[str, pulumi.Resource]) -> str | Alias:

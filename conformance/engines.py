@@ -18,7 +18,7 @@ from conformance.store import PASSPHRASE, PROJECT, STACK, Store
 from conformance.witness import Witness, plain
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
-from tomo.errors import TomoError
+from tomo.errors import TargetsRefused, TomoError
 from tomo.model.events import Begun, Event
 from tomo.model.provider import Provider
 from tomo.model.selection import Selection
@@ -71,8 +71,9 @@ class Told:
 class Ran:
     """What an operation did: whether it went well, its steps by URN, and the URNs whose step failed.
 
-    `refused` are URNs about which an error was told without a step; `steps` has the order of all. `events`
-    are the lines of the engine's event JSON.
+    `refused` are URNs about which an error was told without a step; `named` are names of resources for
+    whose sake Tomo refused the whole command; `steps` has the order of all. `events` are the lines of the
+    engine's event JSON.
     """
 
     ok: bool
@@ -82,6 +83,7 @@ class Ran:
     refused: frozenset[str] = frozenset()
     steps: tuple[Told, ...] = ()
     events: tuple[Mapping[str, Any], ...] = ()
+    named: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> Ops:
@@ -235,7 +237,12 @@ def _ran(deployment: Deployment, outcome: Outcome, told: Lines) -> Ran:
     failed = frozenset(str(failure.urn) for failure in outcome.failures if not failure.done)
     refused = frozenset(str(failure.urn) for failure in outcome.failures) - failed
     ok = outcome.result.value == "succeeded"
-    return Ran(ok, _by_urn(steps), failed, "\n".join(said), refused, tuple(steps), told.all)
+    named = _named(outcome.program_error) if isinstance(outcome.program_error, TargetsRefused) else ()
+    return Ran(ok, _by_urn(steps), failed, "\n".join(said), refused, tuple(steps), told.all, frozenset(named))
+
+
+def _named(refusal: TomoError) -> list[str]:
+    return re.findall(r"`([^`]+)`", refusal.message)
 
 
 def _told_by_tomo(step: Step) -> Told:

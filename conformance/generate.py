@@ -8,6 +8,7 @@ from random import Random
 from string import ascii_lowercase
 from typing import Any
 
+from conformance.callbacks import HOOKS, ON_ERROR, TRANSFORMS
 from conformance.scenario import Expression, Kind, Model, Node, Operation, Scenario, Verb
 
 MOST_NODES = 7
@@ -22,11 +23,16 @@ PREFIXES = {
 }
 FIRST_KINDS = (Kind.CUSTOM,) * 9 + (Kind.COMPONENT,) * 3 + (Kind.PROVIDER,) * 2 + (Kind.READ,)
 FAULTS = (*("create", "update") * 4, *("delete",) * 3, "diff")
+THEMES = ("hooks", "imports", "parts", "transforms", "versions")
+"""What most scenarios do without: hooks, imports, every command on parts of a stack, …"""
 
 
 def scenario_of(seed: str) -> Scenario:
-    """The scenario of a seed."""
-    return Author(Random(seed)).scenario(seed)
+    """The scenario of a seed; one like `hooks-5/7` has that theme for certain."""
+    random = Random(seed)
+    named = seed.partition("-")[0]
+    themes = {theme for theme in THEMES if theme == named or random.random() < 0.1}
+    return Author(random, frozenset(themes)).scenario(seed)
 
 
 @dataclass
@@ -34,11 +40,14 @@ class Author:
     """Makes up programs and what is done with them."""
 
     random: Random
+    themes: frozenset[str] = frozenset()
     nodes: list[Node] = field(default_factory=list)
     exports: dict[str, Expression] = field(default_factory=dict)
     named: int = 0
     dynamic: bool = False
     begun: set[str] = field(default_factory=set)
+    arriving: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    transforms: tuple[str, ...] = ()
 
     def scenario(self, title: str) -> Scenario:
         """From an empty stack on."""
@@ -72,8 +81,12 @@ class Author:
 
     def _operation(self, verb: Verb, *, calm: bool, moved: bool = False) -> Operation:
         raises = not calm and verb is Verb.UP and self._chance(0.15)
-        program = Model(tuple(self.nodes), dict(self.exports), raises)
-        without = verb in {Verb.REFRESH, Verb.DESTROY}
+        program = Model(
+            tuple(self.nodes), dict(self.exports), raises, self.transforms, hooks="hooks" in self.themes
+        )
+        # What has hooks is destroyed with its program.
+        without = verb is Verb.REFRESH or (verb is Verb.DESTROY and "hooks" not in self.themes)
+        there, self.arriving = self.arriving, {}
         stops = not calm and verb is Verb.UP and self._chance(0.4)
         operation = Operation(
             verb,
@@ -82,19 +95,23 @@ class Author:
             faults={} if calm else self._faults(verb, stops=stops),
             lost=tuple(self._names(Kind.CUSTOM, 1)) if moved and self._chance(0.5) else (),
             edited={name: {"v": 77} for name in self._names(Kind.CUSTOM, 1)} if moved else {},
+            there=there,
             swapped=self._chance(0.15),
         )
-        return self._narrowed(operation) if self.begun and not without and calm else operation
+        may_be_narrow = verb in {Verb.UP, Verb.PREVIEW} or "parts" in self.themes
+        return self._narrowed(operation) if self.begun and may_be_narrow and calm else operation
 
     def _narrowed(self, operation: Operation) -> Operation:
         """The operation about a part of the stack, sometimes; not where resources have new names."""
-        if not self._chance(0.2) or any(node.options.get("aliases") for node in self.nodes):
+        often = 0.6 if "parts" in self.themes else 0.2
+        if not self._chance(often) or any(node.options.get("aliases") for node in self.nodes):
             return operation
         known = [name for name in self._names(Kind.CUSTOM, 2) if name in self.begun]
         if not known:
             return operation
         named = tuple(f"**::{name}" for name in known[: self.random.randint(1, 2)])
-        how = self.random.choice(("targets", "targets", "excludes", "replaces"))
+        ways = ("targets", "targets", "excludes", "replaces")
+        how = self.random.choice(ways if operation.verb in {Verb.UP, Verb.PREVIEW} else ways[:3])
         # Pulumi makes what needs a new resource that is left out, and then can't read its own state.
         old = all(node.name in self.begun for node in self.nodes)
         dependents = (how == "targets" or (how == "excludes" and old)) and self._chance(0.4)
@@ -158,7 +175,22 @@ class Author:
             node = replace(node, outputs={"given": self._expression(at)})
         for _ in range(self.random.choice((0, 0, 1, 1, 2, 3))):
             node = self._with_option(node, at)
+        if "imports" in self.themes and kind is Kind.CUSTOM and self._chance(0.4):
+            node = self._importing(node)
         return node
+
+    def _importing(self, node: Node) -> Node:
+        """The node as it takes in what exists: as it is declared, otherwise, or not at all."""
+        self.named += 1
+        id_ = f"{node.name}-{900 + self.named}"
+        inputs = {key: self._literal() for key in node.inputs}
+        there = {**inputs, "auto": f"{node.name}-0123456"}
+        roll = self.random.random()
+        if roll < 0.35:
+            there[self.random.choice(KEYS)] = self._literal()
+        if roll < 0.9:
+            self.arriving[id_] = there
+        return replace(node, inputs=inputs, options={**node.options, "import_": id_})
 
     def _expression(self, at: int, deep: int = 0) -> Expression:
         made = [n.name for n in self.nodes[:at] if n.kind in {Kind.CUSTOM, Kind.READ, Kind.DYNAMIC}]
@@ -171,13 +203,18 @@ class Author:
             return [self._expression(at, deep + 1) for _ in range(self.random.randint(0, 2))]
         if roll < 0.7 and deep < 2:
             return {key: self._expression(at, deep + 1) for key in self.random.sample(("k", "a.b", "n"), 2)}
+        return self._literal()
+
+    def _literal(self) -> Expression:
         return self.random.choice((1, 2, 3, "one", "two", True, 0.5, ""))
 
     # --- options --------------------------------------------------------------------------------------
 
     def _with_option(self, node: Node, at: int) -> Node:
-        name = self.random.choice(sorted(OPTIONS))
-        value = OPTIONS[name](self, node, at)
+        themed = {name: give for theme in sorted(self.themes) for name, give in THEMED.get(theme, {}).items()}
+        options = themed if themed and self._chance(0.5) else OPTIONS
+        name = self.random.choice(sorted(options))
+        value = options[name](self, node, at)
         return node if value is None else replace(node, options={**node.options, name: value})
 
     def _earlier(self, at: int, *kinds: Kind) -> str | None:
@@ -249,6 +286,16 @@ class Author:
                 self.nodes = [_outliving(each, node.name) for each in self.nodes]
                 self.nodes[at] = Node(node.name, Kind.READ, {}, options, {"ref": f"{another}.rid"})
 
+    def _import(self) -> None:
+        """Something is taken in from now on, or something else than before."""
+        for at, node in self._any(Kind.CUSTOM):
+            if "imports" in self.themes:
+                self.nodes[at] = self._importing(node)
+
+    def _change_transforms(self) -> None:
+        if "transforms" in self.themes:
+            self.transforms = () if self._chance(0.4) else (self.random.choice(sorted(TRANSFORMS)),)
+
     def _export(self) -> None:
         self.exports[self.random.choice(("one", "two"))] = self._expression(len(self.nodes))
 
@@ -269,6 +316,8 @@ MUTATIONS: tuple[Callable[[Author], None], ...] = (
     Author._reparent,
     Author._hand_over,
     Author._export,
+    Author._import,
+    Author._change_transforms,
 )
 
 
@@ -299,6 +348,41 @@ OPTIONS: Mapping[str, Callable[[Author, Node, int], Any]] = {
     "hide_diffs": lambda _a, n, _at: _of_custom(n, ["v"]),
     "custom_timeouts": lambda _a, n, _at: _of_custom(n, {"create": "5m", "delete": "90s"}),
 }
+
+
+def _hooks(author: Author, node: Node, _at: int) -> dict[str, list[str]] | None:
+    if node.kind in {Kind.PROVIDER, Kind.READ}:
+        return None
+    kinds = author.random.sample(HOOK_KINDS, author.random.randint(1, 3))
+    # Most of them agree, or little would ever be made.
+    names = ("heard", "heard", "heard", "early", "early", *HOOKS)
+    found = {kind: [author.random.choice(names)] for kind in kinds}
+    if author._chance(0.3):
+        found["on_error"] = [author.random.choice(ON_ERROR)]
+    return found
+
+
+def _some_transforms(author: Author, node: Node, _at: int) -> list[str] | None:
+    # The SDK fails at a read by an unknown id with transformations.
+    if node.kind in {Kind.PROVIDER, Kind.READ}:
+        return None
+    return author.random.sample(sorted(TRANSFORMS), author.random.randint(1, 2))
+
+
+def _served(node: Node, value: str) -> str | None:
+    return value if node.kind in {Kind.CUSTOM, Kind.READ, Kind.PROVIDER} else None
+
+
+HOOK_KINDS = tuple(f"{when}_{what}" for what in ("create", "update", "delete") for when in ("before", "after"))
+THEMED: Mapping[str, Mapping[str, Callable[[Author, Node, int], Any]]] = {
+    "hooks": {"hooks": _hooks},
+    "transforms": {"transforms": _some_transforms, "transformations": _some_transforms},
+    "versions": {
+        "version": lambda a, n, _at: _served(n, a.random.choice(("1.0.0", "2.1.0-beta.1"))),
+        "plugin_download_url": lambda _a, n, _at: _served(n, "https://example.com/plugins"),
+    },
+}
+"""Options that come up where a scenario has their theme; imports come with what is imported."""
 
 
 def _of_custom(node: Node, value: Any) -> Any:

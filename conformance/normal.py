@@ -73,9 +73,15 @@ def apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[str, 
         mine, theirs = here.get(key, "nothing"), there.get(key, "nothing")
         if isinstance(mine, dict) and isinstance(theirs, dict):
             found += [(f"{key} / {path}", m, t) for path, m, t in apart(mine, theirs)]
-        elif theirs not in (mine, UNKNOWN):
+        elif theirs != mine and not _unknown_in(theirs):
             found.append((key, mine, theirs))
     return found
+
+
+def _unknown_in(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_unknown_in, value.values()))
+    return any(map(_unknown_in, value)) if isinstance(value, list) else value == UNKNOWN
 
 
 def comparable(store: Store, names: Names) -> dict[str, dict[str, Any]]:
@@ -130,6 +136,21 @@ def _opened(value: Any, store: Store) -> Any:
         return {"a secret": _bare(items)} if _bare(items) != items else items
     # The real CLI writes 1 and Tomo may write 1.0.
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def hidden_otherwise(before: Any, after: Any) -> bool:
+    """Whether two opened values are the same but for what of them is secret."""
+    return _whole(before) != _whole(after) and _bare(before) == _bare(after)
+
+
+def _whole(value: Any) -> Any:
+    """An opened value without marks within what is secret; a list with one secret item is one."""
+    bare = _bare(value)
+    if isinstance(value, list):
+        return value if bare == value else {"a secret": bare}
+    if isinstance(value, dict):
+        return {"a secret": bare} if set(value) == {"a secret"} else {k: _whole(v) for k, v in value.items()}
+    return value
 
 
 def _flat(value: Any) -> Any:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.allowed import HANGS, explanation
+from conformance.allowed import BROKEN, HANGS, explanation
 from conformance.compare import Difference, Scene, Side, Where, as_json, compared
 from conformance.declare import program_of
 from conformance.engines import Engine, Orders, PulumiCli, PulumiHangs, Ran, TomoEngine
 from conformance.normal import Names, comparable
-from conformance.scenario import Operation, Scenario, Verb
+from conformance.scenario import Model, Operation, Scenario, Verb
 from conformance.store import Store
+from tomo.errors import StateCorrupt, TomoError
 from tomo.secrets.passphrase import PassphraseManagers
 
 
@@ -41,7 +42,7 @@ class Stage:
             for engine, store in zip(self.engines, self.stores, strict=True)
         )
         sides = self._side(0, mine), self._side(1, theirs)
-        scene = Scene(operation, self._before, *sides, compared(operation.verb, *sides))
+        scene = Scene(operation, self._before, *sides, compared(operation, *sides))
         self._before = sides[1].state
         return scene
 
@@ -75,6 +76,8 @@ def _prepare(store: Store, operation: Operation) -> None:
             del world.things[id_]
         elif name in operation.edited:
             world.things[id_].update(operation.edited[name])
+    for id_, thing in operation.there.items():
+        world.things.setdefault(id_, dict(thing))
 
 
 def _carry_out(engine: Engine, store: Store, operation: Operation) -> Ran:
@@ -86,15 +89,16 @@ def _carry_out(engine: Engine, store: Store, operation: Operation) -> Ran:
         replaces=operation.replaces,
         dependents=operation.dependents,
     )
+    program = program_of(operation.program, store.world.note)
     match operation.verb:
         case Verb.UP:
-            return engine.up(store, program_of(operation.program), orders)
+            return engine.up(store, program, orders)
         case Verb.PREVIEW:
-            return engine.plan(store, program_of(operation.program), orders)
+            return engine.plan(store, program, orders)
         case Verb.REFRESH:
             return engine.refresh(store, orders)
         case Verb.DESTROY:
-            return engine.destroy(store, orders)
+            return engine.destroy(store, orders, program if operation.program != Model() else None)
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,9 @@ class Theatre:
                 scene = stage.play(operation)
             except PulumiHangs as error:
                 return _after_hanging(scenario, count, allowed, str(error))
+            except TomoError as error:
+                gave_up = Difference(Where.EXIT, "", str(error), "is not known")
+                return Played(scenario, count, (gave_up,), tuple(allowed), error.detail)
             explained = [(each, explanation(each, scene)) for each in scene.differences]
             allowed += sorted({entry.name for _, entry in explained if entry is not None})
             unexplained = tuple(each for each, entry in explained if entry is None)
@@ -142,13 +149,25 @@ class Theatre:
                 return Played(scenario, count, unexplained, tuple(allowed), said)
             if explained:
                 stage.level()
+                if self._is_broken(stage.stores[0]):
+                    return Played(scenario, count, allowed=(*allowed, BROKEN))
         return Played(scenario, len(scenario.operations), allowed=tuple(allowed))
+
+    def _is_broken(self, store: Store) -> bool:
+        """Whether Pulumi left a state that neither engine can read."""
+        try:
+            store.snapshot()
+        except StateCorrupt:
+            said = self.cli.plan(store, program_of(Model())).said
+            return "snapshot integrity failure" in said
+        return False
 
 
 def _after_hanging(scenario: Scenario, count: int, allowed: Sequence[str], said: str) -> Played:
-    """With --continue-on-error the CLI waits for ever where a deletion ahead of a replacement fails."""
+    """With --continue-on-error the CLI waits for ever where a step of a replacement, old one first, fails."""
     operation = scenario.operations[count - 1]
-    hangs = not operation.stop_on_error and any(fault.startswith("delete ") for fault in operation.faults)
+    faults = {fault.partition(" ")[0] for fault in operation.faults}
+    hangs = not operation.stop_on_error and bool(faults & {"create", "delete"})
     if hangs:
         return Played(scenario, count, allowed=(*allowed, HANGS))
     return Played(scenario, count, (Difference(Where.EXIT, "", "done", "hangs"),), tuple(allowed), said)

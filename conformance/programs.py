@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from tomo.program.language import OneProgramRuntime, program_loop
 
@@ -34,6 +34,11 @@ class Language(OneProgramRuntime):
 
     def __init__(self, program: Callable[[], Any]) -> None:
         self._program = program
+
+    def GetRequiredPackages(self, request: object, context: object) -> Any:
+        """Names what is installed, as any language host does: else versions come from what is recorded."""
+        package = plugin_pb2.PackageDependency(name="fake", kind="resource")
+        return language_pb2.GetRequiredPackagesResponse(packages=[package])
 
     def _run(self, request: Any) -> Any:
         reset_options(

@@ -51,11 +51,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Model:
-    """A program: nodes in the order of their declaration; `raises` ends it with an exception."""
+    """A program: nodes in the order of their declaration; `raises` ends it with an exception.
+
+    `transforms` are the stack's, by name. With `hooks` it registers all there are, for resources too that it
+    no longer declares.
+    """
 
     nodes: tuple[Node, ...] = ()
     exports: Mapping[str, Expression] = field(default_factory=dict)
     raises: bool = False
+    transforms: tuple[str, ...] = ()
+    hooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ class Operation:
     """One command on the stack, and what happens to the world before.
 
     `faults` maps `verb name` to how the provider fails there. `lost` and `edited` are changes behind the
-    engine's back, by resource name. `swapped`: the engines exchange their stacks first.
+    engine's back, by resource name; `there` is what someone made meanwhile, by id. `swapped`: the engines
+    exchange their stacks first. A destroy with a program runs that before.
     """
 
     verb: Verb
@@ -72,6 +79,7 @@ class Operation:
     faults: Mapping[str, str] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     edited: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    there: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     swapped: bool = False
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ def _calmer(operation: Operation) -> Iterator[Operation]:
     for name in (
         "lost",
         "edited",
+        "there",
         "swapped",
         "stop_on_error",
         "targets",
@@ -79,6 +80,8 @@ def _calmer(operation: Operation) -> Iterator[Operation]:
     ):
         if getattr(operation, name) != getattr(blank, name):
             yield replace(operation, **{name: getattr(blank, name)})
+    if operation.program.transforms:
+        yield replace(operation, program=replace(operation.program, transforms=()))
     if operation.program.exports:
         yield replace(operation, program=replace(operation.program, exports={}))
     if operation.program.raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ class Maker(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Makes nothing, and says so."""
-        return CreateResult("made", {**props, "rid": "made", "out": f"made/{props.get('v')}"})
+        return CreateResult("made", {**props, "rid": "made", "out": _made_of(props)})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compares what the program gives."""
@@ -65,7 +66,12 @@ class Maker(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Changes nothing, and says so."""
-        return UpdateResult({**news, "rid": "made", "out": f"made/{news.get('v')}"})
+        return UpdateResult({**news, "rid": "made", "out": _made_of(news)})
+
+
+def _made_of(props: Mapping[str, Any]) -> str:
+    # Maps come in any order.
+    return f"made/{json.dumps(props.get('v'), sort_keys=True)}"
 
 
 class Dyn(Resource):

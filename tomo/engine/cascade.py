@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tomo.engine.compare import changed_keys
@@ -40,7 +40,7 @@ def condemned_with(
     for entry in graph.dependents(root.urn):
         if entry.urn in handled or entry.delete or entry.external or not entry.custom:
             continue
-        keys = _forcing_keys(entry, doomed, diff_with)
+        keys = _forcing_keys(entry, root.urn, doomed, diff_with)
         if not keys:
             continue
         if entry.protect:
@@ -53,10 +53,35 @@ def condemned_with(
         # A provider is nothing to delete; it's replaced when it is registered, and what it serves goes now.
         if not is_provider(entry.type):
             found.append(Condemned(entry, keys))
-    return found
+    return _in_deletion_order(root, found)
 
 
-def _forcing_keys(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:
+def _in_deletion_order(root: ResourceState, found: Sequence[Condemned]) -> list[Condemned]:
+    """As Pulumi has it: what is replaced with the root goes ahead of the others, unless one needs it."""
+    needed = {urn for item in found for urn in _lives_by(item.entry)}
+    ahead = [item for item in found if _is_ahead(item, root) and item.entry.urn not in needed]
+    moved = {id(item) for item in ahead}
+    return [*(item for item in found if id(item) not in moved), *ahead]
+
+
+def _is_ahead(item: Condemned, root: ResourceState) -> bool:
+    return item.keys == _REPLACED_WITH and root.urn in item.entry.replace_with
+
+
+def _lives_by(entry: ResourceState) -> Iterator[Urn]:
+    yield from entry.dependencies
+    for urns in entry.property_dependencies.values():
+        yield from urns
+    if entry.deleted_with:
+        yield entry.deleted_with
+
+
+_REPLACED_WITH = ("replaceWith",)
+
+
+def _forcing_keys(
+    entry: ResourceState, root: Urn, doomed: set[Urn], diff_with: DiffWith
+) -> tuple[str, ...]:
     """The keys that make an entry go along. As in Pulumi its provider is asked before options count."""
     if entry.provider_urn in doomed:
         return ("provider",)
@@ -65,7 +90,7 @@ def _forcing_keys(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -
         return keys
     if entry.deleted_with in doomed:
         return ("deletedWith",)
-    return ("replaceWith",) if doomed.intersection(entry.replace_with) else ()
+    return _REPLACED_WITH if root in entry.replace_with else ()
 
 
 def _replacing_inputs(entry: ResourceState, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:

@@ -78,9 +78,7 @@ class Decider:
 
     def _to_be_destroyed(self, request: Request) -> Future[Registered]:
         """Takes over what is about to be deleted, with the options it has now (engine-spec 2.10)."""
-        if request.old is None:
-            return answered(Registered(request.urn, skipped=True))
-        return answered(self._steps.same(request, request.old.inputs))
+        return answered(self._steps.same(request, request.before.inputs))
 
     def _component(self, request: Request) -> Future[Registered]:
         run, goal, old = self._run, request.goal, request.old
@@ -92,7 +90,7 @@ class Decider:
         elif run.targets.replaces(request.urn):
             return answered(self._replaced_component(request, old, made))
         else:
-            diffs = differences(old.inputs, goal.inputs)
+            diffs = differences(old.inputs, keep_ignored(goal, old))
             now = request.carried(wanted)
             if diffs:
                 # As in Pulumi: what it was with other inputs doesn't hold until it registers outputs again.

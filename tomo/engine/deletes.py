@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-from tomo.engine.graph import delete_layers
+from tomo.engine.graph import children_of_components, delete_layers
 from tomo.engine.hooks import delete_hooks
 from tomo.engine.recheck import require_as_observed
 from tomo.engine.registry import as_tomo_error, host_of
@@ -80,15 +80,14 @@ class Deletions:
         self._run = run
         self._condemned = condemned
         self._kept: set[Urn] = set()
-        self._along: dict[Urn, list[ResourceState]] = {}
+        self._along: dict[int, list[ResourceState]] = {}
         self._needing: dict[Urn, list[ResourceState]] = {}
-        self._children: dict[Urn, set[Urn]] = {}
-        owners = {entry.urn for entry in condemned if _really_goes(entry)}
+        self._children = children_of_components(condemned)
+        owners = {(entry.urn, entry.delete): entry for entry in condemned if _really_goes(entry)}
         for entry in condemned:
-            if entry.parent:
-                self._children.setdefault(entry.parent, set()).add(entry.urn)
-            if entry.deleted_with in owners and entry.deleted_with and _really_goes(entry) and _asks(entry):
-                self._along.setdefault(entry.deleted_with, []).append(entry)
+            owner = self._owner(entry, owners) if _really_goes(entry) and _asks(entry) else None
+            if owner is not None:
+                self._along.setdefault(id(owner), []).append(entry)
         along = [entry for entries in self._along.values() for entry in entries]
         served_by = {entry.provider for entry in along}
         self._late = {e.urn: e for e in condemned if provider_ref(e.urn, e.id) in served_by}
@@ -98,6 +97,18 @@ class Deletions:
             # All above it: one that waits moves up to its grandparent when its parent goes.
             for urn in {*needs(entry), *_above(entry, parents)}:
                 self._needing.setdefault(urn, []).append(entry)
+
+    def _owner(
+        self, entry: ResourceState, owners: Mapping[tuple[Urn, bool], ResourceState]
+    ) -> ResourceState | None:
+        """What an entry goes along with: of a replaced owner and its successor that which it was made in."""
+        urn = entry.deleted_with
+        if urn is None:
+            return None
+        original = owners.get((urn, True))
+        if entry.delete:
+            return original or owners.get((urn, False))
+        return owners.get((urn, False)) or (original if urn in self._run.replaced else None)
 
     def carry_out(self) -> None:
         """Deletes everything, what needs another before that."""
@@ -128,13 +139,13 @@ class Deletions:
 
         What was to go with it stays as well.
         """
-        for other in self._along.get(entry.urn, ()) if not entry.delete else ():
+        for other in self._along.get(id(entry), ()):
             self._keep(other)
         for urn in needs(entry):
             if urn in self._late and urn not in self._kept:
                 self._keep(self._late[urn])
             self._kept.add(urn)
-            self._kept |= self._children.get(urn, set()) - {entry.urn}
+            self._kept |= self._children.get(urn, frozenset()) - {entry.urn}
         if entry.parent:
             self._kept.add(entry.parent)
 
@@ -147,7 +158,7 @@ class Deletions:
         if run.stop_requested():
             return None
         step, provider, error = self._step(entry)
-        party = [Step(Op.DELETE, other.urn, old=other, host=step.host) for other in self._party(entry)]
+        party = [Step(_op(other), other.urn, old=other, host=step.host) for other in self._party(entry)]
         error = error or run.refusal(*party, step)
         for each in (*party, step):
             run.decided(each)
@@ -175,9 +186,7 @@ class Deletions:
 
     def _party(self, owner: ResourceState) -> Iterator[ResourceState]:
         """What goes along with an owner, and along with that."""
-        if owner.delete:
-            return
-        for entry in self._along.get(owner.urn, ()):
+        for entry in self._along.get(id(owner), ()):
             yield from self._party(entry)
             yield entry
 
@@ -219,7 +228,7 @@ def _above(entry: ResourceState, parents: Mapping[Urn, Urn | None]) -> Iterator[
 
 def _really_goes(entry: ResourceState) -> bool:
     """Whether deleting an entry is the end of what it stands for, and of what lives in that."""
-    return not (entry.delete or entry.external or entry.retain_on_delete or _is_protected(entry))
+    return not (entry.external or entry.retain_on_delete or _is_protected(entry))
 
 
 def _asks(entry: ResourceState) -> bool:

@@ -36,16 +36,23 @@ class DependencyGraph:
         return [self._entries[index] for index in sorted(found)]
 
 
+def children_of_components(entries: Sequence[ResourceState]) -> Mapping[Urn, frozenset[Urn]]:
+    """What lies in each component; a dependency on one means one on that."""
+    components = {entry.urn for entry in entries if not entry.custom}
+    children: dict[Urn, set[Urn]] = {}
+    for entry in entries:
+        if entry.parent and entry.parent in components:
+            children.setdefault(entry.parent, set()).add(entry.urn)
+    return {urn: frozenset(below) for urn, below in children.items()}
+
+
 def delete_layers(condemned: Sequence[ResourceState]) -> list[list[ResourceState]]:
     """The condemned in waves: dependents first, then what they need (engine-spec 2.10).
 
     Within a wave nothing depends on anything else, so its order is free. A mention means every entry of
     that URN which stands before: a replaced original and its successor go after what needs either.
     """
-    children: dict[Urn, set[Urn]] = {}
-    for entry in condemned:
-        if entry.parent:
-            children.setdefault(entry.parent, set()).add(entry.urn)
+    children = children_of_components(condemned)
     highest: dict[Urn, int] = {}
     waves: dict[int, list[ResourceState]] = {}
     # Snapshot order puts what is needed first, so one pass finds every level.
@@ -53,7 +60,7 @@ def delete_layers(condemned: Sequence[ResourceState]) -> list[list[ResourceState
         below = set(needs(entry))
         # A dependency on a component means one on its children.
         for urn in below - {entry.parent}:
-            below = below | children.get(urn, set())
+            below = below | children.get(urn, frozenset())
         if entry.parent:
             below.add(entry.parent)
         level = 1 + max((highest.get(urn, 0) for urn in below - {entry.urn}), default=0)
@@ -104,5 +111,6 @@ def without(
             for key, urns in entry.property_dependencies.items()
         },
         deleted_with=None if entry.deleted_with in missing else entry.deleted_with,
-        replace_with=tuple(urn for urn in entry.replace_with if urn not in missing),
+        # All of them, as in Pulumi; the program's next run names those that are left.
+        replace_with=() if set(entry.replace_with).intersection(missing) else entry.replace_with,
     )

@@ -80,7 +80,7 @@ class Imports:
     def _step(self, request: Request) -> Step:
         goal, replaces = request.goal, request.old is not None
         wanted = entry_for(goal, request.urn, request.ref, goal.inputs)
-        wanted = replace(wanted, id=goal.import_id, import_id=goal.import_id)
+        wanted = replace(wanted, id=goal.import_id, import_id=goal.import_id, replacement_trigger=None)
         op = Op.IMPORT_REPLACEMENT if replaces else Op.IMPORT
         return Step(op, request.urn, request.old, wanted, host=request.host)
 
@@ -124,7 +124,9 @@ class Imports:
         entry = self._entry(step, found)
         run.require_allowed(replace(step, new=entry))
         self._record(request, step, entry)
-        return replace(request, old=entry, imported=True)
+        # As in Pulumi a trigger counts from the next run on.
+        goal = replace(request.goal, replacement_trigger=None)
+        return replace(request, goal=goal, old=entry, imported=True)
 
     def _entry(self, step: Step, found: ReadResult) -> ResourceState:
         wanted, time = step.entry, self._run.world.now()

@@ -11,6 +11,7 @@ from tomo.engine.registry import visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.steps import Steps
+from tomo.model.bookkeeping import bookkeeping
 from tomo.model.provider import (
     Provider,
 )
@@ -56,8 +57,6 @@ class ProviderResources:
         news: dict[str, Value] = dict(goal.inputs)
         if goal.version:
             news["version"] = goal.version
-        if goal.plugin_download_url:
-            news["pluginDownloadURL"] = goal.plugin_download_url
         checked = provider.check_config(
             visible(taken_by(provider, old.inputs)) if old else {}, taken_by(provider, news)
         )
@@ -65,10 +64,8 @@ class ProviderResources:
             raise request.check_failed(checked.failures)
         inputs = conceal(checked.inputs, news)
         outputs = {**inputs}
-        bookkeeping = (
-            {k: v for k, v in old.inputs.items() if k.startswith("__")} if old else {"__internal": {}}
-        )
-        wanted = entry_for(goal, request.urn, "", {**inputs, **bookkeeping})
+        own = bookkeeping(old.inputs if old else {}, goal.plugin_download_url)
+        wanted = entry_for(goal, request.urn, "", {**inputs, **own})
         step, old_first = self._step(request, provider, wanted, outputs)
         return inputs, step, old_first
 

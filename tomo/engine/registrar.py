@@ -87,6 +87,8 @@ class EngineRegistrar:
         """Takes the outputs of a component or of the stack."""
         run = self._run
         with run.lock:
+            if run.stop_requested():
+                return
             if urn.type == STACK_TYPE:
                 run.outputs = outputs
                 return
@@ -115,6 +117,7 @@ class EngineRegistrar:
                 parent=goal.parent,
                 provider=goal.provider,
                 version=goal.version,
+                plugin_download_url=goal.plugin_download_url,
                 dependencies=goal.dependencies,
                 additional_secret_outputs=goal.additional_secret_outputs,
             )
@@ -139,7 +142,7 @@ class EngineRegistrar:
             if has_unknown(goal.args):
                 return answered(InvokeResult({}, unknown=True))
             package = package_of(goal.token)
-            ref = goal.provider or self._default_provider(package, goal.version, "")
+            ref = goal.provider or self._default_provider(package, goal.version, goal.plugin_download_url)
             provider = run.providers.get(ref)
             if provider is None or (ref.endswith(UNKNOWN_TEXT) and not provider.invokes_early):
                 return answered(InvokeResult({}, unknown=True))
@@ -225,6 +228,7 @@ class EngineRegistrar:
             run.lost[urn] = run.lost.pop(found)
 
     def _default_provider(self, package: str, version: str, url: str) -> str:
+        url = url.removesuffix("/")
         run = self._run
         if not self._may_be_default(package):
             raise ProviderFailed(
@@ -271,6 +275,9 @@ class EngineRegistrar:
         because = self._blocked(request)
         if because:
             return answered(self._chains.skip(request, because))
+        not_made = self._untargeted.not_made(request, tuple(_needed(request)))
+        if not_made is not None:
+            return answered(not_made)
         if not self._run.targets.includes(request.urn, _needed(request)) and not self._goes_along(request):
             return self._leave_alone(request)
         refusal = self._undeclared(request) or self._lacking(request)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
 
 from tomo.engine.compare import taken_by
 from tomo.errors import PluginMissing, ProviderFailed, TomoError
+from tomo.model.bookkeeping import plugin_url
 from tomo.model.provider import Provider, ProviderSource
 from tomo.model.resource import ResourceState
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn, package_of, provider_ref, split_provider_ref
@@ -20,13 +22,12 @@ def is_provider(type_: str) -> bool:
 
 
 def default_name(version: str, url: str = "") -> str:
-    """The name of a package's default provider: `default` or `default_5_2_0`."""
-    parts = ["default"]
-    if version:
-        parts.append(version.replace(".", "_").replace("-", "_").replace("+", "_"))
-    if url:
-        parts.append("".join(char if char.isalnum() else "_" for char in url))
-    return "_".join(parts)
+    """The name of a package's default provider: `default`, or with its version as `default_5_2_0`."""
+    release, _, build = version.partition("+")
+    numbers, _, candidate = release.partition("-")
+    parts = [part for text in (numbers, candidate, build) if text for part in text.split(".")]
+    address = "/".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part) for part in url.split("/") if part)
+    return "_".join(["default", *parts, *([address] if address else [])])
 
 
 class Providers:
@@ -60,8 +61,8 @@ class Providers:
             ready = self._ready.get(ref)
             if ready is None and ref in self._recorded:
                 entry = self._recorded[ref]
-                version, url = (entry.inputs.get(key) or "" for key in ("version", "pluginDownloadURL"))
-                ready = self.load(entry.urn, str(version), str(url))
+                version = str(entry.inputs.get("version") or "")
+                ready = self.load(entry.urn, version, plugin_url(entry.inputs))
                 ready.configure(visible(taken_by(ready, entry.inputs)))
                 self._ready[ref] = ready
             return ready

@@ -179,6 +179,7 @@ class Steps:
             taken_by(provider, entry.inputs),
             taken_by(provider, entry.outputs),
             taken_by(provider, inputs),
+            entry.ignore_changes,
         )
         return provider.diff(asked)
 

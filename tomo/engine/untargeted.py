@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from tomo.engine.inherit import entry_for
+from tomo.engine.registry import is_provider
 from tomo.engine.request import Request
 from tomo.engine.run import Run
 from tomo.engine.targets import provider_moved, still_needed
@@ -64,6 +65,19 @@ class Untargeted:
             self._refuse_moved_provider(request, entries)
             taken = self._take_over(entries, request)
         return Registered(request.urn, taken.id, taken.outputs)
+
+    def not_made(self, request: Request, needed: Sequence[Urn]) -> Registered | None:
+        """The answer where everything is about to be destroyed and this isn't there, or needs what isn't.
+
+        What is recorded stays so until it's deleted: no state could hold it with what isn't made.
+        """
+        run, custom = self._run, request.goal.custom and not is_provider(request.goal.type)
+        needs_unmade = not run.targets.skipped.keys().isdisjoint(needed)
+        if not run.destroying or not (needs_unmade or (custom and request.old is None)):
+            return None
+        run.targets.skip(request.urn, needed)
+        answer = self._skipped(request)
+        return answer if request.old is None else Registered(request.urn, request.old.id, request.old.outputs)
 
     def _skipped(self, request: Request) -> Registered:
         run = self._run

@@ -80,6 +80,7 @@ class ReadGoal:
     parent: Urn | None = None
     provider: str = ""
     version: str = ""
+    plugin_download_url: str = ""
     dependencies: tuple[Urn, ...] = ()
     additional_secret_outputs: tuple[str, ...] = ()
 
@@ -92,3 +93,4 @@ class InvokeGoal:
     args: Properties
     provider: str = ""
     version: str = ""
+    plugin_download_url: str = ""

@@ -94,6 +94,7 @@ def read_goal_of(request: resource_pb2.ReadResourceRequest, places: Places) -> R
         parent=_urn(request.parent),
         provider=request.provider,
         version=request.version,
+        plugin_download_url=request.pluginDownloadURL,
         dependencies=_urns(request.dependencies),
         additional_secret_outputs=tuple(request.additionalSecretOutputs),
     )
@@ -107,6 +108,7 @@ def invoke_goal_of(request: resource_pb2.ResourceInvokeRequest, places: Places) 
         args=_properties(request.args, places.program),
         provider=request.provider,
         version=request.version,
+        plugin_download_url=request.pluginDownloadURL,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Final
 
+from tomo.model.bookkeeping import plugin_url
 from tomo.model.declaration import OutputRef
 from tomo.model.goal import Alias, Goal, ReadGoal
 from tomo.model.resource import ResourceState
@@ -115,7 +116,7 @@ class _Registration:
 
     def _goal(self, entry: ResourceState, inputs: dict[str, Value]) -> Goal:
         is_provider = entry.type.startswith(PROVIDER_TYPE_PREFIX)
-        settings = {name: str(inputs.get(name) or "") for name in _OF_PROVIDERS} if is_provider else {}
+        version, url = (str(inputs.get("version") or ""), plugin_url(inputs)) if is_provider else ("", "")
         if is_provider:
             inputs = {key: value for key, value in inputs.items() if not _is_bookkeeping(key)}
         return Goal(
@@ -125,8 +126,8 @@ class _Registration:
             inputs=inputs,
             parent=entry.parent,
             provider=self._provider(entry),
-            version=settings.get("version", ""),
-            plugin_download_url=settings.get("pluginDownloadURL", ""),
+            version=version,
+            plugin_download_url=url,
             dependencies=entry.dependencies,
             property_dependencies=entry.property_dependencies,
             protect=entry.protect,

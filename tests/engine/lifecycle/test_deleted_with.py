@@ -197,3 +197,46 @@ def test_the_provider_is_asked_about_what_would_go_along_with_its_owner_anyway(l
 
     assert lifecycle.world.verbs("part").count("diff") == 1
     assert {step.keys for step in lifecycle.outcome.plan.steps if step.urn.name == "part"} == {("r",)}
+
+
+def test_an_original_goes_with_the_original_of_its_owner(lifecycle: Lifecycle) -> None:
+    def program(value: int) -> Callable[[Program], None]:
+        def run(p: Program) -> None:
+            owner = p.res("owner", {"r": value})
+            p.res("inside", {"r": value, "within": owner.out("rid")}, deleted_with=owner.urn)
+
+        return run
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert deletes(lifecycle) == ["owner"]
+    assert Op.DELETE_REPLACED in lifecycle.ops("inside")
+    assert list(lifecycle.world.things) == ["owner-3", "inside-4"]
+
+
+def test_what_is_no_longer_declared_goes_with_the_original_that_it_lives_in(lifecycle: Lifecycle) -> None:
+    lifecycle.up(with_owner)
+
+    lifecycle.up(lambda p: p.res("owner", {"v": 1, "r": 1}) and None)
+
+    assert deletes(lifecycle) == ["owner"]
+    assert lifecycle.names() == ["owner"]
+    assert list(lifecycle.world.things) == ["owner-3"]
+
+
+def test_what_was_made_in_a_new_owner_does_not_go_with_a_left_over_original(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("owner", {"r": 1}) and None)
+    lifecycle.world.faults["delete", "owner"] = "fail"
+
+    def replaced(p: Program) -> None:
+        owner = p.res("owner", {"r": 2})
+        p.res("inside", {"within": owner.out("rid")}, deleted_with=owner.urn)
+
+    lifecycle.up(replaced)
+    lifecycle.world.faults.clear()
+    lifecycle.up(lambda p: p.res("owner", {"r": 2}) and None)
+
+    assert deletes(lifecycle)[-2:] == ["inside", "owner"] or deletes(lifecycle)[-2:] == ["owner", "inside"]
+    assert list(lifecycle.world.things) == ["owner-2"]

@@ -63,3 +63,16 @@ def test_a_provider_that_cannot_be_loaded_any_more_fails_its_deletes_by_name(lif
 
     assert "no provider `gone`" in str(outcome.failures[0].error)
     assert len(lifecycle.snapshot.resources) == 3
+
+
+def test_what_lies_in_something_that_stays_goes_if_nothing_needs_it(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        below = p.res("below", {"v": 1})
+        p.res("child", {"v": 1}, under=below)
+        p.res("kept", {"v": below.out("rid")}, protect=True)
+
+    lifecycle.up(program)
+
+    lifecycle.destroy()
+
+    assert lifecycle.names() == ["below", "kept"]

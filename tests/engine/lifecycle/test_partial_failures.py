@@ -148,3 +148,17 @@ def test_a_step_that_was_not_shown_is_refused(lifecycle: Lifecycle) -> None:
 
     assert outcome.failures[0].error.code == "plan-refused"
     assert lifecycle.entry("a").inputs["v"] == 1
+
+
+def test_a_run_that_stopped_takes_no_outputs(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        p.res("a", {"v": 1})
+        p.export(answer=2)
+
+    lifecycle.up(lambda p: p.export(answer=1))
+    lifecycle.world.faults["create", "a"] = "fail"
+
+    lifecycle.up(program, stop_on_error=True)
+
+    stack = next(entry for entry in lifecycle.snapshot.resources if entry.urn.name == "proj-dev")
+    assert stack.outputs == {"answer": 1}

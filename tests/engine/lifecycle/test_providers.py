@@ -34,8 +34,10 @@ def test_two_versions_of_a_package_have_two_default_providers(lifecycle: Lifecyc
     lifecycle.up(program)
 
     providers = [e for e in lifecycle.snapshot.resources if e.type == "pulumi:providers:fake"]
-    assert [e.urn.name for e in providers] == ["default_1_2_3", "default_2_0_0_rc_1_https___x_y"]
+    assert [e.urn.name for e in providers] == ["default_1_2_3", "default_2_0_0_rc_1_https_/x.y"]
     assert [e.inputs["region"] for e in providers] == ["north", "north"]
+    assert providers[1].inputs["__internal"] == {"pluginDownloadURL": "https://x.y"}
+    assert "__internal" not in providers[1].outputs
 
 
 def test_default_providers_can_be_forbidden(lifecycle: Lifecycle) -> None:

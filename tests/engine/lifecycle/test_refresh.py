@@ -85,3 +85,21 @@ def test_nothing_takes_the_place_of_a_parent_that_is_gone(lifecycle: Lifecycle) 
     lifecycle.refresh()
 
     assert lifecycle.entry("child").parent is None
+
+
+def test_what_is_replaced_with_something_gone_is_replaced_with_nothing_until_the_program_says_so(
+    lifecycle: Lifecycle,
+) -> None:
+    def program(p: Program) -> None:
+        a, b = p.res("a", {"v": 1}), p.res("b", {"v": 1})
+        p.res("c", {"v": 1}, replace_with=(a.urn, b.urn))
+
+    lifecycle.up(program)
+    del lifecycle.world.things["a-1"]
+
+    lifecycle.refresh()
+    left = lifecycle.entry("c").replace_with
+    lifecycle.up(program)
+
+    assert left == ()
+    assert [urn.name for urn in lifecycle.entry("c").replace_with] == ["a", "b"]

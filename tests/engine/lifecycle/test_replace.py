@@ -1,8 +1,11 @@
 from dataclasses import replace
 
+from tomo.model.diff import DiffResult
 from tomo.model.events import Result
+from tomo.model.provider import DiffRequest
 from tomo.model.snapshot import Snapshot
 from tomo.model.step import Op
+from tomo.testing.fake_provider import FakeProvider
 from tomo.testing.lifecycle import Lifecycle, Program
 
 
@@ -221,3 +224,58 @@ def test_a_provider_that_a_delete_first_replacement_would_replace_takes_along_wh
     assert verbs == ["delete b", "delete a", "create a", "create b"]
     assert set(lifecycle.ops("web")) == set(lifecycle.ops("web", planned))
     assert set(lifecycle.ops("b")) == set(lifecycle.ops("b", planned))
+
+
+def test_what_is_replaced_with_the_first_goes_ahead_of_what_follows_from_it(lifecycle: Lifecycle) -> None:
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"d": value})
+            p.res("with", {"v": 1}, replace_with=(a.urn,))
+            p.res("from", {"r": a.out("rid")})
+
+        return run
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert [call.name for call in lifecycle.world.calls if call.verb == "delete"] == ["with", "from", "a"]
+
+
+def test_what_needs_something_that_is_replaced_with_the_first_goes_before_it(lifecycle: Lifecycle) -> None:
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"d": value})
+            along = p.res("with", {"v": 1}, replace_with=(a.urn,))
+            p.res("from", {"r": a.out("rid"), "v": along.out("rid")})
+
+        return run
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert [call.name for call in lifecycle.world.calls if call.verb == "delete"] == ["from", "with", "a"]
+
+
+def test_a_cascade_asks_with_what_a_dependent_ignores(lifecycle: Lifecycle) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    class Asked(FakeProvider):
+        def diff(self, request: DiffRequest) -> DiffResult:
+            asked.append(request.ignore_changes)
+            return super().diff(request)
+
+    def program(value: int):
+        def run(p: Program) -> None:
+            a = p.res("a", {"d": value})
+            p.res("b", {"r": a.out("rid")}, ignore_changes=("w",))
+
+        return run
+
+    lifecycle.others["fake"] = Asked(lifecycle.world)
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2))
+
+    assert asked == [(), ("w",)]
