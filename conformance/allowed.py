@@ -14,10 +14,11 @@ from tomo.model.urn import Urn
 
 @dataclass(frozen=True)
 class Allowed:
-    """A difference on purpose."""
+    """A difference on purpose; `follows` is the difference that is listed as on purpose, and leads to it."""
 
     name: str
     reason: str
+    follows: str
     explains: Callable[[Difference, Scene], bool]
 
 
@@ -104,21 +105,27 @@ def _original_only(difference: Difference) -> bool:
 
 def _leftover_waits(difference: Difference, scene: Scene) -> bool:
     if _failed(scene) and scene.operation.verb is Verb.DESTROY and scene.operation.program.nodes:
-        return _is_default_provider(difference.urn) and difference.theirs == "nothing"
+        return not any(step["op"].startswith(("delete", "discard")) for step in scene.mine.told)
     if not _failed(scene) or scene.operation.verb not in {Verb.UP, Verb.PREVIEW} or not _goes_on(scene):
         return False
     if difference.where is Where.ORDER or difference.where is Where.CALL_ORDER:
         return False
     condemned = {line["urn"] for line in scene.theirs.told if line["op"].startswith(("delete", "discard"))}
-    declared = _declared(scene)
-    condemned |= {line["urn"] for line in scene.theirs.told if Urn(line["urn"]).name not in declared}
+    condemned |= set(_left_over(scene))
     kept = condemned - {line["urn"] for line in scene.mine.told if line["op"] == "delete"}
+    if difference.urn and is_default(f"{difference.urn}::id"):
+        return bool(difference.theirs == "nothing")
     gone_with = {e["urn"] for e in scene.before.values() if e.get("deletedWith") in kept}
     return difference.urn in kept | gone_with
 
 
-def _is_default_provider(urn: str) -> bool:
-    return bool(urn) and is_default(f"{urn}::id")
+def _left_over(scene: Scene) -> Iterator[str]:
+    """What Pulumi tells of and the program doesn't declare, at least not in the place that it had."""
+    mine = {step["urn"] for step in scene.mine.told}
+    elsewhere = {Urn(urn).name for urn in mine}
+    for urn in {step["urn"] for step in scene.theirs.told} - mine:
+        if Urn(urn).name not in _declared(scene) - elsewhere:
+            yield urn
 
 
 def _after_refusal(scene: Scene) -> set[str]:
@@ -227,7 +234,7 @@ def _chosen(operation: Operation, name: str) -> bool:
 
 
 def _only_more_secret(difference: Difference, scene: Scene) -> bool:
-    """Whether it is about inputs that are now secret and were not, or the other way round, and what follows."""
+    """Whether it is about inputs that are secret now and were not, or were and are not."""
     names = set(_secrecy_moved(scene))
     if not names:
         return False
@@ -279,7 +286,7 @@ def _import_refused_early(difference: Difference, scene: Scene) -> bool:
 
 def _import_stays_secret(difference: Difference, scene: Scene) -> bool:
     hidden = hidden_otherwise(difference.mine, difference.theirs)
-    return difference.where is Where.STATE and hidden and _about(difference) in _importing(scene)
+    return hidden and difference.where is Where.STATE and _about(difference) in _importing(scene)
 
 
 def _names_nothing(_difference: Difference, scene: Scene) -> bool:
@@ -293,6 +300,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         "leftovers wait",
         "What the program no longer declares is deleted only in a run without failure.",
+        "deletes wait for a run without failure",
         _leftover_waits,
     ),
     Allowed(
@@ -300,99 +308,118 @@ ALLOWED: tuple[Allowed, ...] = (
         "A name that an alias gave holds at once, for the provider too, and if the resource then fails. "
         "Pulumi deletes a replaced original under the name it had, and forgets why where that went along "
         "with another.",
+        "a defect of the CLI (engine-spec 10.25)",
         _renamed_original,
     ),
     Allowed(
         "a refusal stops its dependents only",
         "A failing resource stops its dependents only. Pulumi's --continue-on-error does so for failed "
         "steps, but where a provider refuses inputs or can't compare it stops the whole run.",
+        "a failing resource stops its dependents only",
         _refusal_stops_dependents_only,
     ),
     Allowed(
         "nothing is made from a failed read",
-        "A failing resource stops its dependents, and a read by an id that nothing gave fails. Pulumi goes "
-        "on with both, without the values they are to have.",
+        "A failing resource stops its dependents, and a read by an id that nothing gave fails. Pulumi "
+        "goes on with both, without the values they are to have.",
+        "a failing resource stops its dependents only",
         _failed_read,
     ),
     Allowed(
         "what is skipped isn't asked about",
         "A failing resource stops its dependents. Pulumi has the provider check their inputs before.",
+        "a failing resource stops its dependents only",
         _check_of_skipped,
     ),
     Allowed(
         HANGS,
-        "Where a deletion ahead of a replacement fails, or the new one isn't well, --continue-on-error of the "
-        "CLI never ends. Tomo keeps what is there and goes on; there is nothing to compare with.",
+        "Where a deletion ahead of a replacement fails, or the new one isn't well, --continue-on-error of"
+        " the CLI never ends. Tomo keeps what is there and goes on; there is nothing to compare with.",
+        "decision 28",
         lambda _difference, _scene: False,
     ),
     Allowed(
         BROKEN,
-        "Pulumi 3.250 ends some runs that fail with a state that breaks its own rules. Tomo's holds; there is "
-        "nothing to go on from.",
+        "Pulumi 3.250 ends some runs that fail with a state that breaks its own rules. Tomo's holds; "
+        "there is nothing to go on from.",
+        "decision 28",
         lambda _difference, _scene: False,
     ),
     Allowed(
         "what names nothing is refused",
         "A name or pattern that no resource has is refused. Pulumi lets patterns and excludes pass.",
+        "decision 28",
         _names_nothing,
     ),
     Allowed(
         "what lives in something is deleted with it, not before",
-        "`deleted_with` leaves out the deletion only where the owner really goes. The CLI forgets it where "
-        "the owner is retained, protected or could not be deleted.",
+        "`deleted_with` leaves out the deletion only where the owner really goes. The CLI forgets it "
+        "where the owner is retained, protected or could not be deleted.",
+        "a defect of the CLI (engine-spec 10.11)",
         _owner_stays,
     ),
     Allowed(
         "what is read instead is forgotten when it's deleted",
-        "What the stack made and the program now reads by another id is deleted at the end. Where that fails "
-        "or a target leaves it out, Tomo knows it still and tries again; Pulumi forgets it with the read.",
+        "What the stack made and the program now reads by another id is deleted at the end. Where that "
+        "fails or a target leaves it out, Tomo knows it still and tries again; Pulumi forgets it with the"
+        " read.",
+        "decision 28",
         _read_instead,
     ),
     Allowed(
         "what went with its provider is made again",
-        "Where something could not be made again after it was deleted ahead of its provider's replacement, "
-        "the next run makes it. Pulumi wants to delete it once more, by a provider that is gone, and fails.",
+        "Where something could not be made again after it was deleted ahead of its provider's "
+        "replacement, the next run makes it. Pulumi wants to delete it once more, by a provider that is "
+        "gone, and fails.",
+        "dependents that went along are not deleted twice",
         _made_again,
     ),
     Allowed(
         "condemned dependents are not deleted twice",
-        "What a delete-before-replace took along is made again by the next run. Pulumi has the provider delete "
-        "it once more before.",
+        "What a delete-before-replace took along is made again by the next run. Pulumi has the provider "
+        "delete it once more before.",
+        "dependents that went along are not deleted twice",
         _deleted_once,
     ),
     Allowed(
         "what goes along beside the targets is made as declared",
-        "What a delete-before-replace takes along beside the targets is made as the program says. Pulumi makes "
-        "it with its inputs of before, which may name what is gone.",
+        "What a delete-before-replace takes along beside the targets is made as the program says. Pulumi "
+        "makes it with its inputs of before, which may name what is gone.",
+        "decision 28",
         _goes_along,
     ),
     Allowed(
         "secrecy alone is no change",
-        "An input that is secret now and was not, or the other way round, is recorded so. Pulumi 3.250 calls "
-        "it a change of a component, and of a resource whose provider leaves the comparison to it.",
+        "An input that is secret now and was not, or the other way round, is recorded so. Pulumi 3.250 "
+        "calls it a change of a component, and of a resource whose provider leaves the comparison to it.",
+        "a defect of the CLI (engine-spec 10.18)",
         _only_more_secret,
     ),
     Allowed(
         "what can't be imported is refused in the plan too",
         "A resource that is to be imported and would have to be replaced fails, in a plan as in a run. "
         "Pulumi's preview warns and shows the replacement.",
+        "a defect of the CLI (engine-spec 10.27)",
         _import_refused_early,
     ),
     Allowed(
         "what is imported is as secret as it's declared",
-        "An imported input that the program declares as secret is sealed. Pulumi keeps it as plain text where "
-        "nothing else changes.",
+        "An imported input that the program declares as secret is sealed. Pulumi keeps it as plain text "
+        "where nothing else changes.",
+        "a defect of the CLI (engine-spec 10.18)",
         _import_stays_secret,
     ),
     Allowed(
         "what is left out isn't made",
-        "What a target or an exclude leaves out stays as it is. Pulumi makes it all the same where it was only "
-        "read before, and imports it where the program says so.",
+        "What a target or an exclude leaves out stays as it is. Pulumi makes it all the same where it was"
+        " only read before, and imports it where the program says so.",
+        "decision 28",
         _left_out_read,
     ),
     Allowed(
         "a look doesn't make well",
         "A plan looks at the hosts: what was not finished is tried again although a look finds it there.",
+        "a plan looks at the hosts",
         _still_unwell,
     ),
 )

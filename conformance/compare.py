@@ -101,11 +101,8 @@ def _failures_apart(mine: Ran, theirs: Ran) -> Iterator[Difference]:
     there = theirs.failed | theirs.refused
     here = mine.failed | {urn for urn in theirs.refused if Urn(urn).name in mine.named}
     for urn in sorted(here ^ there):
-        yield Difference(Where.FAILED, urn, _failed(urn in here), _failed(urn in there))
-
-
-def _failed(failed: bool) -> str:
-    return "failed" if failed else "did not fail"
+        sides = ["failed" if urn in side else "did not fail" for side in (here, there)]
+        yield Difference(Where.FAILED, urn, *sides)
 
 
 def _without_refused(mine: Side, theirs: Side) -> Lines:

@@ -38,7 +38,7 @@ def program_of(model: Model, note: Note = lambda *_, **__: None) -> Callable[[],
             made = declared.declare(node)
             await made.urn.future()
             if node.outputs is not None and isinstance(made, Group):
-                made.register_outputs(_value(node.outputs, declared.made))  # type: ignore[attr-defined]
+                made.register_outputs(_value(node.outputs, declared.made))
         for name, expression in model.exports.items():
             pulumi.export(name, _value(expression, declared.made))
         if model.raises:

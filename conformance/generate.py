@@ -373,7 +373,9 @@ def _served(node: Node, value: str) -> str | None:
     return value if node.kind in {Kind.CUSTOM, Kind.READ, Kind.PROVIDER} else None
 
 
-HOOK_KINDS = tuple(f"{when}_{what}" for what in ("create", "update", "delete") for when in ("before", "after"))
+HOOK_KINDS = tuple(
+    f"{when}_{what}" for what in ("create", "update", "delete") for when in ("before", "after")
+)
 THEMED: Mapping[str, Mapping[str, Callable[[Author, Node, int], Any]]] = {
     "hooks": {"hooks": _hooks},
     "transforms": {"transforms": _some_transforms, "transformations": _some_transforms},

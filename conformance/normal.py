@@ -140,7 +140,7 @@ def _opened(value: Any, store: Store) -> Any:
 
 def hidden_otherwise(before: Any, after: Any) -> bool:
     """Whether two opened values are the same but for what of them is secret."""
-    return _whole(before) != _whole(after) and _bare(before) == _bare(after)
+    return bool(_whole(before) != _whole(after) and _bare(before) == _bare(after))
 
 
 def _whole(value: Any) -> Any:

@@ -1,7 +1,10 @@
+import inspect
 from collections import Counter
 from pathlib import Path
 
-from conformance.generate import OPTIONS, scenario_of, without
+from pulumi import ResourceOptions
+
+from conformance.generate import OPTIONS, THEMED, THEMES, scenario_of, without
 from conformance.scenario import Kind, Node, Scenario, Verb, read_scenario, written
 
 
@@ -29,7 +32,36 @@ def test_every_kind_option_and_verb_comes_up() -> None:
 
     assert {operation.verb for operation in operations} == set(Verb)
     assert {node.kind for node in nodes} == set(Kind)
-    assert {name for node in nodes for name in node.options} >= {*OPTIONS, "aliases"}
+    themed = {name for options in THEMED.values() for name in options}
+    assert {name for node in nodes for name in node.options} >= {*OPTIONS, *themed, "aliases", "import_"}
+
+
+def test_every_resource_option_is_played_or_known_not_to_be() -> None:
+    played = {name for options in THEMED.values() for name in options}.union(
+        OPTIONS, ("aliases", "import_", "id")
+    )
+    left_out = {"env_var_mappings", "state_migrations", "urn"}
+
+    known = set(inspect.signature(ResourceOptions).parameters)
+
+    assert known - played == left_out
+
+
+def test_a_seed_may_name_what_its_scenario_is_about() -> None:
+    options = {
+        theme: {name for number in range(20) for name in options_of(f"{theme}-unit/{number}")}
+        for theme in THEMES
+    }
+
+    assert {"hooks"} <= options["hooks"]
+    assert {"import_"} <= options["imports"]
+    assert {"transforms", "transformations"} <= options["transforms"]
+    assert {"version", "plugin_download_url"} <= options["versions"]
+
+
+def options_of(seed: str) -> set[str]:
+    operations = scenario_of(seed).operations
+    return {name for op in operations for node in op.program.nodes for name in node.options}
 
 
 def test_what_a_node_refers_to_was_declared_before_it() -> None:

@@ -79,9 +79,7 @@ def _lives_by(entry: ResourceState) -> Iterator[Urn]:
 _REPLACED_WITH = ("replaceWith",)
 
 
-def _forcing_keys(
-    entry: ResourceState, root: Urn, doomed: set[Urn], diff_with: DiffWith
-) -> tuple[str, ...]:
+def _forcing_keys(entry: ResourceState, root: Urn, doomed: set[Urn], diff_with: DiffWith) -> tuple[str, ...]:
     """The keys that make an entry go along. As in Pulumi its provider is asked before options count."""
     if entry.provider_urn in doomed:
         return ("provider",)

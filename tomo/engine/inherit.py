@@ -37,12 +37,13 @@ def inherited(goal: Goal, parent: Parent | None) -> Goal:
     )
 
 
-def providers_for_children(goal: Goal, parent: Parent | None) -> Mapping[str, str]:
-    """Provider references by package that children of this resource get."""
+def providers_for_children(goal: Goal, parent: Parent | None, ref: str = "") -> Mapping[str, str]:
+    """Provider references by package that children of this resource get: as in Pulumi its default one too."""
     result = dict(parent.providers) if parent else {}
     result.update(goal.providers)
-    if goal.provider:
-        result[package_of(split_provider_ref(goal.provider)[0].type)] = goal.provider
+    own = goal.provider or ref
+    if own:
+        result[package_of(split_provider_ref(own)[0].type)] = own
     return result
 
 

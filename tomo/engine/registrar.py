@@ -186,7 +186,7 @@ class EngineRegistrar:
         ref = self._reference(goal)
         old = self._old_entry(goal, urn, parent)
         run.seen.add(urn)
-        providers = providers_for_children(goal, parent)
+        providers = providers_for_children(goal, parent, ref)
         run.parents[urn] = Parent(urn, goal, providers, old.urn if old else None)
         provider = run.providers.get(ref) if ref else None
         # One that failed or was skipped has no id to be found by: what it serves is skipped with it.

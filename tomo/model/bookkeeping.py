@@ -10,7 +10,7 @@ INTERNAL, PLUGIN_URL = "__internal", "pluginDownloadURL"
 
 
 def plugin_url(inputs: Properties) -> str:
-    """Where a provider's plugin can be had; `""` where nothing says so. States of before had it as an input."""
+    """Where a provider's plugin can be had, `""` where nothing says so; older states had it as an input."""
     internal = inputs.get(INTERNAL)
     url = internal.get(PLUGIN_URL) if isinstance(internal, Mapping) else None
     return str(url or inputs.get(PLUGIN_URL) or "")
