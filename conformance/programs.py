@@ -35,7 +35,7 @@ class Language(OneProgramRuntime):
     def __init__(self, program: Callable[[], Any]) -> None:
         self._program = program
 
-    def GetRequiredPackages(self, request: object, context: object) -> Any:
+    def GetRequiredPackages(self, request: object, context: object) -> Any:  # noqa: N802  # as the protocol has it
         """Names what is installed, as any language host does: else versions come from what is recorded."""
         package = plugin_pb2.PackageDependency(name="fake", kind="resource")
         return language_pb2.GetRequiredPackagesResponse(packages=[package])
