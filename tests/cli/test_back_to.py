@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Tomo
 from tests.worlds import World
 
@@ -39,13 +41,16 @@ def test_a_history_without_runs_says_what_makes_one(world: World, tomo: Tomo) ->
     assert "tomo apply" in tomo(world, "state", "history").err
 
 
-def test_a_way_back_is_no_removal_and_no_kept_plan(world: World, tomo: Tomo) -> None:
+def test_a_way_back_is_no_removal_and_may_be_kept(world: World, tomo: Tomo) -> None:
     tomo(world, "apply", "--yes")
 
     assert tomo(world, "plan", "--to", "1", "--destroy").code == 64
     assert tomo(world, "plan", "--to", "1", "--engine", "pulumi").code == 1
-    assert "--to 1" in tomo(world, "plan", "--to", "1", "-o", str(world.folder / "plan")).err
     assert tomo(world, "plan", "--to", "9").code == 1
+    file = str(world.folder / "plan")
+    assert f"tomo apply {file}" in tomo(world, "plan", "--to", "1", "-o", file).err
+    assert tomo(world, "apply", file, "--to", "1").code == 64
+    assert tomo(world, "apply", file).code == 0
 
 
 PROGRAM = """\
@@ -75,7 +80,8 @@ pulumi.export("letter", second.id)
 """
 
 
-def test_a_program_goes_back_without_being_run(nothing: World, tomo: Tomo) -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_program_goes_back_without_being_run(nothing: World, tomo: Tomo, *, kept: bool) -> None:
     program = nothing.folder / "__main__.py"
     (nothing.folder / "Pulumi.yaml").write_text("name: post\nruntime: python\n")
     program.write_text(PROGRAM.replace("TEXT", "hello"))
@@ -87,8 +93,11 @@ def test_a_program_goes_back_without_being_run(nothing: World, tomo: Tomo) -> No
     assert tomo(nothing, "apply", "--yes").code == 0
     program.write_text("raise SystemExit('not to be run')\n")
 
-    ran = tomo(nothing, "apply", "--yes", "--to", "1")
+    file = str(nothing.folder.parent / "plan.json")
+    planned = tomo(nothing, "plan", "--to", "1", "-o", file) if kept else None
+    ran = tomo(nothing, "apply", file) if planned else tomo(nothing, "apply", "--yes", "--to", "1")
 
+    assert planned is None or planned.code == 0, planned.err
     assert ran.code == 0, ran.err
     assert "open-sesame-please" not in ran.out + ran.err
     program.write_text(PROGRAM.replace("TEXT", "hello"))

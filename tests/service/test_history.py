@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.worlds import CONTAINER, World
-from tomo.errors import CannotGoBack, ExitCode, NotSupported, VersionNotFound
+from tomo.errors import CannotGoBack, ExitCode, NotSupported, PlanRefused, VersionNotFound
 from tomo.model.events import Result
-from tomo.service.deployments import PlanRequest, PlanResult
+from tomo.service.deployments import PlanRequest, PlanResult, RunResult
 from tomo.service.history import Histories, HistoryRequest, can_go_back_to
-from tomo.service.plans.saved import SavedPlans, SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest
 from tomo.testing.registry import ImageDefinition, exits
 
 OTHER_MOUNT = """\
@@ -202,9 +202,85 @@ def test_a_version_with_hooks_is_refused_by_name(world: World) -> None:
         world.plan(to=1)
 
 
-def test_a_plan_back_is_not_kept_in_a_file(world: World, tmp_path: Path) -> None:
-    applied(world)
-    request = SavePlanRequest(PlanRequest(world.place, to=1), tmp_path / "plan.json")
+# --- kept in a file ----------------------------------------------------------------------------------
 
-    with pytest.raises(NotSupported, match="kept in a file"):
-        SavedPlans(world.doors).save(request)
+
+def kept_back(world: World, file: Path, to: int = 1) -> KeptPlan:
+    return SavedPlans(world.doors).save(SavePlanRequest(PlanRequest(world.place, to=to), file))
+
+
+def apply_kept(world: World, file: Path) -> RunResult:
+    return SavedPlans(world.doors).apply(ApplyPlanRequest(world.place, file, lambda _shown: None))
+
+
+def test_a_plan_back_is_kept_and_leads_back(world: World, tmp_path: Path) -> None:
+    applied(world)
+    before = env(world), mounts(world)
+    grow(world)
+    applied(world)
+    kept = kept_back(world, tmp_path / "plan.json")
+
+    result = apply_kept(world, kept.file)
+
+    assert result.exit_code is ExitCode.OK, [str(failure.error) for failure in result.failures]
+    assert (env(world), mounts(world)) == before
+    [newest, *_] = Histories(world.doors).list(HistoryRequest(world.place)).versions
+    assert newest.entry.message == "back to version 1"
+    assert not world.plan(to=1).has_changes
+
+
+def test_the_same_plan_back_has_the_same_bytes_and_names_the_version_it_rests_on(
+    world: World, tmp_path: Path
+) -> None:
+    applied(world)
+    grow(world)
+    applied(world)
+
+    first, second = kept_back(world, tmp_path / "one.json"), kept_back(world, tmp_path / "two.json")
+
+    assert first.digest == second.digest
+    assert first.file.read_bytes() == second.file.read_bytes()
+    body = json.loads(first.file.read_text())["body"]
+    assert body["options"]["to"] == 1
+    assert list(body["basis"]["history"]) == ["1"]
+
+
+def test_a_removed_app_comes_back_by_a_kept_plan(world: World, tmp_path: Path) -> None:
+    applied(world)
+    before = env(world), mounts(world)
+    world.edit("    server: nas\n", "    server: nas\n    state: absent\n")
+    applied(world)
+    kept = kept_back(world, tmp_path / "plan.json")
+
+    result = apply_kept(world, kept.file)
+
+    assert result.exit_code is ExitCode.OK, [str(failure.error) for failure in result.failures]
+    assert (env(world), mounts(world)) == before
+
+
+def test_a_kept_plan_back_is_refused_where_its_version_is_another(world: World, tmp_path: Path) -> None:
+    applied(world)
+    grow(world)
+    applied(world)
+    kept = kept_back(world, tmp_path / "plan.json")
+    stored = sorted(entry_files(world)[0].parent.glob("*.checkpoint.json"))
+    stored[0].write_bytes(stored[0].read_bytes() + b"\n")
+
+    with pytest.raises(PlanRefused, match="the history's version `1` was changed"):
+        apply_kept(world, kept.file)
+
+    assert env(world)["GREETING"] == "goodbye"
+
+
+def test_a_kept_plan_back_is_refused_where_its_version_is_gone(world: World, tmp_path: Path) -> None:
+    applied(world)
+    grow(world)
+    applied(world)
+    kept = kept_back(world, tmp_path / "plan.json")
+    for file in entry_files(world)[0].parent.iterdir():
+        file.unlink()
+
+    with pytest.raises(PlanRefused, match="leads back to a version") as caught:
+        apply_kept(world, kept.file)
+
+    assert caught.value.exit_code is ExitCode.PLAN_REFUSED

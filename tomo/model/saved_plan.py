@@ -31,7 +31,8 @@ class Basis:
     """What a plan rests on. Digests are SHA-256 in hex, `""` where there is no such file.
 
     `state` is that of the state file, `config` of the stack's config file; `files` are the fleet file or the
-    program's files by path, `catalog` the files of catalog entries by id, `packages` versions by name.
+    program's files by path, `catalog` the files of catalog entries by id, `packages` versions by name,
+    `history` the checkpoints of versions by number, for a plan back to one.
     """
 
     stack_id: str
@@ -43,6 +44,7 @@ class Basis:
     catalog: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[HostIdentity, ...] = ()
+    history: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class PlanError:
 class SavedPlan:
     """A plan as it was kept. Its steps have no outputs; `new_secrets` are those that apply will make.
 
-    `selection` is what a person named, in their words.
+    `selection` is what a person named, in their words; `to` the version of the history to go back to.
     """
 
     basis: Basis
@@ -68,3 +70,4 @@ class SavedPlan:
     selection: Selection = Selection()
     new_secrets: tuple[str, ...] = ()
     errors: tuple[PlanError, ...] = ()
+    to: int | None = None

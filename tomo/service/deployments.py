@@ -268,6 +268,13 @@ class Session:
         self.stored, self.notes = found.stored, found.notes
         return found
 
+    def go_back(self, version: int | None) -> None:
+        """Has an earlier state say what is to be; None leaves it to the fleet or program."""
+        if version is not None:
+            from tomo.service.history import way_back  # noqa: PLC0415  # for this option only
+
+            self.back = way_back(self.workspace, version, self.base)
+
     @property
     def declared(self) -> FleetProgram | None:
         """The fleet where it says what is to be; None for a program and on the way back."""

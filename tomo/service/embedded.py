@@ -14,7 +14,6 @@ from tomo.service.deployments import (
     PlanResult,
     RefreshRequest,
     RunResult,
-    Session,
     may_go_on,
     opened,
 )
@@ -37,7 +36,7 @@ class EmbeddedEngine:
         """What an apply, or a destroy, would do."""
         with opened(self._doors, self._workspace, request.adoption) as session:
             session.recover()
-            _go_back(session, request.to)
+            session.go_back(request.to)
             outcome = session.plan(request, request.sink)
             return session.plan_result(outcome, destroys=request.destroy)
 
@@ -45,7 +44,7 @@ class EmbeddedEngine:
         """Plans, asks, and does what was shown."""
         with opened(self._doors, self._workspace, request.adoption, locked=request.lock) as session:
             refuse_unsettled(session.recover(Terms(act=True)), request.sink)
-            _go_back(session, request.to)
+            session.go_back(request.to)
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -79,11 +78,3 @@ class EmbeddedEngine:
             session.recover()
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
-
-
-def _go_back(session: Session, version: int | None) -> None:
-    """Has an earlier state say what is to be, instead of the fleet or program."""
-    if version is not None:
-        from tomo.service.history import way_back  # noqa: PLC0415  # for this option only
-
-        session.back = way_back(session.workspace, version, session.base)

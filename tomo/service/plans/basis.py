@@ -21,6 +21,7 @@ from tomo.service.workspace import Workspace
 from tomo.settings import Settings
 from tomo.ssh.identity import identities
 from tomo.state.files import translated
+from tomo.state.past import PastState
 
 if TYPE_CHECKING:
     from tomo.service.fleets import FleetProgram
@@ -45,9 +46,15 @@ _HINT: Final = "look at what changed, then make a new plan: `tomo plan -o FILE`"
 
 
 def basis_of(
-    workspace: Workspace, stack_id: str, state: str, specs: Sequence[HostSpec], fleet: FleetProgram | None
+    workspace: Workspace,
+    stack_id: str,
+    state: str,
+    specs: Sequence[HostSpec],
+    fleet: FleetProgram | None,
+    *,
+    past: PastState | None = None,
 ) -> Basis:
-    """What a plan made here and now rests on."""
+    """What a plan made here and now rests on; `past` is where a plan back leads."""
     return Basis(
         stack_id,
         workspace.project,
@@ -58,6 +65,7 @@ def basis_of(
         _catalog_files(workspace, fleet) if fleet else {},
         packages(every=fleet is None),
         host_identities(specs, workspace.settings),
+        {str(past.version.number): past.digest} if past else {},
     )
 
 
@@ -197,6 +205,7 @@ def _moved(before: Basis, now: Basis) -> Iterator[str]:
         yield f"the config of stack `{now.stack}` was changed since the plan was made"
     yield from _moved_items("the file", before.files, now.files)
     yield from _moved_items("the catalog entry", before.catalog, now.catalog)
+    yield from _moved_items("the history's version", before.history, now.history)
     for name in sorted(before.packages.keys() | now.packages.keys()):
         was, is_ = before.packages.get(name, "missing"), now.packages.get(name, "missing")
         if was != is_:

@@ -35,9 +35,13 @@ def write_body(saved: SavedPlan, seals: PlanSeals) -> dict[str, Json]:
     hosts = hosts_of(plan)
     outputs = ValueWriter.of_place(seals, _OUTPUTS)
     return {
-        "basis": asdict(saved.basis),
+        "basis": _write_basis(saved.basis),
         "operation": _DESTROY if saved.destroys else _UPDATE,
-        "options": {"look": plan.looked, "selection": asdict(saved.selection)},
+        "options": {
+            "look": plan.looked,
+            "selection": asdict(saved.selection),
+            **({"to": saved.to} if saved.to is not None else {}),
+        },
         "steps": [_write_step(step, hosts, seals) for step in plan.steps],
         "outputs": {
             "old": outputs.properties(plan.outputs.old),
@@ -49,6 +53,11 @@ def write_body(saved: SavedPlan, seals: PlanSeals) -> dict[str, Json]:
         "notLookedAt": [asdict(host) for host in plan.unlooked],
         "errors": [asdict(error) for error in saved.errors],
     }
+
+
+def _write_basis(basis: Basis) -> dict[str, Json]:
+    written = asdict(basis)
+    return written if basis.history else {key: value for key, value in written.items() if key != "history"}
 
 
 def _write_step(step: Step, hosts: Mapping[Urn, str], seals: PlanSeals) -> dict[str, Json]:
@@ -124,6 +133,7 @@ def _read(body: Mapping[str, Json], reader: ValueReader) -> SavedPlan:
         _read_selection(_object(options["selection"])),
         _texts(body["newSecrets"]),
         tuple(PlanError(**error) for error in _objects(body["errors"])),  # type: ignore[arg-type]
+        _read_version(options.get("to")),
     )
 
 
@@ -131,7 +141,14 @@ def _read_basis(basis: Mapping[str, Json]) -> Basis:
     hosts = tuple(_read_host(host) for host in _objects(basis["hosts"]))
     texts = {name: str(basis[name]) for name in ("stack_id", "project", "stack", "state", "config")}
     maps = {name: _text_map(basis[name]) for name in ("files", "catalog", "packages")}
-    return Basis(**texts, **maps, hosts=hosts)  # type: ignore[arg-type]
+    history = _text_map(basis.get("history", {}))
+    return Basis(**texts, **maps, hosts=hosts, history=history)  # type: ignore[arg-type]
+
+
+def _read_version(number: Json) -> int | None:
+    if number is None or isinstance(number, int):
+        return number
+    raise unreadable("a version is no number")
 
 
 def _read_selection(written: Mapping[str, Json]) -> Selection:

@@ -11,10 +11,18 @@ from typing import ClassVar, Final
 from tomo.engine.held import Held
 from tomo.engine.look import Observation
 from tomo.engine.run import Failure
-from tomo.errors import HostKeyError, NotSupported, PlanRefused, TomoError, UsageError
+from tomo.errors import (
+    CannotGoBack,
+    HostKeyError,
+    PlanRefused,
+    StateCorrupt,
+    TomoError,
+    UsageError,
+    VersionNotFound,
+)
 from tomo.model.connection import LOCAL, HostBook, HostSpec
 from tomo.model.events import Sink, ignore
-from tomo.model.saved_plan import PlanError, SavedPlan
+from tomo.model.saved_plan import Basis, PlanError, SavedPlan
 from tomo.model.step import Step
 from tomo.service.deployments import (
     ApplyRequest,
@@ -104,19 +112,14 @@ class SavedPlans:
         """Plans, and writes the plan's file; one with errors is kept too, to be looked at."""
         _require_replaceable(request.file)
         asked = request.plan
-        if asked.to is not None:
-            raise NotSupported(
-                "a plan back to an earlier version can't be kept in a file",
-                hint=f"show it and apply it at once: `tomo apply --to {asked.to}`",
-            )
         made_key = self._ensure_key(asked.place)
         with opened(self._doors, self._doors.open(asked.place)) as session:
             refuse_unrepaired(session.stored)
+            session.go_back(asked.to)
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)
             stack_id = ledger.ensure_stack_id(new_id)
             shown = session.plan_result(session.plan(asked, asked.sink), destroys=asked.destroy)
-            specs = _hosts(session, shown.plan.steps)
-            basis = basis_of(session.workspace, stack_id, _state(session), specs, session.fleet)
+            basis = _basis(session, stack_id, shown.plan.steps)
             saved = SavedPlan(
                 basis,
                 shown.plan,
@@ -124,6 +127,7 @@ class SavedPlans:
                 asked.selection,
                 shown.new_secrets,
                 tuple(_errors(shown)),
+                asked.to,
             )
             seals = PlanSeals(session.workspace.secrets.for_salt(session.salt), basis.state)
             body = write_body(saved, seals)
@@ -188,8 +192,8 @@ class SavedPlans:
         reader = ValueReader(seals)
         saved = read_body(envelope.body, reader)
         _require_no_errors(saved)
-        specs = _hosts(session, saved.plan.steps)
-        require_same_basis(basis, basis_of(workspace, basis.stack_id, _state(session), specs, session.fleet))
+        _go_back(session, saved)
+        require_same_basis(basis, _basis(session, basis.stack_id, saved.plan.steps))
         return saved, _result(saved, SecretMarks(seals, reader.hashes))
 
     def _use(self, session: Session, digest: str) -> None:
@@ -228,10 +232,29 @@ def _state(session: Session) -> str:
     return session.stored.digest if session.stored else ""
 
 
+def _basis(session: Session, stack_id: str, steps: Sequence[Step]) -> Basis:
+    past = session.back.past if session.back is not None else None
+    specs = _hosts(session, steps)
+    return basis_of(session.workspace, stack_id, _state(session), specs, session.fleet, past=past)
+
+
+def _go_back(session: Session, saved: SavedPlan) -> None:
+    """Takes the way back that a plan leads; raises PlanRefused where it isn't there any more."""
+    try:
+        session.go_back(saved.to)
+    except (CannotGoBack, VersionNotFound, StateCorrupt) as error:
+        raise PlanRefused(
+            f"the plan leads back to a version that can't be gone back to: {error.message}",
+            hint=error.hint,
+        ) from error
+
+
 def _hosts(session: Session, steps: Sequence[Step]) -> Sequence[HostSpec]:
-    if session.fleet is not None:
-        return session.fleet.hosts
-    return hosts_in(steps, session.workspace.settings, HostBook(()))
+    """The hosts of a fleet's file, or those that a plan's own steps name."""
+    book = HostBook(session.fleet.hosts if session.fleet is not None else ())
+    if session.declared is not None:
+        return session.declared.hosts
+    return hosts_in(steps, session.workspace.settings, book)
 
 
 def _errors(shown: PlanResult) -> Iterator[PlanError]:
