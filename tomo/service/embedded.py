@@ -14,11 +14,10 @@ from tomo.service.deployments import (
     PlanResult,
     RefreshRequest,
     RunResult,
-    may_go_on,
-    opened,
 )
 from tomo.service.drift import drifted
 from tomo.service.recovery import refuse_unsettled
+from tomo.service.session import may_go_on, opened
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace
 

@@ -12,8 +12,8 @@ from tomo.errors import StateLocked, UsageError
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.urn import Urn
-from tomo.service.deployments import opened
 from tomo.service.effect import Effect
+from tomo.service.session import opened
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place, Workspace
 from tomo.state.backend import StoredStack

@@ -24,14 +24,7 @@ from tomo.model.connection import LOCAL, HostBook, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.saved_plan import Basis, PlanError, SavedPlan
 from tomo.model.step import Step
-from tomo.service.deployments import (
-    ApplyRequest,
-    PlanRequest,
-    PlanResult,
-    RunResult,
-    Session,
-    opened,
-)
+from tomo.service.deployments import ApplyRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.effect import Effect
 from tomo.service.plans.basis import basis_of, hosts_in, require_same_basis, require_same_stack
 from tomo.service.plans.body import read_body, write_body
@@ -40,6 +33,7 @@ from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.plans.values import ValueReader
 from tomo.service.recovery import refuse_unrepaired
 from tomo.service.sealing import sealing_editor
+from tomo.service.session import Session, opened
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors, new_id, now
 from tomo.service.workspace import FLEET_PROJECT, LockTerms, Place
