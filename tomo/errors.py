@@ -396,3 +396,30 @@ class PassphraseWrong(SecretsError):
     """The passphrase does not open the stack's secrets."""
 
     code = "passphrase-wrong"
+
+
+# --- what is remembered beside the state ---------------------------------------------------------
+
+
+class DatabaseError(TomoError):
+    """The database of people and of the audit record can't be used; nothing in it was changed."""
+
+    code = "database"
+
+
+class DatabaseSchemaError(DatabaseError):
+    """The database is of another version of Tomo than this one."""
+
+    code = "database-schema"
+
+
+class AuditUnwritable(TomoError):
+    """Nothing can be written to the audit record, so nothing that must be in it was begun."""
+
+    code = "audit-unwritable"
+
+
+class AuditBroken(TomoError):
+    """The audit record was changed, shortened or put together anew; `detail` names the entries."""
+
+    code = "audit-broken"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ class Settings:
     passphrase: str | None = field(default=None, repr=False)
     passphrase_file: Path | None = None
     state_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     docker_host: str | None = None
     ssh_auth_sock: str | None = None
     registry_user: str | None = None
@@ -25,6 +28,8 @@ class Settings:
     no_color: bool = False
     home: Path = field(default_factory=Path.home)
     user: str = "root"
+    account: str = ""
+    """The account that this process runs under, as the system has it; `user` is what the shell says."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -41,6 +46,7 @@ class Settings:
             passphrase=first("TOMO_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE"),
             passphrase_file=Path(file) if file else None,
             state_url=first("TOMO_STATE_URL", "PULUMI_BACKEND_URL"),
+            database_url=env.get("TOMO_DATABASE_URL") or None,
             docker_host=env.get("DOCKER_HOST"),
             ssh_auth_sock=env.get("SSH_AUTH_SOCK"),
             registry_user=env.get("DOCKER_REGISTRY_USER"),
@@ -48,5 +54,28 @@ class Settings:
             no_color="NO_COLOR" in env,
             home=home,
             user=first("USER", "LOGNAME") or "root",
+            account=_account() if environ is None else first("USER", "LOGNAME") or "root",
             variables=env,
         )
+
+    @property
+    def data_folder(self) -> Path:
+        """Where Tomo keeps what belongs to a person and to no fleet, below the home that is set here.
+
+        The folders are those of the XDG base directories, and of Apple's guide on macOS.
+        """
+        named = self.variables.get("XDG_DATA_HOME", "")
+        if named and Path(named).is_absolute():
+            return Path(named) / "tomo"
+        if sys.platform == "darwin":
+            return self.home / "Library" / "Application Support" / "tomo"
+        return self.home / ".local" / "share" / "tomo"
+
+
+def _account() -> str:
+    """The name of the effective user, or its number where it has none, as in some containers."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

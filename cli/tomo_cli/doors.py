@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tomo.errors import PassphraseMissing
 from tomo.service.stores import Stores
@@ -15,6 +17,9 @@ from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
 from tomo_cli.endings import at_end
+
+if TYPE_CHECKING:
+    from tomo.service.recording import Trail
 
 _GIVEN: ContextVar[Doors | None] = ContextVar("tomo_doors", default=None)
 _STORES: ContextVar[Stores | None] = ContextVar("tomo_stores", default=None)
@@ -36,9 +41,18 @@ def doors() -> Doors:
         return given
     settings = Settings.from_environment()
     stores = _stores()
+    trail = _trail(settings)
     if not sys.stdin.isatty():
-        return Doors(settings, stores=stores)
-    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores)
+        return Doors(settings, stores=stores, trail=trail)
+    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores, trail=trail)
+
+
+def _trail(settings: Settings) -> Trail:
+    """Where the acts of this command are recorded, under the account that the system knows."""
+    from tomo.service.recording import Actor, Trail
+    from tomo_cli.console import say
+
+    return Trail(settings, Actor(f"{settings.account}@{platform.node()}", "owner", "cli"), say)
 
 
 def _stores() -> Stores:

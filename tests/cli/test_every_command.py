@@ -109,6 +109,17 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("app remove feeds")
     does("server remove pi --yes")
     does("destroy --yes")
+    for words in (
+        "audit list",
+        "audit verify",
+        "audit export",
+        "audit retain --days 1",
+        "db status",
+        "db upgrade",
+    ):
+        assert tomo(nothing.doors, *words.split()).code == 0
+    assert tomo(nothing.doors, "db", "downgrade", "base", "--yes").code == 0
+    used.update(name for name in COMMANDS if name.startswith(("audit ", "db ")))
     used.update(("completion", "schema"))
     assert "complete" in tomo(None, "completion", "bash").out
     assert "host_key" in tomo(None, "schema").out
@@ -130,14 +141,20 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
     assert all(len(text) <= 80 for text in ran.out.splitlines())
 
 
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"try", "completion", "schema"}))
+OF_NO_FLEET = {"try", "completion", "schema"} | {
+    words for words in COMMANDS if words.partition(" ")[0] in {"audit", "db"}
+}
+"""Commands that are about a person or this machine, whatever the folder."""
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - OF_NO_FLEET))
 def test_every_command_takes_the_place_options(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 
     assert {"-C", "-f", "--stack"} <= names
 
 
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"completion", "state export"}))
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"completion", "state export", "audit export"}))
 def test_every_command_that_shows_something_has_json(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 
@@ -173,7 +190,7 @@ def test_wrong_input_is_refused_with_a_hint(words: str, wrong: str, world: World
     (world.folder / "broken.yaml").write_text("fleet: [\n\tservers: \x1b[31m")
     before = sorted(path.name for path in world.folder.iterdir())
     place = [] if wrong in {"no folder", "an option without value"} else ["-C", str(world.folder)]
-    if words in {"try", "completion", "schema"}:
+    if words in OF_NO_FLEET:
         place = []
 
     ran = tomo(

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.sftp import SftpServers
+from tests.databases import put_database
 from tomo.model.connection import Connections, HostBook, HostSpec
+from tomo.service.recording import Actor, Trail
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.service.wiring import Doors
 from tomo.settings import Settings
@@ -24,6 +26,7 @@ from tomo.ssh.hostkeys import HostKey
 from tomo.ssh.storage import SshStorage
 from tomo.ssh.store_address import StoreAddress
 from tomo.testing.fake_host import FakeConnections, FakeHost
+from tomo_cli.console import say
 from tomo_cli.doors import through
 from tomo_cli.main import run
 
@@ -200,7 +203,9 @@ class World:
         def connections(_settings: Settings, _book: HostBook, _ask: AskPassphrase | None) -> Connections:
             return FakeConnections(self.hosts)
 
-        return Doors(settings, connections, scan=_scan, stores=Stores(self._store))
+        put_database(settings.data_folder)
+        trail = Trail(settings, Actor("me@desk", "owner", "cli"), say)
+        return Doors(settings, connections, scan=_scan, stores=Stores(self._store), trail=trail)
 
     def _store(self, address: StoreAddress, _settings: Settings, _ask: AskPassphrase | None) -> SshStorage:
         """The files of any server: each is a folder of this machine, behind a real SFTP server."""

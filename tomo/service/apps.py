@@ -15,6 +15,7 @@ from tomo.resources.texts import FleetValues, Instance
 from tomo.resources.tokens import APP
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of, fleet_secrets, new_value
+from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of
 from tomo.service.wiring import Doors
@@ -151,9 +152,9 @@ class Apps:
 
     def definition(self, place: Place, app: str) -> AppDefinition:
         """The catalog's app, as this fleet's folders have it; raises AppNotFound."""
-        workspace, _ = self._fleet(place)
-        return workspace.catalog.get(app)
+        return self._fleet(place)[0].catalog.get(app)
 
+    @audited("app.add")
     def add(self, request: AddAppRequest) -> AddedApp:
         """Makes missing secrets first, then writes the app; a mistake leaves both files as they were."""
         workspace, loaded = self._fleet(request.place)
@@ -186,6 +187,7 @@ class Apps:
         _app(loaded, name)
         return _view(loaded, name, definitions_of(loaded, workspace.catalog)[name])
 
+    @audited("app.change")
     def change(self, request: ChangeAppRequest) -> AppView:
         """Writes the changes; apply then brings them to the servers."""
         workspace, loaded = self._fleet(request.place)
@@ -217,6 +219,7 @@ class Apps:
         definition = definitions_of(loaded, workspace.catalog)[name]
         return _data(loaded, name, definition)
 
+    @audited("app.remove")
     def remove(self, request: RemoveAppRequest) -> RemovedApp:
         """Leaves a tombstone, so that apply knows what to remove; data and secrets stay."""
         workspace, loaded = self._fleet(request.place)
@@ -237,8 +240,7 @@ class Apps:
     # --- parts ----------------------------------------------------------------------------------------
 
     def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
-        workspace = self._doors.open(place)
-        return workspace, fleet_of(workspace)
+        return (workspace := self._doors.open(place)), fleet_of(workspace)
 
     def _changed(self, workspace: Workspace, loaded: LoadedFleet, change: Edit) -> LoadedFleet:
         """The fleet as it would be; raises SpecError where that would be a mistake."""

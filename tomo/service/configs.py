@@ -10,6 +10,7 @@ from tomo.errors import ConfigMissing, UsageError
 from tomo.model.values import SECRET_SHOWN, Secret
 from tomo.service.effect import Effect
 from tomo.service.engines import ENGINE_KEY, engine_name
+from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
@@ -94,6 +95,7 @@ class Configs:
             )
         return full_key(key, workspace.project)
 
+    @audited("config.set")
     def set(self, request: SetConfigRequest) -> str:
         """Writes the key; gives its full name."""
         workspace = self._open(request.place)
@@ -109,6 +111,7 @@ class Configs:
         editor.save()
         return name
 
+    @audited("config.remove")
     def remove(self, request: RemoveConfigRequest) -> str:
         """Removes the key; gives its full name."""
         workspace = self._open(request.place)

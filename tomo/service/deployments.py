@@ -16,6 +16,7 @@ from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
 from tomo.service.engines import Engine, EngineName
 from tomo.service.plans.seals import SecretMarks
+from tomo.service.recording import recorded_run
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place
@@ -157,11 +158,12 @@ class Deployments:
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        return self._engine(request.place).apply(request)
+        action = "destroy" if request.destroy else "apply"
+        return recorded_run(self._doors, action, self._engine(request.place).apply, request)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Takes what is there into the state, after asking."""
-        return self._engine(request.place).refresh(request)
+        return recorded_run(self._doors, "refresh", self._engine(request.place).refresh, request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What is there against what is recorded."""

@@ -21,6 +21,7 @@ from tomo.service.found.filled import filled
 from tomo.service.found.look import Found, Running, look_at
 from tomo.service.found.matched import matched
 from tomo.service.found.written import Written, name_from, written
+from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of
 from tomo.service.stop import Stop
@@ -87,6 +88,7 @@ class Adoptions:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
+    @audited("import")
     def adopt(self, request: AdoptRequest) -> Adopted:
         """Looks, plans, asks, writes the fleet file and the state. A mistake leaves both as they were."""
         workspace = self._doors.open(request.place)

@@ -13,6 +13,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.urn import Urn
 from tomo.service.effect import Effect
+from tomo.service.recording import audited
 from tomo.service.session import opened
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place, Workspace
@@ -57,6 +58,7 @@ class Repairs:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
+    @audited("state.repair")
     def repair(self, request: RepairRequest) -> RepairResult:
         """Settles what can be settled, and releases the lock of the run that is gone."""
         workspace = self._doors.open(request.place)

@@ -10,6 +10,7 @@ from tomo.errors import ConfigMissing, UsageError
 from tomo.model.values import Secret
 from tomo.service.apps import used_secrets
 from tomo.service.effect import Effect
+from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
@@ -74,6 +75,7 @@ class Secrets:
         """Raises UsageError for a name that can't be set, before anybody is asked for a value."""
         _check_name(self._open(place), name)
 
+    @audited("secret.set")
     def set(self, request: SetSecretRequest) -> ChangedSecret:
         """Seals the value; only its ciphertext is written."""
         workspace = self._open(request.place)
@@ -117,6 +119,7 @@ class Secrets:
                 hint="remove what uses it first, and its data with `tomo app remove NAME --remove-data`",
             )
 
+    @audited("secret.remove")
     def remove(self, request: RemoveSecretRequest) -> ChangedSecret:
         """Removes the name; what an app or its kept data needs stays."""
         workspace = self._open(request.place)

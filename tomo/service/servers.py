@@ -17,6 +17,7 @@ from tomo.resources.tokens import SERVER
 from tomo.service.addresses import Address
 from tomo.service.effect import Effect
 from tomo.service.fleets import fleet_secrets, host_spec
+from tomo.service.recording import audited
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
@@ -200,6 +201,7 @@ class Servers:
         _, loaded = self._fleet(place)
         edit.add_server(loaded.file.read_text("utf-8"), name, {"host": "localhost"})
 
+    @audited("server.add")
     def add(self, request: AddServerRequest) -> FleetChange:
         """Writes the server into the fleet file."""
         _, loaded = self._fleet(request.place)
@@ -208,6 +210,7 @@ class Servers:
         edit.edit_fleet(loaded.file, lambda text: edit.add_server(text, server.name, entry))
         return FleetChange(loaded.file, server.name)
 
+    @audited("server.replace_key")
     def replace_key(self, request: ReplaceKeyRequest) -> FleetChange:
         """Writes the keys in place of the pinned ones."""
         _, loaded = self._fleet(request.place)
@@ -257,6 +260,7 @@ class Servers:
             )
         )
 
+    @audited("server.remove")
     def remove(self, request: RemoveServerRequest) -> FleetChange:
         """Takes the server out of the fleet file; apply then forgets it and leaves the machine alone."""
         workspace, loaded = self._fleet(request.place)

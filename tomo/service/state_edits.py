@@ -13,6 +13,7 @@ from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
 from tomo.model.values import has_secret
 from tomo.service.effect import Effect
+from tomo.service.recording import audited
 from tomo.service.recovery import needs_recovery
 from tomo.service.sealing import sealing_editor
 from tomo.service.states import one_resource
@@ -91,6 +92,7 @@ class StateEdits:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
+    @audited("state.delete")
     def forget(self, request: ForgetRequest) -> Edit:
         """Takes a resource out of the state after asking; raises StateError where others need it."""
 
@@ -102,6 +104,7 @@ class StateEdits:
 
         return self._edited(request.place, change, request.confirm, f"forgot {request.resource}")
 
+    @audited("state.rename")
     def rename(self, request: RenameRequest) -> Edit:
         """Names a resource anew after asking, wherever the state mentions it."""
 
@@ -115,6 +118,7 @@ class StateEdits:
         message = f"renamed {request.resource} to {request.name}"
         return self._edited(request.place, change, request.confirm, message)
 
+    @audited("state.move")
     def move(self, request: MoveRequest) -> Transfer:
         """Takes resources out of one state and into another after asking, under both locks."""
         workspace = self._doors.open(request.place)

@@ -11,6 +11,7 @@ from tomo.errors import StackNotFound, StateCorrupt, StateError, UsageError
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import PendingOperation
 from tomo.service.effect import Effect
+from tomo.service.recording import audited
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec.files import FLEET_FILE
@@ -122,6 +123,7 @@ class States:
         """A file of the store as messages name it, such as a backup on a server."""
         return self._open(request.place).backend.file_at(location)
 
+    @audited("state.import")
     def import_(self, request: ImportRequest) -> ImportResult:
         """Checks the document, asks, and writes it under the lock."""
         workspace = self._open(request.place)
@@ -140,6 +142,7 @@ class States:
             workspace.backend.record(*_names(name), entry)
         return replace(foreseen, done=True)
 
+    @audited("state.unlock")
     def unlock(self, request: UnlockRequest) -> tuple[str, ...]:
         """Removes the locks; gives who held them, nobody where there was no lock or nobody agreed."""
         workspace = self._open(request.place)

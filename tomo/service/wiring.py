@@ -18,6 +18,7 @@ from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.providers.plugin import PluginHost
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.redaction import Redactor
+from tomo.service.recording import Trail
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.service.workspace import Means, Place, Workspace
 from tomo.settings import Settings
@@ -55,6 +56,8 @@ class Doors:
     """Where states are kept; what was reached once is shared by every use case."""
     patience: Patience = Patience()
     """How a run waits before it tries a step again."""
+    trail: Trail | None = None
+    """Where acts are recorded; None in `tomo try`, which does nothing that lasts."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""

@@ -47,6 +47,10 @@ class Place:
     stack: str | None = None
     engine: str | None = None
 
+    def __str__(self) -> str:
+        """The fleet file or folder that is meant, in full."""
+        return str((self.directory / (self.file or "")).absolute())
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -206,6 +210,11 @@ class Workspace:
         return engine_name(default, str(program.path)) if program and default else EngineName.EMBEDDED
 
     # --- files ------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The stack's full name, with its project's."""
+        return f"{self.project}/{self.stack}"
 
     @property
     def is_fleet(self) -> bool:

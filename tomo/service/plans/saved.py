@@ -31,6 +31,7 @@ from tomo.service.plans.body import read_body, write_body
 from tomo.service.plans.form import Envelope, digest_of, file_text, looks_like_plan, read_envelope
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.plans.values import ValueReader
+from tomo.service.recording import Act, note_run, recorded
 from tomo.service.recovery import refuse_unrepaired
 from tomo.service.sealing import sealing_editor
 from tomo.service.session import Session, opened
@@ -140,7 +141,12 @@ class SavedPlans:
 
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Checks all that the plan rests on, notes that it is used, and runs held to its steps."""
+        with recorded(self._doors, "apply", str(request.place), long=True, file=str(request.file)) as act:
+            return note_run(act, self._applied(request, act))
+
+    def _applied(self, request: ApplyPlanRequest, act: Act) -> RunResult:
         envelope = _read(request.file)
+        act.plan = envelope.digest
         with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)

@@ -1,0 +1,1 @@
+"""What is remembered beside the state: the audit record and people; the only importer of SQLAlchemy."""
