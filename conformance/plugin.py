@@ -139,6 +139,11 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         [found] = _asked(context, lambda: self._provider.read([asked]))
         if found.status is ReadStatus.GONE:
             return provider_pb2.ReadResponse()
+        if found.status is ReadStatus.UNSUPPORTED:
+            # As plugins do that have nothing to read: it is as it is recorded.
+            return provider_pb2.ReadResponse(
+                id=request.id, inputs=request.inputs, properties=request.properties
+            )
         if found.status is not ReadStatus.FOUND:
             context.abort(grpc.StatusCode.UNKNOWN, found.problem or "can't be read")
         return provider_pb2.ReadResponse(

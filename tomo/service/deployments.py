@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tomo.engine.run import Failure
 from tomo.errors import ExitCode, TomoError
 from tomo.model.events import Result, Sink, ignore
-from tomo.model.plan import Plan
+from tomo.model.plan import Plan, is_hidden
 from tomo.model.selection import Selection
 from tomo.model.values import Value
 from tomo.service.effect import Effect
@@ -113,8 +113,9 @@ class PlanResult:
 
     @property
     def has_changes(self) -> bool:
-        """Whether an apply would do anything."""
-        return bool(self.plan.changes) or bool(self.plan.outputs.moved) or bool(self.new_secrets)
+        """Whether an apply would do anything that people are shown."""
+        shown = any(not is_hidden(step) for step in self.plan.changes)
+        return shown or bool(self.plan.outputs.moved) or bool(self.new_secrets)
 
     @property
     def exit_code(self) -> ExitCode:
