@@ -142,6 +142,12 @@ class NoConnections:
         """Refuses."""
         raise AssertionError(f"nothing here should connect to {spec}")
 
+    def prepare(self, spec: Any) -> None:
+        """Dials nobody."""
+
+    def redial(self, error: Any = None) -> None:
+        """Nobody was dialled."""
+
     def close(self) -> None:
         """Nothing is open."""
 

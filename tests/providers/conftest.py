@@ -95,6 +95,7 @@ class FolderHosts:
         self.environment = {"PATH": "/usr/bin:/bin", **(environment or {})}
         self.failures = list(failures)
         self.hosts: list[FolderHost] = []
+        self.redialled: list[HostError | None] = []
 
     def get(self, spec: HostSpec) -> FolderHost:
         found = next((host for host in self.hosts if host.spec == spec), None)
@@ -109,6 +110,12 @@ class FolderHosts:
 
     def asked(self, what: str = "") -> list[tuple[Any, ...]]:
         return [call for host in self.hosts for call in host.asked if not what or call[0] == what]
+
+    def prepare(self, spec: HostSpec) -> None:
+        pass
+
+    def redial(self, error: HostError | None = None) -> None:
+        self.redialled.append(error)
 
     def close(self) -> None:
         pass

@@ -29,26 +29,41 @@ HOSTILE = 'it\'s "q" $(id) `id` \\ \t\n;é'
 
 
 @pytest.fixture(scope="module")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A `connection` to a server of this test's own."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The keys and settings of a server of this test's own."""
     folder = tmp_path_factory.mktemp("sshd")
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     lines = [
-        f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host", f"AuthorizedKeysFile {folder}/user.pub",
+        "ListenAddress 127.0.0.1", f"HostKey {folder}/host", f"AuthorizedKeysFile {folder}/user.pub",
         "StrictModes no", "PermitRootLogin yes", "UsePAM no", "PidFile none", f"SetEnv HOME={folder}",
     ]  # fmt: skip
     (folder / "config").write_text("\n".join(lines))
     Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.PIPE, text=True
-    )
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def sshd(folder: Path, port: int) -> subprocess.Popen[str]:
+    """A server that listens."""
+    command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config"), "-p", str(port)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     while "Server listening" not in (line := server.stderr.readline()):
         assert line, "sshd did not start"
+    return server
+
+
+@pytest.fixture(scope="module")
+def road(folder: Path) -> Iterator[dict[str, Any]]:
+    """A `connection` to a server of this test's own."""
+    port = free_port()
+    server = sshd(folder, port)
     yield {
         "host": "127.0.0.1", "user": "root", "port": float(port), "privateKey": (folder / "user").read_text(),
         "hostKey": (folder / "host.pub").read_text(), "dialErrorLimit": 0,
@@ -112,6 +127,28 @@ def test_a_port_where_nobody_listens_is_unreachable(pool: ConnectionPool, road: 
         provider.create(CreateRequest(COMMAND, {"connection": closed, "create": "true"}))
 
     assert pauses == [1.0, 1.5]
+
+
+def test_a_host_that_comes_up_while_it_is_dialled_is_reached(
+    pool: ConnectionPool, road: dict[str, Any], folder: Path
+) -> None:
+    port = free_port()
+    servers: list[subprocess.Popen[str]] = []
+
+    def comes_up(_seconds: float) -> bool:
+        servers.append(sshd(folder, port))
+        return False
+
+    provider = CommandProvider(pool, Settings(), pause=comes_up)
+    late = {**road, "port": port, "dialErrorLimit": 1, "perDialTimeout": 5}
+    made = provider.create(CreateRequest(COMMAND, {"connection": late, "create": "echo at last"}))
+    pool.close()
+    for server in servers:
+        server.terminate()
+        server.communicate()
+
+    assert made.outputs["stdout"] == "at last"
+    assert len(servers) == 1
 
 
 def test_folders_are_copied_whole(pool: ConnectionPool, road: dict[str, Any], tmp_path: Path) -> None:

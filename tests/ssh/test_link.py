@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tomo.errors import ConnectionLost, HostError, HostUnreachable
+from tests.ssh.conftest import free_port
+from tomo.errors import ConnectionLost, HostError, HostKeyError, HostUnreachable
 from tomo.model.connection import LOCAL, HostSpec
 from tomo.settings import Settings
 from tomo.ssh.pool import ConnectionPool
@@ -231,3 +233,113 @@ class TestPool:
         shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
         assert shown.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.sshd
+class TestDiallingBeforeTheFirstUse:
+    def test_the_first_use_takes_over_the_connection(self, sshd, spec_for, pool) -> None:
+        server = sshd()
+
+        pool.prepare(spec_for(server))
+        said = pool.get(spec_for(server)).run(["echo", "here"]).text
+
+        assert said == "here"
+        assert (server.logins(), server.connections()) == (1, 1)
+
+    def test_what_went_wrong_is_told_by_the_first_use(self, sshd, spec_for, pool) -> None:
+        server = sshd()
+        spec = spec_for(
+            server,
+            host_keys=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",),
+        )
+
+        pool.prepare(spec)
+
+        with pytest.raises(HostKeyError, match="shows another host key"):
+            pool.get(spec).run(["true"])
+        assert server.logins() == 0
+
+    def test_nobody_is_asked_for_a_passphrase_before_somebody_waits(
+        self, sshd, spec_for, pools, keys, settings
+    ) -> None:
+        asked: list[str] = []
+
+        def answer(file: str) -> str:
+            asked.append(threading.current_thread().name)
+            return "open sesame"
+
+        server = sshd()
+        spec = spec_for(server, identity=str(keys / "locked-ed25519"))
+        asking = pools(settings, ask_passphrase=answer)
+        asking.prepare(spec)
+        said = asking.get(spec).run(["echo", "here"]).text
+
+        assert said == "here"
+        assert asked == [threading.current_thread().name]
+
+    def test_closing_waits_for_no_host_that_is_silent(self, pool, spec_for, sshd) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            spec = HostSpec("127.0.0.1", "root", silent.getsockname()[1], connect_timeout=1.0)
+            pool.prepare(spec)
+            silent.accept()[0].close()
+            begun = time.monotonic()
+            pool.close()
+
+        assert time.monotonic() - begun < 0.5
+
+
+@pytest.mark.sshd
+class TestDiallingAgain:
+    def test_a_failure_stands_until_it_is_dialled_again(self, sshd, spec_for, pool) -> None:
+        server = sshd()
+        spec = spec_for(server)
+        server.process.send_signal(signal.SIGSTOP)
+        connection = pool.get(replace(spec, connect_timeout=0.2))
+        with pytest.raises(HostUnreachable) as first:
+            connection.run(["true"])
+        server.process.send_signal(signal.SIGCONT)
+
+        with pytest.raises(HostUnreachable) as second:
+            connection.run(["true"])
+        pool.redial(second.value)
+        said = connection.run(["echo", "here"]).text
+
+        assert str(second.value) == str(first.value)
+        assert said == "here"
+
+    def test_only_the_first_of_those_who_saw_a_failure_has_it_dialled_again(self, pool) -> None:
+        port = free_port()
+        connection = pool.get(HostSpec("127.0.0.1", "root", port))
+        with pytest.raises(HostUnreachable) as seen:
+            connection.run(["true"])
+        pool.redial(seen.value)
+        with pytest.raises(HostUnreachable) as newer:
+            connection.run(["true"])
+
+        pool.redial(seen.value)
+
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(HostUnreachable) as still:
+            connection.run(["true"])
+        assert still.value.message == newer.value.message
+
+    def test_a_jump_host_is_dialled_again_too(self, sshd, spec_for, pool) -> None:
+        server, jump = sshd(), sshd()
+        dead = free_port()
+        proxy = replace(spec_for(jump), port=dead)
+        connection = pool.get(spec_for(server, proxy=proxy))
+        with pytest.raises(HostUnreachable) as first:
+            connection.run(["true"])
+        with pytest.raises(HostUnreachable) as second:
+            connection.run(["true"])
+
+        pool.redial(second.value)
+
+        with socket.create_server(("127.0.0.1", dead)) as listening:
+            listening.settimeout(5)
+            with ThreadPoolExecutor(1) as thread:
+                dialled = thread.submit(connection.run, ["true"])
+                listening.accept()[0].close()
+                listening.close()
+            with pytest.raises(HostUnreachable):
+                dialled.result()
+        assert first.value.message == second.value.message

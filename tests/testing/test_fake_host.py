@@ -21,7 +21,8 @@ from tomo.model.values import Secret
 from tomo.providers.dynamic.facts import docker_complaint, look
 from tomo.resources.scripts import docker_install_script, facts_script
 from tomo.testing.fake_docker import FakeRegistry
-from tomo.testing.fake_host import FakeConnections, FakeHost, Hardware
+from tomo.testing.fake_host import FakeConnections, FakeHost
+from tomo.testing.hardware import Hardware
 from tomo.testing.shell import Outcome
 
 
@@ -274,3 +275,28 @@ def test_a_drift_by_command_line_is_possible_too(host: FakeHost) -> None:
 
     assert host.docker.running is False
     assert look(host).docker_version == ""
+
+
+def test_a_failed_dial_stands_until_it_is_dialled_again(host: FakeHost) -> None:
+    pool = FakeConnections({"192.0.2.1": host})
+    connection = pool.get(HostSpec("192.0.2.1", "root"))
+    host.faults.unreachable = True
+    with pytest.raises(HostUnreachable):
+        connection.run(["true"])
+    host.faults.unreachable = False
+
+    with pytest.raises(HostUnreachable) as again:
+        connection.run(["true"])
+    pool.redial(again.value)
+
+    assert connection.run(["true"]).exit_code == 0
+
+
+def test_a_host_is_dialled_before_its_first_use_and_only_once() -> None:
+    fake = FakeHost()
+    pool = FakeConnections({"192.0.2.1": fake})
+
+    pool.prepare(HostSpec("192.0.2.1", "root"))
+    pool.get(HostSpec("192.0.2.1", "root")).run(["true"])
+
+    assert fake.dialled == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from tomo.errors import HostError
 from tomo.model.values import Secret
 
 Argv: TypeAlias = Sequence[str]
@@ -186,7 +187,19 @@ class Connections(Protocol):
     def get(self, spec: HostSpec) -> Connection:
         """The connection for a spec; dials at most once a run even when asked by many threads.
 
-        Does not dial yet: the first use of the connection does, and raises what went wrong.
+        Does not dial yet: the first use of the connection does, and raises what went wrong. Later uses
+        raise that again without dialling, until `redial`.
+        """
+        ...
+
+    def prepare(self, spec: HostSpec) -> None:
+        """Begins to dial in the background, so that the first use waits less; that raises what went wrong."""
+        ...
+
+    def redial(self, error: HostError | None = None) -> None:
+        """Has the next use dial again where dialling failed; with an error, where it ended with that one.
+
+        Of several threads that saw the same failure only the first has it dialled again.
         """
         ...
 

@@ -14,7 +14,8 @@ from tomo.model.values import SECRET_SHOWN, Secret, Value
 from tomo.resources.texts import FleetValues, Instance
 from tomo.resources.tokens import APP
 from tomo.service.effect import Effect
-from tomo.service.fleets import definitions_of, fleet_secrets, new_value
+from tomo.service.fleets import definitions_of, new_value
+from tomo.service.hosts import fleet_secrets
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of
@@ -161,8 +162,7 @@ class Apps:
         definition = workspace.catalog.get(request.app)
         definitions_of(loaded, workspace.catalog)
         name = request.name or definition.id
-        config = workspace.config()
-        known = fleet_secrets(config)
+        known = fleet_secrets(workspace.config())
         _check_settings(definition, request.settings)
         _require_servers(loaded, request.servers)
         settings = _with_known_secrets(name, definition, request.settings, known)

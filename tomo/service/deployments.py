@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from tomo.engine.run import Failure
 from tomo.errors import ExitCode, TomoError
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.plan import Plan, is_hidden
@@ -22,6 +21,7 @@ from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place
 
 if TYPE_CHECKING:
+    from tomo.engine.run import Failure
     from tomo.resources.requirements import Shortfall
     from tomo.service.adoption import Adoption
 
@@ -180,3 +180,9 @@ class Deployments:
         from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415
 
         return PulumiEngine(self._doors, workspace)
+
+
+def may_go_on(shown: PlanResult) -> bool:
+    """Whether a plan can be applied at all."""
+    errors = shown.failures or shown.program_error is not None
+    return not errors and not any(shortfall.blocks for shortfall in shown.shortfalls)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from tomo.engine.recovery import Terms
 from tomo.model.events import Result
 from tomo.service.deployments import (
     ApplyRequest,
@@ -14,10 +13,10 @@ from tomo.service.deployments import (
     PlanResult,
     RefreshRequest,
     RunResult,
+    may_go_on,
 )
 from tomo.service.drift import drifted
-from tomo.service.recovery import refuse_unsettled
-from tomo.service.session import may_go_on, opened
+from tomo.service.opening import opened
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace
 
@@ -33,7 +32,8 @@ class EmbeddedEngine:
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """What an apply, or a destroy, would do."""
-        with opened(self._doors, self._workspace, request.adoption) as session:
+        looks = request.look and not request.selection.is_partial
+        with opened(self._doors, self._workspace, request.adoption, looks=looks) as session:
             session.recover()
             session.go_back(request.to)
             outcome = session.plan(request, request.sink)
@@ -41,8 +41,11 @@ class EmbeddedEngine:
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
-        with opened(self._doors, self._workspace, request.adoption, locked=request.lock) as session:
-            refuse_unsettled(session.recover(Terms(act=True)), request.sink)
+        looks = request.look and not request.selection.is_partial
+        with opened(
+            self._doors, self._workspace, request.adoption, locked=request.lock, looks=looks
+        ) as session:
+            session.settle(request.sink)
             session.go_back(request.to)
             asked = PlanRequest(
                 request.place,
@@ -67,13 +70,14 @@ class EmbeddedEngine:
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""
-        with opened(self._doors, self._workspace, locked=request.lock) as session:
-            session.recover(Terms(act=True))
+        looks = not request.selection.is_partial and not request.run_program
+        with opened(self._doors, self._workspace, locked=request.lock, looks=looks) as session:
+            session.take_up()
             return session.refresh(request)
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""
-        with opened(self._doors, self._workspace) as session:
+        with opened(self._doors, self._workspace, looks=not request.selection.is_partial) as session:
             session.recover()
             found = session.drift(request)
             return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))

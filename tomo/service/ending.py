@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tomo.engine.run import Failure
 from tomo.errors import ExitCode, TomoError
 from tomo.model.plan import Plan
 
 if TYPE_CHECKING:
+    from tomo.engine.run import Failure
     from tomo.resources.requirements import Shortfall
 
 

@@ -17,11 +17,12 @@ from tomo.resources.requirements import Shortfall, check_requirements
 from tomo.resources.texts import FleetValues
 from tomo.resources.tokens import APP, SERVER
 from tomo.secrets.generate import generate
-from tomo.service.workspace import FLEET_PROJECT, Workspace
+from tomo.service.hosts import declared_hosts, fleet_secrets
+from tomo.service.workspace import Workspace
 from tomo.spec.app import AppDefinition, Generate
 from tomo.spec.base import SecretRef
 from tomo.spec.check import check_fleet
-from tomo.spec.fleet import App, Fleet, Server
+from tomo.spec.fleet import App, Fleet
 from tomo.spec.inputs import generated_inputs
 from tomo.spec.load import LoadedFleet
 from tomo.state.config import StackConfig
@@ -86,8 +87,7 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
     if workspace.adoption is not None:
         declared = workspace.adoption.declared(compiled.declarations, workspace.snapshot().resources)
         compiled = replace(compiled, declarations=declared)
-    hosts = tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
-    return FleetProgram(fleet, definitions, compiled, hosts, generated, missing)
+    return FleetProgram(fleet, definitions, compiled, declared_hosts(fleet, config), generated, missing)
 
 
 def secret_source(name: str) -> str:
@@ -110,16 +110,6 @@ def generated_of(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> dict
         if app.present:
             found.update(generated_inputs(name, definitions[name], app))
     return found
-
-
-def fleet_secrets(config: StackConfig) -> Mapping[str, Secret]:
-    """The stack's secrets by short name."""
-    prefix = f"{FLEET_PROJECT}:"
-    return {
-        key.removeprefix(prefix): value
-        for key, value in config.values.items()
-        if isinstance(value, Secret) and key.startswith(prefix)
-    }
 
 
 def _require_secrets(loaded: LoadedFleet, secrets: Mapping[str, Secret]) -> None:
@@ -148,23 +138,3 @@ def _app_secret_refs(app: App) -> Iterator[str]:
     for settings in app.services.values():
         values.extend(settings.env.values())
     yield from (value.secret for value in values if isinstance(value, SecretRef))
-
-
-def host_spec(name: str, server: Server, secrets: Mapping[str, Secret]) -> HostSpec:
-    """How to reach a declared server."""
-    if server.is_local:
-        return HostSpec(host=server.host, become=server.become == "sudo", name=name)
-    return HostSpec(
-        host=server.host,
-        user=server.user,
-        port=server.port,
-        identity=server.identity,
-        private_key_password=secrets.get(server.identity_password.secret)
-        if server.identity_password
-        else None,
-        password=secrets.get(server.password.secret) if server.password else None,
-        host_keys=server.host_key,
-        proxy_jump=server.proxy_jump,
-        become=server.become == "sudo",
-        name=name,
-    )

@@ -16,11 +16,11 @@ from tomo.resources import tokens
 from tomo.service.adoption import Adoption
 from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult
 from tomo.service.effect import Effect
-from tomo.service.fleets import fleet_secrets, host_spec
 from tomo.service.found.filled import filled
 from tomo.service.found.look import Found, Running, look_at
 from tomo.service.found.matched import matched
 from tomo.service.found.written import Written, name_from, written
+from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
 from tomo.service.servers import fleet_of

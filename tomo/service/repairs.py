@@ -13,8 +13,8 @@ from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.urn import Urn
 from tomo.service.effect import Effect
+from tomo.service.opening import opened
 from tomo.service.recording import audited
-from tomo.service.session import opened
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place, Workspace
 from tomo.state.backend import StoredStack

@@ -16,7 +16,7 @@ from tomo.model.values import Properties
 from tomo.resources.tokens import SERVER
 from tomo.service.addresses import Address
 from tomo.service.effect import Effect
-from tomo.service.fleets import fleet_secrets, host_spec
+from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.recording import audited
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tomo.engine.deployment import Deployment, Outcome
@@ -12,7 +11,7 @@ from tomo.engine.gate import Gate, Shown
 from tomo.engine.look import Observation
 from tomo.engine.recovery import Terms
 from tomo.engine.run import Options, World
-from tomo.errors import NotSupported, StackNotFound
+from tomo.errors import StackNotFound
 from tomo.model.connection import Connections, HostBook
 from tomo.model.events import Begun, Diagnostic, Result, Sink, ignore
 from tomo.model.selection import Selection
@@ -29,39 +28,22 @@ from tomo.service.deployments import (
     RefreshRequest,
     RunResult,
 )
-from tomo.service.engines import EngineName
 from tomo.service.noted import Noted, unused_option
+from tomo.service.opening import fleet_of
 from tomo.service.plans.seals import PlanSeals, SecretMarks
-from tomo.service.recovery import Recovered, needs_recovery, recovered
+from tomo.service.recovery import Recovered, needs_recovery, recovered, refuse_unsettled
 from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.unlooked import each_host_once
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
-from tomo.service.workspace import LockTerms, Workspace
+from tomo.service.workspace import Workspace
 from tomo.state.backend import StoredStack
-from tomo.state.codec import without_collector
-from tomo.state.config import StackConfig, with_defaults
+from tomo.state.config import StackConfig
 from tomo.state.config_editor import StackConfigEditor
 from tomo.state.history import HistoryEntry
 
 if TYPE_CHECKING:
-    from tomo.service.adoption import Adoption
     from tomo.service.fleets import FleetProgram
     from tomo.service.history import WayBack
-
-
-@contextmanager
-def opened(
-    doors: Doors, workspace: Workspace, adoption: Adoption | None = None, *, locked: LockTerms | None = None
-) -> Iterator[Session]:
-    """The session of a command; with `locked` nobody else changes the state from before it is read."""
-    if workspace.engine is not EngineName.EMBEDDED:
-        raise NotSupported(
-            "this is not supported with the `pulumi` engine", hint="choose Tomo's own: `--engine embedded`"
-        )
-    workspace.adopt(adoption)
-    # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
-    with without_collector(), workspace.lock(locked) if locked else nullcontext():
-        yield from Session.open(workspace, doors)
 
 
 class Session:
@@ -86,35 +68,20 @@ class Session:
         for value in config.values.values():
             self._redactor.learn(value)
 
-    @classmethod
-    def open(cls, workspace: Workspace, doors: Doors) -> Iterator[Session]:
-        """Reads everything a run starts from, and holds the connections until its end."""
-        stored = workspace.stored()
-        config = workspace.config()
-        workspace.prepare_secrets(
-            stored.sealed_salt if stored else "", config.salt if config.secret_keys else ""
-        )
-        fleet = _fleet(workspace, config) if workspace.is_fleet else None
-        if fleet is None and workspace.program is not None:
-            config = with_defaults(workspace.program, config)
-        book = HostBook(fleet.hosts if fleet else ())
-        with PluginHost(doors.settings) as plugins, doors.open_connections(book) as connections:
-            yield cls(
-                workspace=workspace,
-                doors=doors,
-                stored=stored,
-                config=config,
-                fleet=fleet,
-                connections=connections,
-                plugins=plugins,
-            )
-
     def recover(self, terms: Terms | None = None) -> Recovered:
         """Takes up what an interrupted run left; without terms in memory only."""
         world = self._world(ignore, "") if self.stored and needs_recovery(self.stored) else None
         found = recovered(self.workspace, self.stored, world, terms or Terms(), self.config.salt)
         self.stored, self.notes = found.stored, found.notes
         return found
+
+    def take_up(self) -> None:
+        """Takes up what an interrupted run left, for good."""
+        self.recover(Terms(act=True))
+
+    def settle(self, sink: Sink) -> None:
+        """The same; refuses what only a person can decide."""
+        refuse_unsettled(self.recover(Terms(act=True)), sink)
 
     def go_back(self, version: int | None) -> None:
         """Has an earlier state say what is to be; None leaves it to the fleet or program."""
@@ -198,6 +165,8 @@ class Session:
             self._program_run(dry=False), self.base, self._world(request.sink, salt), options
         )
         request.stop.bind(deployment)
+        # What was silent in the look may answer by now.
+        self.connections.redial()
         begun, kind = int(time.time()), "destroy" if request.destroy else "update"
         request.sink(Begun(kind, self._shown_config(), self.notes))
         outcome = self._carried_out(deployment, request, observed)
@@ -331,7 +300,7 @@ class Session:
         editor.save()
         if self.fleet is not None and missing:
             self.config = self.workspace.config()
-            self.fleet = _fleet(self.workspace, self.config)
+            self.fleet = fleet_of(self.workspace, self.config)
         return editor.salt
 
     def _record(self, kind: str, outcome: Outcome, begun: int, message: str) -> None:
@@ -352,15 +321,3 @@ class Session:
             outputs,
             outcome.seconds,
         )
-
-
-def may_go_on(shown: PlanResult) -> bool:
-    """Whether a plan can be applied at all."""
-    errors = shown.failures or shown.program_error is not None
-    return not errors and not any(shortfall.blocks for shortfall in shown.shortfalls)
-
-
-def _fleet(workspace: Workspace, config: StackConfig) -> FleetProgram:
-    from tomo.service.fleets import fleet_program  # noqa: PLC0415  # its models take 0.15 s; programs have none
-
-    return fleet_program(workspace, config)

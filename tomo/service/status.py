@@ -17,7 +17,7 @@ from tomo.model.values import Properties, Secret, Unknown, Value, masked, reveal
 from tomo.resources.tokens import APP, CONTAINER, DOCKER_PROVIDER, SERVER
 from tomo.service.effect import Effect
 from tomo.service.engines import EngineName
-from tomo.service.fleets import fleet_secrets, host_spec
+from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 

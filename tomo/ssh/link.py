@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from tomo.errors import CommandTimeout, ConnectionLost, HostError, HostUnreachable, TomoError
@@ -26,10 +27,22 @@ class Links(Protocol):
         ...
 
 
+class Dial(Protocol):
+    """Makes the connection of a link; where nobody may be asked for a passphrase it raises NotUnasked."""
+
+    def __call__(self, *, may_ask: bool) -> SshTransport:
+        """Dials, checks the host key and logs in."""
+        ...
+
+
+class NotUnasked(Exception):
+    """Somebody would have to be asked, or may have to be."""
+
+
 class Link:
     """A connection that dials at its first use; every method may be called from any thread."""
 
-    def __init__(self, spec: HostSpec, dial: Callable[[], SshTransport]) -> None:
+    def __init__(self, spec: HostSpec, dial: Dial) -> None:
         self.spec = spec
         self._dial = dial
         self._lock = threading.Lock()
@@ -97,11 +110,25 @@ class Link:
         transport = self._transport
         return transport.depth if transport is not None else 0
 
-    def close(self) -> None:
-        """Ends the connection, for good."""
+    def prepare(self) -> None:
+        """Begins to dial without being waited for; asks nobody anything, since nobody waits for it yet."""
+        threading.Thread(target=self._prepare, name="tomo-dial", daemon=True).start()
+
+    def redial(self, error: HostError | None = None) -> None:
+        """Has the next use dial again after any failure, or after the one that this error came from."""
         with self._lock:
-            self._closed = True
+            if error is None or any(each is self._failure for each in _causes(error)):
+                self._failure = None
+
+    def close(self) -> None:
+        """Ends the connection, for good; one that is being dialled ends when that is done."""
+        self._closed = True
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             transport, self._transport = self._transport, None
+        finally:
+            self._lock.release()
         if transport is not None:
             transport.end()
 
@@ -172,29 +199,38 @@ class Link:
         except (SSHException, OSError, EOFError) as error:
             raise self._lost("twice") from error
 
-    def _alive(self) -> SshTransport:
-        """The transport; dials at the first use and after a loss. A failure to dial is final."""
+    def _prepare(self) -> None:
+        with suppress(HostError, NotUnasked):
+            self._alive(may_ask=False)
+
+    def _alive(self, *, may_ask: bool = True) -> SshTransport:
+        """The transport; dials at the first use and after a loss. A failure to dial stands until `redial`."""
         transport = self._transport
         if transport is not None and transport.is_active():
             return transport
         if self._dialer == threading.get_ident():
             raise HostError(f"the jump hosts of `{self.spec.label}` lead in a circle", host=self.spec.label)
         with self._lock:
-            if self._closed:
-                raise ConnectionLost(f"the connection to `{self.spec.label}` is closed", host=self.spec.label)
             if self._failure is not None:
-                raise again(self._failure)
+                raise again(self._failure) from self._failure
             if self._transport is None or not self._transport.is_active():
-                if self._transport is not None:
-                    self._transport.end()
-                    self._transport = None
-                self._transport = self._first_or_next()
+                self._drop()
+                if not self._closed:
+                    self._transport = self._first_or_next(may_ask=may_ask)
+            if self._closed or self._transport is None:
+                self._drop()
+                raise ConnectionLost(f"the connection to `{self.spec.label}` is closed", host=self.spec.label)
             return self._transport
 
-    def _first_or_next(self) -> SshTransport:
+    def _drop(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.end()
+
+    def _first_or_next(self, *, may_ask: bool) -> SshTransport:
         self._dialer = threading.get_ident()
         try:
-            return self._dial()
+            return self._dial(may_ask=may_ask)
         except TomoError as error:
             self._failure = _of_host(error, self.spec.label)
             if self._failure is error:
@@ -244,6 +280,14 @@ class ProcessStream:
         if release is not None:
             self._channel.close()
             release()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def again(error: HostError) -> HostError:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tomo.errors import HostError
 from tomo.model.connection import LOCAL, Connection, HostBook, HostSpec
 from tomo.settings import Settings
-from tomo.ssh.link import Link
+from tomo.ssh.config import resolve
+from tomo.ssh.link import Link, NotUnasked
 from tomo.ssh.local import LocalConnection
 from tomo.ssh.session import SshConnection
 
@@ -46,6 +49,19 @@ class ConnectionPool:
             of_host.append(self._new(spec))
             return of_host[-1]
 
+    def prepare(self, spec: HostSpec) -> None:
+        """Begins to dial a host in the background, so that its first use waits less."""
+        connection = self.get(spec)
+        if isinstance(connection, SshConnection):
+            connection.prepare()
+
+    def redial(self, error: HostError | None = None) -> None:
+        """Has what could not be dialled, as this error tells, be dialled again at its next use; else all."""
+        with self._lock:
+            links = [link for of_host in self._links.values() for link in of_host]
+        for link in links:
+            link.redial(error)
+
     def link(self, spec: HostSpec) -> Link:
         """The link to a jump host, which every host behind it shares."""
         spec = self._completed(spec)
@@ -73,14 +89,18 @@ class ConnectionPool:
         for link in of_host:
             if _road(link.spec) == wanted:
                 return link
-        link = Link(spec, lambda: self._dial(spec))
+        link = Link(spec, partial(self._dial, spec))
         of_host.append(link)
         return link
 
-    def _dial(self, spec: HostSpec) -> SshTransport:
+    def _dial(self, spec: HostSpec, *, may_ask: bool) -> SshTransport:
         from tomo.ssh.dial import connect  # noqa: PLC0415  # brings paramiko, which costs 0.2 s
 
-        return connect(spec, self._settings, self, self._ask)
+        if may_ask or self._ask is None:
+            return connect(spec, self._settings, self, self._ask)
+        if resolve(spec, self._settings).jump is not None:  # that link would ask by itself
+            raise NotUnasked
+        return connect(spec, self._settings, self, _ask_nobody)
 
     def _completed(self, spec: HostSpec) -> HostSpec:
         """The declared host, with what the spec itself says on top."""
@@ -93,6 +113,10 @@ class ConnectionPool:
             if (value := getattr(spec, name)) != getattr(_PLAIN, name)
         }
         return replace(declared, **own)
+
+
+def _ask_nobody(_file: str) -> str | None:
+    raise NotUnasked
 
 
 def _place(spec: HostSpec) -> tuple[str | None, str, int | None]:

@@ -6,6 +6,7 @@ import copy
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -22,53 +23,19 @@ from tomo.errors import (
     LoginRefused,
 )
 from tomo.model.connection import Argv, CommandResult, FileStat, HostSpec
+from tomo.ssh.link import again
 from tomo.testing.clock import Clock
 from tomo.testing.dockerd.http import Request
 from tomo.testing.dockerd.stream import MemoryStream
 from tomo.testing.fake_docker import FakeDocker
 from tomo.testing.files import FileTree
+from tomo.testing.hardware import Faults, Hardware
 from tomo.testing.registry import FakeRegistry
 from tomo.testing.shell import Command, Outcome, Shell
 
 SCRIPT_MARK: Final = "# tomo-script: "
 DAEMON_JSON: Final = "/etc/docker/daemon.json"
 _ASKED: Final = "/var/lib/tomo/docker/asked.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """What a look at the host finds; sizes in KiB."""
-
-    os: str = "debian"
-    os_like: str = ""
-    os_version: str = "12"
-    os_name: str = "Debian GNU/Linux 12 (bookworm)"
-    kernel: str = "6.1.0-18-amd64"
-    machine: str = "x86_64"
-    cpus: int = 2
-    memory_kib: int = 4 << 20
-    disk_kib: int = 40 << 20
-    disk_free_kib: int = 30 << 20
-    timezone: str = "Etc/UTC"
-
-
-@dataclass
-class Faults:
-    """What is wrong with a host; set a field to break it, unset it to mend it.
-
-    `lost_after` counts down calls and requests to Docker; at 0 the connection is lost, once.
-    `package_lock` names the process that holds the package manager's lock.
-    """
-
-    unreachable: bool = False
-    login_refused: bool = False
-    host_key_changed: bool = False
-    host_key_unknown: bool = False
-    no_sudo: bool = False
-    disk_full: bool = False
-    package_lock: str = ""
-    no_network: bool = False
-    lost_after: int | None = None
 
 
 @dataclass
@@ -114,6 +81,7 @@ class FakeHost:
         self.spec = spec or HostSpec(host=name, user="root", name=name)
         self._machine = _Machine(name, hardware or Hardware(), docker, files)
         self._dialled = False
+        self._failure: HostError | None = None
         _write_release(files, self._machine.hardware)
         if docker_installed:
             self.install_docker()
@@ -158,7 +126,7 @@ class FakeHost:
     def seen_as(self, spec: HostSpec) -> FakeHost:
         """Another connection to the same host."""
         other = copy.copy(self)
-        other.spec, other._dialled = spec, False  # noqa: SLF001  # of this very class
+        other.spec, other._dialled, other._failure = spec, False, None  # noqa: SLF001  # of this very class
         return other
 
     def install_docker(self, settings: Mapping[str, Any] | None = None) -> None:
@@ -285,6 +253,17 @@ class FakeHost:
     def forget_docker(self) -> None:
         """There is one way to Docker only."""
 
+    def prepare(self) -> None:
+        """Dials at once; what goes wrong the first use raises."""
+        with self._machine.lock, suppress(HostError):
+            if not self._dialled:
+                self._dial()
+
+    def redial(self, error: HostError | None = None) -> None:
+        """Has the next use dial again after any failure, or after this one."""
+        if error is None or self._failure in {error, error.__cause__}:
+            self._failure = None
+
     def close(self) -> None:
         """Ends the connection; streams of it end too."""
         with self._machine.lock:
@@ -296,12 +275,11 @@ class FakeHost:
     # --- reaching it -------------------------------------------------------------------------------
 
     def _reach(self) -> None:
-        """Raises what a real connection would; dials at the first use."""
+        """Raises what a real connection would; dials at the first use, and once only where that fails."""
         faults, label = self.faults, self.spec.label
         self._count_down()
         if faults.unreachable:
-            hint = "check the address, the network and that the machine is up"
-            raise HostUnreachable(f"`{label}` does not answer", host=label, hint=hint)
+            self.close()
         if not self._dialled:
             self._dial()
         if self.spec.become and faults.no_sudo:
@@ -313,18 +291,29 @@ class FakeHost:
         self.docker.fill_disk(full=faults.disk_full)
 
     def _dial(self) -> None:
-        faults, label = self.faults, self.spec.label
-        if faults.host_key_changed:
-            hint = f"if the machine was reinstalled, run `tomo server add --replace-key {label}`"
-            raise HostKeyChanged(f"`{label}` shows another key than the pinned one", host=label, hint=hint)
-        if faults.host_key_unknown:
-            hint = "run `tomo server add` and compare the fingerprint"
-            raise HostKeyUnknown(f"the key of `{label}` is not known", host=label, hint=hint)
-        if faults.login_refused:
-            hint = "check user and identity of the server"
-            raise LoginRefused(f"`{label}` refuses the login", host=label, hint=hint)
+        if self._failure is not None:
+            raise again(self._failure) from self._failure
+        self._failure = self._refusal()
+        if self._failure is not None:
+            raise self._failure
         self._dialled = True
         self._machine.dialled += 1
+
+    def _refusal(self) -> HostError | None:
+        faults, label = self.faults, self.spec.label
+        if faults.unreachable:
+            hint = "check the address, the network and that the machine is up"
+            return HostUnreachable(f"`{label}` does not answer", host=label, hint=hint)
+        if faults.host_key_changed:
+            hint = f"if the machine was reinstalled, run `tomo server add --replace-key {label}`"
+            return HostKeyChanged(f"`{label}` shows another key than the pinned one", host=label, hint=hint)
+        if faults.host_key_unknown:
+            hint = "run `tomo server add` and compare the fingerprint"
+            return HostKeyUnknown(f"the key of `{label}` is not known", host=label, hint=hint)
+        if faults.login_refused:
+            hint = "check user and identity of the server"
+            return LoginRefused(f"`{label}` refuses the login", host=label, hint=hint)
+        return None
 
     def _count_down(self) -> None:
         left = self.faults.lost_after
@@ -531,6 +520,7 @@ class FakeConnections:
 
     def __init__(self, hosts: Mapping[str, FakeHost]) -> None:
         self.hosts = dict(hosts)
+        self.prepared: list[HostSpec] = []
         self._lock = threading.Lock()
         self._open: dict[HostSpec, FakeHost] = {}
 
@@ -542,6 +532,17 @@ class FakeConnections:
                 host = self.hosts.get(spec.host) or self.hosts.get(spec.name) or _absent(spec)
                 self._open[key] = host.seen_as(spec)
             return self._open[key]
+
+    def prepare(self, spec: HostSpec) -> None:
+        """Dials at once; what goes wrong the first use raises."""
+        self.prepared.append(spec)
+        self.get(spec).prepare()
+
+    def redial(self, error: HostError | None = None) -> None:
+        """Has hosts that could not be dialled, as this error tells, be dialled again."""
+        with self._lock:
+            for connection in self._open.values():
+                connection.redial(error)
 
     def close(self) -> None:
         """Ends every connection."""

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tomo.errors import HostError
 from tomo.model.connection import LOCAL, Connection, HostSpec
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
@@ -89,6 +90,12 @@ class OneHost:
     def get(self, spec: HostSpec) -> Connection:
         self.asked.append(spec)
         return self.connection
+
+    def prepare(self, spec: HostSpec) -> None:
+        pass
+
+    def redial(self, error: HostError | None = None) -> None:
+        pass
 
     def close(self) -> None:
         pass

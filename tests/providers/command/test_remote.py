@@ -158,6 +158,7 @@ def test_an_unreachable_host_is_dialled_again_up_to_the_limit(make_hosts: Any) -
 
     assert made.outputs["stdout"] == "at last"
     assert pauses == [1.0, 1.5]
+    assert [str(error) for error in hosts.redialled] == ["no answer"] * 2
 
 
 def test_beyond_the_limit_the_error_says_how_often_it_was_tried(make_hosts: Any) -> None:

@@ -31,6 +31,12 @@ class OneHost:
     def get(self, spec: HostSpec) -> Any:
         return self.connection
 
+    def prepare(self, spec: HostSpec) -> None:
+        pass
+
+    def redial(self, error: HostError | None = None) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

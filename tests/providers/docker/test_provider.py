@@ -63,6 +63,12 @@ class Pool:
     def get(self, spec: HostSpec) -> Any:
         return self.connection
 
+    def prepare(self, spec: HostSpec) -> None:
+        pass
+
+    def redial(self, error: HostError | None = None) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -63,6 +63,7 @@ def dialled(
             report(f"dial {failures}/{road.dial_errors} failed: retrying")
             if pause(delay):
                 raise
+            connections.redial(error)
             delay = min(delay * _DELAY_GROWTH, _LONGEST_DELAY)
 
 

@@ -21,9 +21,9 @@ _ID_CHARS: Final = 12
 
 def part(values: Value, *names: str) -> Mapping[str, Value]:
     """A nested object; empty where there is none."""
-    for name in names:
-        values = values.get(name) if isinstance(values, Mapping) else None
-    return values if isinstance(values, Mapping) else {}
+    for name in names:  # by its type first, as asking an abstract class takes ten times as long
+        values = values.get(name) if type(values) is dict or isinstance(values, Mapping) else None
+    return values if type(values) is dict or isinstance(values, Mapping) else {}
 
 
 def listed(values: Inspected, name: str) -> list[Value]:

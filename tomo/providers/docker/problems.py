@@ -7,34 +7,24 @@ from typing import Final
 
 from tomo.errors import DiskFull, DockerError, HostError, ImageNotFound, NameTaken, PortTaken, Transient
 
-_NAME_IN_USE: Final = re.compile(
-    r'container name "/?([^"]+)" is already in use by container "?([0-9a-f]{12})'
-)
-_NETWORK_EXISTS: Final = re.compile(r"network with name (\S+) already exists")
-_PORT: Final = re.compile(
-    r"(?:Bind for |listen (?:tcp|udp|sctp)[46]? )(?P<ip>\[?[0-9a-fA-F.:]*\]?):(?P<port>\d+)"
-)
-_NO_IMAGE: Final = re.compile(
+# Compiled when a daemon first refuses something: that takes longer than all else that is imported with it.
+_NAME_IN_USE: Final = r'container name "/?([^"]+)" is already in use by container "?([0-9a-f]{12})'
+_NETWORK_EXISTS: Final = r"network with name (\S+) already exists"
+_PORT: Final = r"(?:Bind for |listen (?:tcp|udp|sctp)[46]? )(?P<ip>\[?[0-9a-fA-F.:]*\]?):(?P<port>\d+)"
+_NO_IMAGE: Final = (
     r"no such image|manifest (?:for .* )?(?:unknown|not found)|pull access denied|repository .*not found"
-    r"|manifest unknown|name unknown|image .* not found|not found: manifest",
-    re.IGNORECASE,
+    r"|manifest unknown|name unknown|image .* not found|not found: manifest"
 )
-_REFUSED: Final = re.compile(
-    r"unauthorized|no basic auth credentials|denied: |authentication required", re.IGNORECASE
-)
-_PASSING: Final = re.compile(
+_REFUSED: Final = r"unauthorized|no basic auth credentials|denied: |authentication required"
+_PASSING: Final = (
     r"i/o timeout|TLS handshake timeout|Client\.Timeout|context deadline exceeded|connection reset by peer"
-    r"|server misbehaving|unexpected EOF|unexpected (?:HTTP )?status\b.{0,300}?\b5\d\d\b|HTTP 5\d\d response",
-    re.IGNORECASE,
+    r"|server misbehaving|unexpected EOF|unexpected (?:HTTP )?status\b.{0,300}?\b5\d\d\b|HTTP 5\d\d response"
 )
 """Trouble of a registry or of the way to it. A limit of pulls is none: it lasts for hours."""
-_UNREACHABLE: Final = re.compile(
-    rf"no such host|dial tcp|connection refused|{_PASSING.pattern}", re.IGNORECASE
-)
-_BUSY: Final = re.compile(
+_UNREACHABLE: Final = rf"no such host|dial tcp|connection refused|{_PASSING}"
+_BUSY: Final = (
     r"is already in progress|operation is already running|device or resource busy"
-    r"|resource temporarily unavailable|\btry again\b",
-    re.IGNORECASE,
+    r"|resource temporarily unavailable|\btry again\b"
 )
 """What a daemon refuses because it is at it, or at something in its way."""
 
@@ -48,33 +38,33 @@ def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostErro
             hint="free some space there, for example with `docker image prune`",
             detail=message,
         )
-    if match := _NAME_IN_USE.search(message):
+    if match := re.search(_NAME_IN_USE, message):
         return name_taken("container", match[1], match[2], host)
-    if match := _NETWORK_EXISTS.search(message):
+    if match := re.search(_NETWORK_EXISTS, message):
         return name_taken("network", match[1], "", host)
     if "port is already allocated" in message or "address already in use" in message:
         return port_taken(message, host)
     if image and (error := image_refusal(message, host=host, image=image)):
         return error
     error = DockerError(f"Docker on `{host}` failed {doing}: {message}", host=host)
-    error.transient = Transient.BUSY if _BUSY.search(message) else None
+    error.transient = Transient.BUSY if re.search(_BUSY, message, re.IGNORECASE) else None
     return error
 
 
 def image_refusal(message: str, *, host: str, image: str) -> HostError | None:
     """The error for an image that can't be had; None where the message is about something else."""
-    if _UNREACHABLE.search(message):
+    if re.search(_UNREACHABLE, message, re.IGNORECASE):
         error = DockerError(
             f"`{host}` can't reach the registry of `{image}`",
             host=host,
             hint="check the host's network and name resolution, or give its Docker a registry mirror",
             detail=message,
         )
-        error.transient = Transient.REGISTRY if _PASSING.search(message) else None
+        error.transient = Transient.REGISTRY if re.search(_PASSING, message, re.IGNORECASE) else None
         return error
-    if _NO_IMAGE.search(message):
+    if re.search(_NO_IMAGE, message, re.IGNORECASE):
         return image_not_found(image, host, message)
-    if _REFUSED.search(message):
+    if re.search(_REFUSED, message, re.IGNORECASE):
         return ImageNotFound(
             f"the registry refuses `{image}` to `{host}`",
             host=host,
@@ -111,7 +101,7 @@ def name_taken(kind: str, name: str, id_: str, host: str) -> NameTaken:
 
 def port_taken(message: str, host: str, holder: str = "") -> PortTaken:
     """Another container or process has a port; `holder` says who, where that's known."""
-    match = _PORT.search(message)
+    match = re.search(_PORT, message)
     port = f"{match['ip']}:{match['port']}" if match else "a port"
     by = f" by {holder}" if holder else ""
     return PortTaken(
@@ -124,5 +114,5 @@ def port_taken(message: str, host: str, holder: str = "") -> PortTaken:
 
 def taken_port(message: str) -> int | None:
     """The number of the port a refusal is about."""
-    match = _PORT.search(message)
+    match = re.search(_PORT, message)
     return int(match["port"]) if match else None

@@ -142,6 +142,8 @@ def same_meaning(field: Field, left: Value, right: Value) -> bool:
 
 def as_text(value: Value) -> str:
     """A leaf as text: numbers as written, booleans as Docker writes them."""
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

@@ -26,6 +26,7 @@ from tomo.model.saved_plan import Basis, PlanError, SavedPlan
 from tomo.model.step import Step
 from tomo.service.deployments import ApplyRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.effect import Effect
+from tomo.service.opening import opened
 from tomo.service.plans.basis import basis_of, hosts_in, require_same_basis, require_same_stack
 from tomo.service.plans.body import read_body, write_body
 from tomo.service.plans.form import Envelope, digest_of, file_text, looks_like_plan, read_envelope
@@ -34,7 +35,7 @@ from tomo.service.plans.values import ValueReader
 from tomo.service.recording import Act, note_run, recorded
 from tomo.service.recovery import refuse_unrepaired
 from tomo.service.sealing import sealing_editor
-from tomo.service.session import Session, opened
+from tomo.service.session import Session
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors, new_id, now
 from tomo.service.workspace import FLEET_PROJECT, LockTerms, Place
@@ -108,7 +109,8 @@ class SavedPlans:
         _require_replaceable(request.file)
         asked = request.plan
         made_key = self._ensure_key(asked.place)
-        with opened(self._doors, self._doors.open(asked.place)) as session:
+        looks = asked.look and not asked.selection.is_partial
+        with opened(self._doors, self._doors.open(asked.place), looks=looks) as session:
             refuse_unrepaired(session.stored)
             session.go_back(asked.to)
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)

@@ -23,11 +23,11 @@ from tomo.service.deployments import (
     PlanResult,
     RefreshRequest,
     RunResult,
+    may_go_on,
 )
 from tomo.service.pulumi_engine.cli import Ended, failure_of_cli
 from tomo.service.pulumi_engine.session import CliSession
 from tomo.service.pulumi_engine.told import Told
-from tomo.service.session import may_go_on
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace

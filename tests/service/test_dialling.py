@@ -1,0 +1,82 @@
+"""Which hosts are dialled before a look begins, and which are dialled again after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worlds import NAS, World, host_key
+from tomo.errors import ConfigMissing, ExitCode
+from tomo.model.selection import Selection
+from tomo.service.deployments import PlanResult
+
+SECOND = """\
+  pi:
+    host: 192.0.2.11
+    user: root
+    host_key: {key}
+apps:
+"""
+
+
+def prepared(world: World) -> list[str]:
+    """The hosts that the last command dialled in advance."""
+    return [spec.host for spec in world.dialled[-1].prepared]
+
+
+def test_a_plan_begins_to_dial_what_the_state_records(world: World) -> None:
+    world.apply()
+    before = world.nas.dialled
+
+    result = world.plan()
+
+    assert prepared(world) == [NAS]
+    assert world.nas.dialled == before + 1
+    assert not result.has_changes
+
+
+def test_a_host_that_no_apply_has_accepted_is_not_dialled_in_advance(world: World) -> None:
+    world.plan()
+    first = prepared(world)
+    world.apply()
+    world.edit("apps:\n", SECOND.format(key=host_key(1)))
+
+    world.plan()
+
+    assert first == []
+    assert prepared(world) == [NAS]
+
+
+@pytest.mark.parametrize("options", [{"look": False}, {"selection": Selection(targets=("web",))}])
+def test_what_looks_at_nothing_or_a_part_dials_nothing_in_advance(
+    world: World, options: dict[str, object]
+) -> None:
+    world.apply()
+
+    world.plan(**options)
+
+    assert prepared(world) == []
+
+
+def test_a_missing_credential_is_not_replaced_by_another(world: World) -> None:
+    world.apply()
+    world.edit("    user: root\n", "    user: root\n    password: {secret: nowhere}\n")
+
+    with pytest.raises(ConfigMissing):
+        world.plan()
+
+    assert prepared(world) == []
+
+
+def test_a_host_that_was_silent_in_the_plan_is_dialled_again_by_the_run(world: World) -> None:
+    world.apply()
+    world.edit("tomo-test/web:1.0", "tomo-test/web:2.0")
+    world.nas.faults.unreachable = True
+
+    def comes_up(_shown: PlanResult) -> bool:
+        world.nas.faults.unreachable = False
+        return True
+
+    result = world.apply(confirm=comes_up)
+
+    assert result.exit_code is ExitCode.OK, result.failures
+    assert not world.plan().has_changes

@@ -1,0 +1,69 @@
+"""The hosts of a fleet: how they are reached, and which of them a look will dial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from tomo.model.connection import LOCAL, Connections, HostSpec
+from tomo.model.snapshot import Snapshot
+from tomo.model.values import Secret
+from tomo.providers.dynamic.roads import spec_of
+from tomo.resources.tokens import SERVER
+from tomo.service.workspace import FLEET_PROJECT
+from tomo.state.config import StackConfig
+
+if TYPE_CHECKING:
+    from tomo.spec.fleet import Fleet, Server
+
+_MOST_AT_ONCE: Final = 32
+
+
+def declared_hosts(fleet: Fleet, config: StackConfig) -> tuple[HostSpec, ...]:
+    """How each server of a fleet is reached."""
+    secrets = fleet_secrets(config)
+    return tuple(host_spec(name, server, secrets) for name, server in fleet.servers.items())
+
+
+def fleet_secrets(config: StackConfig) -> Mapping[str, Secret]:
+    """The stack's secrets by short name."""
+    prefix = f"{FLEET_PROJECT}:"
+    return {
+        key.removeprefix(prefix): value
+        for key, value in config.values.items()
+        if isinstance(value, Secret) and key.startswith(prefix)
+    }
+
+
+def host_spec(name: str, server: Server, secrets: Mapping[str, Secret]) -> HostSpec:
+    """How to reach a declared server."""
+    if server.is_local:
+        return HostSpec(host=server.host, become=server.become == "sudo", name=name)
+    return HostSpec(
+        host=server.host,
+        user=server.user,
+        port=server.port,
+        identity=server.identity,
+        private_key_password=secrets.get(server.identity_password.secret)
+        if server.identity_password
+        else None,
+        password=secrets.get(server.password.secret) if server.password else None,
+        host_keys=server.host_key,
+        proxy_jump=server.proxy_jump,
+        become=server.become == "sudo",
+        name=name,
+    )
+
+
+def dial_recorded(connections: Connections, fleet: Fleet, config: StackConfig, recorded: Snapshot) -> None:
+    """Begins to dial the hosts that a look at the state dials: those it records, as they were accepted.
+
+    Where a server's credential is missing nobody is dialled, lest another one be tried in its place.
+    """
+    secrets = fleet_secrets(config)
+    named = [ref for each in fleet.servers.values() for ref in (each.password, each.identity_password) if ref]
+    if any(ref.secret not in secrets for ref in named):
+        return
+    specs = [spec_of(entry.inputs) for entry in recorded.resources if entry.type == SERVER]
+    for spec in [spec for spec in specs if spec.host and spec.host != LOCAL.host][:_MOST_AT_ONCE]:
+        connections.prepare(spec)

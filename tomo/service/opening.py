@@ -1,0 +1,82 @@
+"""Opens a stack for Tomo's own engine, and has its hosts dialled meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from tomo.errors import NotSupported
+from tomo.model.connection import HostBook
+from tomo.service.engines import EngineName
+from tomo.service.hosts import declared_hosts, dial_recorded
+from tomo.service.wiring import Doors
+from tomo.service.workspace import LockTerms, Workspace
+from tomo.state.codec import without_collector
+from tomo.state.config import StackConfig, with_defaults
+
+if TYPE_CHECKING:
+    from tomo.service.adoption import Adoption
+    from tomo.service.fleets import FleetProgram
+    from tomo.service.session import Session
+
+
+@contextmanager
+def opened(
+    doors: Doors,
+    workspace: Workspace,
+    adoption: Adoption | None = None,
+    *,
+    locked: LockTerms | None = None,
+    looks: bool = False,
+) -> Iterator[Session]:
+    """The session of a command; with `locked` nobody else changes the state from before it is read.
+
+    One that `looks` at everything recorded begins to dial its hosts while the rest is read.
+    """
+    if workspace.engine is not EngineName.EMBEDDED:
+        raise NotSupported(
+            "this is not supported with the `pulumi` engine", hint="choose Tomo's own: `--engine embedded`"
+        )
+    workspace.adopt(adoption)
+    # The cyclic collector walks every live object; a run makes many and keeps nearly all of them.
+    with without_collector(), workspace.lock(locked) if locked else nullcontext():
+        yield from _session(workspace, doors, looks=looks)
+
+
+def fleet_of(workspace: Workspace, config: StackConfig) -> FleetProgram | None:
+    """What the workspace's fleet declares; None where a hand-written program does."""
+    if workspace.fleet is None:
+        return None
+    from tomo.service.fleets import fleet_program  # noqa: PLC0415  # its models take 0.15 s; programs have none
+
+    return fleet_program(workspace, config)
+
+
+def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Session]:
+    """Reads everything a run starts from, and holds the connections until its end."""
+    stored = workspace.stored()
+    config = workspace.config()
+    workspace.prepare_secrets(stored.sealed_salt if stored else "", config.salt if config.secret_keys else "")
+    declared = workspace.fleet.fleet if workspace.fleet is not None else None
+    book = HostBook(declared_hosts(declared, config) if declared is not None else ())
+    with doors.open_connections(book) as connections:
+        if looks and stored is not None and declared is not None:
+            dial_recorded(connections, declared, config, stored.snapshot)
+        # Importing the engine takes about as long as a host takes to let somebody in.
+        from tomo.providers.plugin import PluginHost  # noqa: PLC0415
+        from tomo.service.session import Session  # noqa: PLC0415
+
+        fleet = fleet_of(workspace, config)
+        if fleet is None and workspace.program is not None:
+            config = with_defaults(workspace.program, config)
+        with PluginHost(doors.settings) as plugins:
+            yield Session(
+                workspace=workspace,
+                doors=doors,
+                stored=stored,
+                config=config,
+                fleet=fleet,
+                connections=connections,
+                plugins=plugins,
+            )

@@ -1,0 +1,41 @@
+"""What a host in memory is made of, and what can be wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a look at the host finds; sizes in KiB."""
+
+    os: str = "debian"
+    os_like: str = ""
+    os_version: str = "12"
+    os_name: str = "Debian GNU/Linux 12 (bookworm)"
+    kernel: str = "6.1.0-18-amd64"
+    machine: str = "x86_64"
+    cpus: int = 2
+    memory_kib: int = 4 << 20
+    disk_kib: int = 40 << 20
+    disk_free_kib: int = 30 << 20
+    timezone: str = "Etc/UTC"
+
+
+@dataclass
+class Faults:
+    """What is wrong with a host; set a field to break it, unset it to mend it.
+
+    `lost_after` counts down calls and requests to Docker; at 0 the connection is lost, once.
+    `package_lock` names the process that holds the package manager's lock.
+    """
+
+    unreachable: bool = False
+    login_refused: bool = False
+    host_key_changed: bool = False
+    host_key_unknown: bool = False
+    no_sudo: bool = False
+    disk_full: bool = False
+    package_lock: str = ""
+    no_network: bool = False
+    lost_after: int | None = None
