@@ -262,8 +262,10 @@ def _left_out_read(difference: Difference, scene: Scene) -> bool:
     made = {step["urn"] for step in scene.theirs.told if step["op"] == "create-replacement"}
     taken_in = {step["urn"] for step in scene.theirs.told if step["op"].startswith("import")}
     names = {name for name in _names(frozenset((foreign & made) | taken_in)) if not _chosen(asked, name)}
-    if difference.where is Where.EXIT:
-        return partial and _names(scene.theirs.ran.failed) <= names
+    failed = _names(scene.theirs.ran.failed | scene.theirs.ran.refused)
+    if partial and failed and failed <= names:
+        # The whole run is another one then.
+        return True
     return partial and _concerns(difference, scene, names)
 
 
@@ -343,7 +345,7 @@ ALLOWED: tuple[Allowed, ...] = (
         "Pulumi 3.250 ends some runs that fail with a state that breaks its own rules. Tomo's holds; "
         "there is nothing to go on from.",
         "decision 28",
-        lambda _difference, _scene: False,
+        lambda _difference, scene: "snapshot integrity failure" in scene.theirs.ran.said,
     ),
     Allowed(
         "what names nothing is refused",

@@ -339,6 +339,8 @@ class PulumiCli:
             "PULUMI_DEBUG_PROVIDERS": f"fake:{port}",
             "PULUMI_DEBUG_COMMANDS": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # A short life needs no collector.
+            "GOGC": "off",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.settings,
         }

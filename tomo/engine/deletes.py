@@ -43,7 +43,8 @@ def _tell_of_the_kept(run: Run, condemned: Sequence[ResourceState], going: Seque
     if len(going) < len(condemned):
         chosen = {id(entry) for entry in going}
         for entry in condemned:
-            if id(entry) not in chosen and not entry.delete:
+            # What the program declares has been told of.
+            if id(entry) not in chosen and not entry.delete and entry.urn not in run.parents:
                 step = Step(Op.SAME, entry.urn, entry, entry)
                 run.decided(step)
                 run.ended(step)

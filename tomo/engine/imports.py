@@ -71,7 +71,11 @@ class Imports:
         """What was found is as it is wanted: the import is all there is to do."""
         run, old = self._run, request.before
         wanted = entry_for(request.goal, request.urn, request.ref, inputs)
-        entry = replace(request.carried(wanted), import_id=request.goal.import_id)
+        entry = replace(
+            request.carried(wanted),
+            import_id=request.goal.import_id,
+            replacement_trigger=old.replacement_trigger,
+        )
         run.recorder.add(entry, old)
         return Registered(request.urn, old.id, entry.outputs)
 
@@ -80,7 +84,7 @@ class Imports:
     def _step(self, request: Request) -> Step:
         goal, replaces = request.goal, request.old is not None
         wanted = entry_for(goal, request.urn, request.ref, goal.inputs)
-        wanted = replace(wanted, id=goal.import_id, import_id=goal.import_id, replacement_trigger=None)
+        wanted = replace(wanted, id=goal.import_id, import_id=goal.import_id)
         op = Op.IMPORT_REPLACEMENT if replaces else Op.IMPORT
         return Step(op, request.urn, request.old, wanted, host=request.host)
 
@@ -124,7 +128,7 @@ class Imports:
         entry = self._entry(step, found)
         run.require_allowed(replace(step, new=entry))
         self._record(request, step, entry)
-        # As in Pulumi a trigger counts from the next run on.
+        # As in Pulumi a trigger counts from the next run on, and is recorded then where this one updates.
         goal = replace(request.goal, replacement_trigger=None)
         return replace(request, goal=goal, old=entry, imported=True)
 

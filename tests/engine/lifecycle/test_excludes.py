@@ -94,3 +94,16 @@ def test_a_refresh_spares_what_is_excluded(lifecycle: Lifecycle) -> None:
 
     assert both == ["a", "b"]
     assert lifecycle.names() == ["a"]
+
+
+def test_what_a_destroy_with_its_program_keeps_is_told_of_once(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        p.res("a", {"v": 1})
+        p.res("b", {"v": 1})
+
+    lifecycle.up(program)
+
+    lifecycle.destroy(program, selection=Selection(excludes=("**::b",)))
+
+    assert lifecycle.ops("a") == [Op.SAME, Op.DELETE]
+    assert lifecycle.ops("b") == [Op.SAME]

@@ -566,3 +566,19 @@ def test_a_destroy_whose_program_raises_deletes_nothing(lifecycle: Lifecycle, sd
 
     assert outcome.result is Result.FAILED
     assert lifecycle.names() == ["a"]
+
+
+def test_a_destroy_with_its_program_makes_nothing_of_what_is_not_there(lifecycle: Lifecycle) -> None:
+    def grown(p: Program) -> None:
+        p.res("a", {"v": 1})
+        new = p.res("new", {"v": 1})
+        p.component("box", needs=[new])
+
+    lifecycle.up(lambda p: p.res("a", {"v": 1}) and None)
+    lifecycle.world.calls.clear()
+
+    outcome = lifecycle.destroy(grown)
+
+    assert [call.verb for call in lifecycle.world.calls] == ["delete"]
+    assert lifecycle.ops("box", outcome) == [Op.SAME]
+    assert lifecycle.snapshot.resources == ()

@@ -1,5 +1,6 @@
 """Inputs whose changes are ignored."""
 
+from tomo.model.goal import Goal
 from tomo.model.step import Op
 from tomo.testing.lifecycle import Lifecycle
 
@@ -56,3 +57,16 @@ def test_a_replacement_for_another_reason_takes_what_is_ignored_as_declared(life
 
     assert Op.REPLACE in lifecycle.ops("a")
     assert lifecycle.entry("a").inputs["v"] == 2
+
+
+def test_an_ignored_input_of_a_component_changes_nothing_and_is_recorded(lifecycle: Lifecycle) -> None:
+    def program(value: int, *ignored: str):
+        goal = Goal("my:mod:Comp", "box", custom=False, inputs={"v": value}, ignore_changes=ignored)
+        return lambda p: p.registrar.register(goal) and None
+
+    lifecycle.up(program(1))
+
+    lifecycle.up(program(2, "v"))
+
+    assert lifecycle.ops("box") == [Op.SAME]
+    assert lifecycle.entry("box").inputs == {"v": 2}

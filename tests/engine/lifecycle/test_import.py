@@ -242,3 +242,18 @@ def test_an_imported_one_that_drifted_is_repaired_like_any_other(lifecycle: Life
     outcome = (lifecycle.plan if dry else lifecycle.up)(importing("a-7"))
 
     assert lifecycle.ops("a", outcome) == [Op.UPDATE]
+
+
+def test_a_trigger_beside_an_import_replaces_nothing_yet(lifecycle: Lifecycle) -> None:
+    def program(trigger: int, value: int):
+        return lambda p: p.res("a", {"v": value}, import_id="a-7", replacement_trigger=trigger) and None
+
+    lifecycle.world.things["a-7"] = {"v": 1, "auto": "a-0"}
+    lifecycle.up(program(1, 2))
+    after_update = lifecycle.entry("a").replacement_trigger
+
+    lifecycle.up(program(2, 2))
+
+    assert after_update is None
+    assert lifecycle.ops("a") == [Op.SAME]
+    assert lifecycle.entry("a").replacement_trigger == 2

@@ -170,3 +170,14 @@ def test_an_interrupted_replacement_of_a_provider_is_finished(lifecycle: Lifecyc
     assert set(lifecycle.ops("cloud")) == {Op.REPLACE, Op.CREATE_REPLACEMENT}
     assert len(lifecycle.world.things) == 1
     assert {entry.pending_replacement for entry in lifecycle.snapshot.resources} == {False}
+
+
+def test_a_child_has_its_parents_default_provider(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        a = p.res("a", {"v": 1}, version="1.2.3")
+        p.res("b", {"v": 1}, version="2.0.0", under=a)
+
+    lifecycle.up(program)
+
+    assert lifecycle.entry("b").provider == lifecycle.entry("a").provider
+    assert "default_1_2_3" in lifecycle.entry("b").provider
