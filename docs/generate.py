@@ -19,7 +19,7 @@ _EXIT_CODES: Final = {
     1: "failed; what succeeded before is kept and recorded",
     2: "there are changes (`plan --detailed-exitcode`, `drift --detailed-exitcode`)",
     3: "the plan was refused and nothing was done, or steps that differ from it were refused and not done",
-    4: "an approval or a policy stands against it (reserved: no command of this version ends with it)",
+    4: "a policy stands against it, or wants an approval that is not there; nothing was done",
     5: "the host key is unknown or changed, or the login was refused; also where a plan can't look at a host "
     "for that reason",
     7: "there are changes and `--expect-no-changes` was given",
@@ -30,15 +30,17 @@ _EXIT_CODES: Final = {
 def pages() -> Mapping[Path, str]:
     """Every generated file with its content."""
     sys.path[:0] = [str(ROOT), str(ROOT / "cli")]
-    from tomo.spec.reference import app_reference, fleet_reference  # noqa: PLC0415  # after the path is set
-    from tomo.spec.schema import app_schema, fleet_schema  # noqa: PLC0415
+    from tomo.spec.reference import app_reference, fleet_reference, policy_reference  # noqa: PLC0415  # after the path is set
+    from tomo.spec.schema import app_schema, fleet_schema, policy_schema  # noqa: PLC0415
 
     return {
         DOCS / "cli.md": _GENERATED + cli_reference(),
         DOCS / "fleet-reference.md": _GENERATED + fleet_reference(),
         DOCS / "app-reference.md": _GENERATED + app_reference(),
+        DOCS / "policy-reference.md": _GENERATED + policy_reference(),
         DOCS / "schema" / "fleet.json": _json(fleet_schema()),
         DOCS / "schema" / "app.json": _json(app_schema()),
+        DOCS / "schema" / "policy.json": _json(policy_schema()),
     }
 
 

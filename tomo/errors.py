@@ -295,6 +295,27 @@ class PlanRefused(TomoError):
     exit_code = ExitCode.PLAN_REFUSED
 
 
+class PolicyDenied(TomoError):
+    """A policy stands against a plan; nothing was done."""
+
+    code = "policy-denied"
+    exit_code = ExitCode.POLICY
+
+
+class ApprovalMissing(TomoError):
+    """A policy wants people to agree to a plan, and they have not; nothing was done."""
+
+    code = "approval-missing"
+    exit_code = ExitCode.POLICY
+
+
+class PolicyRuleBroken(TomoError):
+    """A policy rule of an installed package can't be used, so no plan can be judged."""
+
+    code = "policy-rule"
+    exit_code = ExitCode.POLICY
+
+
 class TargetsRefused(TomoError):
     """What `--target`, `--exclude` or `--replace` name can't be done by itself, or isn't there."""
 

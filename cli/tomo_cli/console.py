@@ -115,15 +115,15 @@ def at_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def show_error(error: TomoError) -> None:
-    """What happened, where, and what to type next."""
+def show_error(error: TomoError, *, detail: bool = True) -> None:
+    """What happened, where, and what to type next; without its details where they are on the screen."""
     console = err()
     if isinstance(error, SpecError):
         for problem in error.problems:
             _print_problem(str(problem), problem.hint)
         return
     console.print(Text.assemble(("error: ", "bold red"), clean(str(error))), soft_wrap=True)
-    if error.detail:
+    if error.detail and detail:
         for line in clean(error.detail).rstrip().splitlines():
             console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
     _print_hint(error.hint)

@@ -72,9 +72,15 @@ def _leave_stores() -> None:
         stores.close()
 
 
-def place(directory: Path, file: Path | None, stack: str | None, engine: str | None = None) -> Place:
-    """Where the command works, and with which engine."""
-    return Place(directory, file, stack, engine)
+def place(
+    directory: Path,
+    file: Path | None,
+    stack: str | None,
+    engine: str | None = None,
+    policy: Path | None = None,
+) -> Place:
+    """Where the command works, with which engine and under which policies."""
+    return Place(directory, file, stack, engine, policy)
 
 
 def _ask(prompt: str) -> str:

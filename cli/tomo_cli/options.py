@@ -87,6 +87,14 @@ EngineOption = Annotated[
         help="What runs the stack: `embedded`, or `pulumi` for the installed Pulumi CLI.",
     ),
 ]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="The policy file, instead of `TOMO_POLICY` and of the folder's `tomo-policy.yaml`.",
+    ),
+]
 BackToOption = Annotated[
     int | None,
     typer.Option(

@@ -22,6 +22,7 @@ from tomo.service.exposure import newly_open
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
 from tomo_cli.console import clean, out, say
+from tomo_cli.policy_view import show_judgement
 
 _STYLES = {
     Op.CREATE: "green",
@@ -77,6 +78,7 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
         _show_ports(console, plan, hosts)
     _show_outputs(console, plan.outputs, result.marks)
     _show_notes(console, result)
+    show_judgement(console, result.judgement)
     console.print()
     line = drift_summary(plan) if heading == DRIFT else summary(plan, destroys=result.destroys)
     if not shown and (result.failures or result.program_error is not None):

@@ -93,7 +93,10 @@ def tell_kept(kept: KeptPlan) -> None:
     if kept.made_key:
         say("The stack's config file got a secrets key, which seals and signs the plan.")
     say(f"Kept the plan in {kept.file} ({kept.digest[:19]}…).")
-    if kept.shown.exit_code is ExitCode.OK:
+    if kept.shown.judgement.awaiting:
+        needed = dict.fromkeys(str(finding.quorum) for finding in kept.shown.judgement.awaiting)
+        say(f"It needs {', and '.join(needed)} before it can be applied.")
+    elif kept.shown.exit_code is ExitCode.OK:
         say(f"Apply exactly this, once, with `tomo apply {kept.file}`.")
 
 
@@ -255,6 +258,8 @@ def finish(result: RunResult, *, as_json: bool) -> None:
         # It failed before anybody was asked, so nobody has seen it yet.
         if not as_json:
             show_result(result.shown)
+        if result.refusal is not None:
+            show_error(result.refusal, detail=as_json)
         raise typer.Exit(int(result.exit_code))
     if result.declined:
         say("Nothing was done.")

@@ -30,8 +30,17 @@ COMMANDS = {" ".join(path): command for path, command in leaves()}
 ISSUE = """
 init | server add | server list | server show | server test | server remove | app add | app list | app config
 app remove | catalog list | catalog search | catalog show | plan | apply | refresh | destroy | status | outputs
-drift | secret set | secret list | secret remove | config get | config set | config list | config remove
+drift | policy list | policy test | secret set | secret list | secret remove | config get | config set | config list | config remove
 state list | state show | state export | state import | state unlock | state repair | program | try | doctor | completion
+"""
+
+
+POLICIES = """\
+schema: tomo.policy/v1
+tests:
+  - name: a privileged container is told
+    resources: [{type: container, name: web, inputs: {privileged: true}}]
+    expect: {privileged: warn}
 """
 
 
@@ -90,6 +99,11 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "Nobody" in does("state unlock").err
     assert "nothing to repair" in does("state repair").err
     assert "home" in does("stack list").out
+    assert "In force: the default set" in does("policy list").err
+    (nothing.folder / "tomo-policy.yaml").write_text(POLICIES)
+    assert "pass  a privileged container is told" in does("policy test").out
+    assert "0 denied" in does("policy test --present").err
+    (nothing.folder / "tomo-policy.yaml").unlink()
     does("config set EXTRA --secret", stdin=b"x")
     assert "[secret]" in does("config list").out
     assert does("config get EXTRA --show-secrets").out == "x\n"

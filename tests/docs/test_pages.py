@@ -16,6 +16,8 @@ from tomo.catalog.lint import lint
 from tomo.errors import ExitCode, TomoError
 from tomo.model.step import Op
 from tomo.spec.load import fleet_from_text
+from tomo.spec.policy import PolicyFile
+from tomo.spec.problems import build
 from tomo.spec.yaml import parse
 
 PAGES = [
@@ -100,6 +102,8 @@ def test_fleets_and_apps_shown_in_a_page_are_right(page: Path) -> None:
         start = next((line for line in block.lines if line and not line.startswith("#")), "")
         if start.startswith("fleet:"):
             fleet_from_text(text, page)
+        elif start.startswith("schema: tomo.policy/"):
+            build(PolicyFile, parse(text, _name(page)))
         elif start.startswith("schema: tomo.app/"):
             app_id = re.search(r"^id: (.*)$", text, re.MULTILINE)
             assert app_id

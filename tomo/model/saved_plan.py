@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tomo.model.finding import Judgement
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 
@@ -71,3 +72,4 @@ class SavedPlan:
     new_secrets: tuple[str, ...] = ()
     errors: tuple[PlanError, ...] = ()
     to: int | None = None
+    judgement: Judgement = Judgement()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tomo.errors import ExitCode, TomoError
 from tomo.model.events import Result, Sink, ignore
+from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.selection import Selection
 from tomo.model.values import Value
@@ -15,6 +16,7 @@ from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
 from tomo.service.engines import Engine, EngineName
 from tomo.service.plans.seals import SecretMarks
+from tomo.service.policies import PolicyTerms
 from tomo.service.recording import recorded_run
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
@@ -48,6 +50,7 @@ class PlanRequest:
     selection: Selection = Selection()
     adoption: Adoption | None = None
     to: int | None = None
+    policy: PolicyTerms = PolicyTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class ApplyRequest:
     selection: Selection = Selection()
     adoption: Adoption | None = None
     to: int | None = None
+    policy: PolicyTerms = PolicyTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class PlanResult:
     new_secrets: tuple[str, ...] = ()
     destroys: bool = False
     marks: SecretMarks = field(default_factory=SecretMarks)
+    judgement: Judgement = Judgement()
 
     @property
     def has_changes(self) -> bool:
@@ -120,12 +125,13 @@ class PlanResult:
     @property
     def exit_code(self) -> ExitCode:
         """OK, or why the plan can't be relied on."""
-        return exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
+        code = exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
+        return ExitCode.POLICY if code is ExitCode.OK and self.judgement.denied else code
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did; `plan` is what was shown before it, None where nothing had to be asked."""
+    """What a run did; `done` is None where there was none. `refusal` is why policies did not let it begin."""
 
     result: Result
     stack: str
@@ -136,10 +142,13 @@ class RunResult:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     seconds: float = 0.0
     declined: bool = False
+    refusal: TomoError | None = None
 
     @property
     def exit_code(self) -> ExitCode:
         """OK, or what went wrong."""
+        if self.refusal is not None:
+            return self.refusal.exit_code
         if self.done is None:
             return ExitCode.FAILED if self.declined else self.shown.exit_code
         if self.result is Result.CANCELLED:

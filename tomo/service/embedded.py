@@ -34,10 +34,11 @@ class EmbeddedEngine:
         """What an apply, or a destroy, would do."""
         looks = request.look and not request.selection.is_partial
         with opened(self._doors, self._workspace, request.adoption, looks=looks) as session:
+            held = request.policy.of(session.workspace)
             session.recover()
             session.go_back(request.to)
             outcome = session.plan(request, request.sink)
-            return session.plan_result(outcome, destroys=request.destroy)
+            return held.judged(session.plan_result(outcome, destroys=request.destroy))
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
@@ -45,6 +46,7 @@ class EmbeddedEngine:
         with opened(
             self._doors, self._workspace, request.adoption, locked=request.lock, looks=looks
         ) as session:
+            held = request.policy.of(session.workspace)
             session.settle(request.sink)
             session.go_back(request.to)
             asked = PlanRequest(
@@ -59,9 +61,11 @@ class EmbeddedEngine:
                 to=request.to,
             )
             outcome = session.plan(asked, request.plan_sink)
-            shown = session.plan_result(outcome, destroys=request.destroy)
+            shown = held.judged(session.plan_result(outcome, destroys=request.destroy))
             if not may_go_on(shown):
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
+            if (refusal := held.refusal(shown)) is not None:
+                return RunResult(Result.FAILED, shown.stack, shown, refusal=refusal)
             asked_at = time.monotonic()
             if not request.confirm(shown):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)

@@ -24,6 +24,7 @@ from tomo.model.events import (
     StepStarted,
     Summary,
 )
+from tomo.model.finding import Finding, Level
 from tomo.model.plan import is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
@@ -33,6 +34,21 @@ from tomo.service.present import changed_keys, hide
 from tomo.state.codec import encode_resource
 
 Json = object
+
+
+def _policy_event(finding: Finding) -> dict[str, Json]:
+    """A finding as Pulumi tells of a policy's; the sets and files are its packs."""
+    mild = finding.level is Level.WARN or finding.auto_approved
+    return {
+        "resourceUrn": finding.resource,
+        "message": finding.message,
+        "color": "never",
+        "policyName": finding.rule,
+        "policyPackName": "tomo",
+        "policyPackVersion": "",
+        "policyPackVersionTag": "",
+        "enforcementLevel": "advisory" if mild else "mandatory",
+    }
 
 
 class EventLines:
@@ -52,8 +68,10 @@ class EventLines:
 
     def lines(self, event: Event) -> Iterator[dict[str, Json]]:
         """The lines of one event; some of Tomo's own have none."""
-        for body in self._bodies(event):
-            yield {"sequence": next(self._sequence), "timestamp": int(time.time()), **body}
+        yield from map(self._line, self._bodies(event))
+
+    def _line(self, body: Mapping[str, Json]) -> dict[str, Json]:
+        return {"sequence": next(self._sequence), "timestamp": int(time.time()), **body}
 
     def last(self) -> dict[str, Json]:
         """The line that ends every stream."""
@@ -68,9 +86,12 @@ class EventLines:
         ]
         said = [Diagnostic(Severity.ERROR, _told(error), urn) for urn, error in errors]
         end = Summary(Result.FAILED, shown.plan.counts, 0.0, planning=True, error=shown.program_error)
-        events: list[Event] = [*shown.plan.diagnostics, *said, end]
+        events: list[Event] = [*shown.plan.diagnostics, *said]
         for event in events:
             yield from self.lines(event)
+        for finding in shown.judgement.findings:
+            yield self._line({"policyEvent": _policy_event(finding)})
+        yield from self.lines(end)
 
     def _bodies(self, event: Event) -> Iterator[dict[str, Json]]:
         match event:

@@ -12,7 +12,7 @@ from tomo.service.effect import Effect
 
 @dataclass(frozen=True, slots=True)
 class FormatRequest:
-    """Which file: `fleet` or `app`."""
+    """Which file: `fleet`, `app` or `policy`."""
 
     effect: ClassVar[Effect] = Effect.READ
     name: str
@@ -38,4 +38,6 @@ class Formats:
                 return DescribedFormat(reference.fleet_reference(), schema.fleet_schema())
             case "app":
                 return DescribedFormat(reference.app_reference(), schema.app_schema())
-        raise UsageError(f"there is no format `{request.name}`", hint="say `fleet` or `app`")
+            case "policy":
+                return DescribedFormat(reference.policy_reference(), schema.policy_schema())
+        raise UsageError(f"there is no format `{request.name}`", hint="say `fleet`, `app` or `policy`")

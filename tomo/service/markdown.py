@@ -8,6 +8,7 @@ from typing import Final
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Severity
+from tomo.model.finding import Finding, Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
@@ -31,6 +32,7 @@ def plan_markdown(result: PlanResult) -> str:
     parts = [f"### {_summary(result, shown)}", *_hosts(plan, shown, hosts, result.marks)]
     parts += _ports(plan, hosts)
     parts += _outputs(plan.outputs, result.marks)
+    parts += _policies(result.judgement)
     parts += _notes(result)
     return "\n\n".join(parts) + "\n"
 
@@ -129,6 +131,22 @@ def _outputs(changes: OutputChanges, marks: SecretMarks) -> Iterator[str]:
     if lines:
         yield "**Outputs**"
         yield _fenced(lines, "diff")
+
+
+def _policies(judgement: Judgement) -> Iterator[str]:
+    source = f" in {_text(judgement.source)}" if judgement.source else ""
+    if judgement.findings:
+        yield f"**Policies{source}**"
+        yield _fenced(map(_finding, judgement.findings))
+    elif source:
+        yield f"**Policies{source}** find nothing."
+
+
+def _finding(finding: Finding) -> str:
+    approved = f" (approved by itself: {finding.auto_approved})" if finding.auto_approved else ""
+    asked = f" ({finding.quorum})" if finding.quorum and not approved else ""
+    host = f" on {finding.host}" if finding.host else ""
+    return _line(f"{finding.level}{asked}{approved}{host}: {finding.message} [{finding.rule}]")
 
 
 def _notes(result: PlanResult) -> Iterator[str]:

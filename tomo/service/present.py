@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 
 from tomo.engine import paths
+from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
@@ -41,11 +42,17 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
             for u in plan.unlooked
         ],
         "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
+        "policy": policy_json(result.judgement),
         "newSecrets": list(result.new_secrets),
         "leftOut": list(plan.left_out),
         "errors": [error_json(failure.error, failure.urn) for failure in result.failures]
         + ([error_json(result.program_error, "")] if result.program_error else []),
     }
+
+
+def policy_json(judgement: Judgement) -> dict[str, Json]:
+    """What policies say, as it stands in a saved plan too."""
+    return asdict(judgement)
 
 
 def error_json(error: object, urn: str) -> dict[str, Json]:

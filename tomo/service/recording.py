@@ -17,11 +17,14 @@ from tomo.audit.chain import event_json, sealed
 from tomo.audit.waiting import Waiting
 from tomo.db.address import database_address
 from tomo.errors import (
+    ApprovalMissing,
     AuditUnwritable,
     DatabaseError,
     ExitCode,
     HostKeyError,
     PlanRefused,
+    PolicyDenied,
+    PolicyRuleBroken,
     TargetsRefused,
     TomoError,
     UsageError,
@@ -41,7 +44,15 @@ S = TypeVar("S", bound="_UseCases")
 R = TypeVar("R", bound="_OfAPlace")
 T = TypeVar("T")
 
-_REFUSALS: Final = (PlanRefused, TargetsRefused, HostKeyError, UsageError)
+_REFUSALS: Final = (
+    PlanRefused,
+    PolicyDenied,
+    ApprovalMissing,
+    PolicyRuleBroken,
+    TargetsRefused,
+    HostKeyError,
+    UsageError,
+)
 _NO_FILE: Final = "none"
 
 
@@ -251,9 +262,8 @@ def note_run(act: Act, result: RunResult) -> RunResult:
     elif result.result is Result.CANCELLED:
         act.outcome = AuditOutcome.STOPPED
     elif result.exit_code is not ExitCode.OK:
-        act.outcome = (
-            AuditOutcome.REFUSED if result.exit_code is ExitCode.PLAN_REFUSED else AuditOutcome.FAILED
-        )
+        refused = result.refusal is not None or result.exit_code is ExitCode.PLAN_REFUSED
+        act.outcome = AuditOutcome.REFUSED if refused else AuditOutcome.FAILED
     act.details["exit_code"] = str(int(result.exit_code))
     act.details |= {op.pulumi_name: str(count) for op, count in plan.counts.items() if op.changes}
     return result

@@ -40,12 +40,13 @@ Ask = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`."""
+    """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`, `--policy`."""
 
     directory: Path = field(default_factory=Path)
     file: Path | None = None
     stack: str | None = None
     engine: str | None = None
+    policy: Path | None = None
 
     def __str__(self) -> str:
         """The fleet file or folder that is meant, in full."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tomo.spec import template
 from tomo.spec.problems import models_in
-from tomo.spec.schema import app_schema, fleet_schema
+from tomo.spec.schema import app_schema, fleet_schema, policy_schema
 
 _PLAIN: Final = {
     "string": "text",
@@ -39,11 +39,25 @@ def app_reference() -> str:
     return _page("App reference", intro, AppDefinition, app_schema())
 
 
-def _page(title: str, intro: str, top: type[BaseModel], schema: dict[str, Any]) -> str:
+def policy_reference() -> str:
+    """The reference of policy files, `tomo.policy/v1`."""
+    from tomo.spec.policy import PolicyFile  # noqa: PLC0415
+
+    intro = (
+        "Every field of a policy file, `tomo-policy.yaml`. An unknown key is a mistake, never ignored. "
+        "A level alone may stand for a rule: `privileged: deny`."
+    )
+    return _page("Policy reference", intro, PolicyFile, policy_schema(), templates=False)
+
+
+def _page(
+    title: str, intro: str, top: type[BaseModel], schema: dict[str, Any], *, templates: bool = True
+) -> str:
     parts = [f"# {title}", intro]
     for model in models_in(top):
         parts += [f"## {model.__name__}", (model.__doc__ or "").strip(), _table(model, schema)]
-    parts += ["## References in texts", "\n".join(_references())]
+    if templates:
+        parts += ["## References in texts", "\n".join(_references())]
     return "\n\n".join(parts) + "\n"
 
 

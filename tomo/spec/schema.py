@@ -34,5 +34,12 @@ def app_schema() -> dict[str, Any]:
     return _schema(AppDefinition, "Tomo app")
 
 
+def policy_schema() -> dict[str, Any]:
+    """The schema of a policy file, `tomo.policy/v1`."""
+    from tomo.spec.policy import PolicyFile  # noqa: PLC0415
+
+    return _schema(PolicyFile, "Tomo policies")
+
+
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     return {**model.model_json_schema(by_alias=True, schema_generator=_Schema), "title": title}

@@ -25,6 +25,7 @@ from tomo_cli.options import (
     NoRefreshOption,
     NoRetryOption,
     ParallelOption,
+    PolicyOption,
     ReplaceOption,
     StackOption,
     StopOnErrorOption,
@@ -96,6 +97,7 @@ def plan(
         typer.Option("-o", "--out", metavar="FILE", help="Keep the plan in a file for `tomo apply FILE`."),
     ] = None,
     markdown: MarkdownOption = False,
+    policy: PolicyOption = None,
 ) -> None:
     """Show what apply would change, and change nothing."""
     from tomo.service.deployments import PlanRequest
@@ -103,21 +105,15 @@ def plan(
 
     refuse_two_forms(as_json=as_json, markdown=markdown)
     refuse_two_aims(to, destroys=destroys)
+    both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
     with stoppable() as stop:
         request = PlanRequest(
-            place(directory, file, stack, engine),
+            place(directory, file, stack, engine, policy),
             not no_refresh and not destroys,
             destroys,
             parallel=parallel,
             stop=stop,
-            selection=selection_of(
-                target,
-                exclude,
-                replace,
-                target_replace,
-                target_dependents=target_dependents,
-                exclude_dependents=exclude_dependents,
-            ),
+            selection=selection_of(target, exclude, replace, target_replace, **both),
             to=to,
         )
         kept = keep(request, out) if out is not None else None
@@ -149,12 +145,13 @@ def apply(
     target_replace: TargetReplaceOption = None,
     to: BackToOption = None,
     lock_wait: LockWaitOption = 0,
+    policy: PolicyOption = None,
 ) -> None:
     """Make the servers as the file declares them."""
     from tomo.service.deployments import ApplyRequest
     from tomo_cli.doors import place
 
-    where, lock = place(directory, file, stack, engine), lock_terms(lock_wait)
+    where, lock = place(directory, file, stack, engine, policy), lock_terms(lock_wait)
     if plan_file is not None:
         from tomo.service.plans.saved import ApplyPlanRequest
 
@@ -168,7 +165,6 @@ def apply(
         )
         return
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
-    selection = selection_of(target, exclude, replace, target_replace, **both)
     run_asking(
         lambda stop, confirm, sink: ApplyRequest(
             where,
@@ -181,7 +177,7 @@ def apply(
             stop=stop,
             message=message,
             lock=lock,
-            selection=selection,
+            selection=selection_of(target, exclude, replace, target_replace, **both),
             to=to,
         ),
         question="Apply this plan?",
@@ -225,6 +221,7 @@ def destroy(
     exclude: ExcludeOption = None,
     exclude_dependents: ExcludeDependentsOption = False,
     lock_wait: LockWaitOption = 0,
+    policy: PolicyOption = None,
 ) -> None:
     """Remove everything the stack made; data volumes stay."""
     from tomo.service.deployments import ApplyRequest
@@ -232,7 +229,7 @@ def destroy(
 
     run_asking(
         lambda stop, confirm, sink: ApplyRequest(
-            place(directory, file, stack, engine),
+            place(directory, file, stack, engine, policy),
             confirm,
             look=False,
             destroy=True,

@@ -37,6 +37,7 @@ class Format(StrEnum):
 
     FLEET = "fleet"
     APP = "app"
+    POLICY = "policy"
 
 
 def register(app: typer.Typer) -> None:
@@ -110,11 +111,14 @@ def _first_server(
 def schema(
     of: Annotated[
         Format,
-        typer.Argument(metavar="[fleet|app]", help="Which file: the fleet's, or one that defines an app."),
+        typer.Argument(
+            metavar="[fleet|app|policy]",
+            help="Which file: the fleet's, an app's, or policies.",
+        ),
     ] = Format.FLEET,
     as_json: Annotated[bool, typer.Option("--json", help="The JSON Schema, for editors.")] = False,
 ) -> None:
-    """List every field of a fleet or app file."""
+    """List every field of a fleet, app or policy file."""
     from tomo.service.formats import FormatRequest, Formats
     from tomo_cli.console import print_json, print_markdown
 

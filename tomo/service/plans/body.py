@@ -8,6 +8,7 @@ from typing import Final
 
 from tomo.errors import TomoError
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
+from tomo.model.finding import Finding, Judgement, Level, Quorum
 from tomo.model.plan import Plan, Unlooked
 from tomo.model.resource import ResourceState
 from tomo.model.saved_plan import Basis, HostIdentity, PlanError, SavedPlan
@@ -48,6 +49,7 @@ def write_body(saved: SavedPlan, seals: PlanSeals) -> dict[str, Json]:
             "new": outputs.properties(plan.outputs.new),
         },
         "exposure": [{**asdict(port), "reach": port.reach} for port in newly_open(plan, hosts)],
+        "policy": asdict(saved.judgement),
         "newSecrets": list(saved.new_secrets),
         "leftOut": [str(urn) for urn in plan.left_out],
         "notLookedAt": [asdict(host) for host in plan.unlooked],
@@ -134,6 +136,23 @@ def _read(body: Mapping[str, Json], reader: ValueReader) -> SavedPlan:
         _texts(body["newSecrets"]),
         tuple(PlanError(**error) for error in _objects(body["errors"])),  # type: ignore[arg-type]
         _read_version(options.get("to")),
+        _read_judgement(_object(body["policy"])),
+    )
+
+
+def _read_judgement(written: Mapping[str, Json]) -> Judgement:
+    findings = tuple(_read_finding(finding) for finding in _objects(written["findings"]))
+    return Judgement(str(written["source"]), str(written["digest"]), findings)
+
+
+def _read_finding(written: Mapping[str, Json]) -> Finding:
+    quorum = _object(written["quorum"]) if written["quorum"] is not None else None
+    names = ("rule", "resource", "field", "message", "hint", "host", "auto_approved")
+    texts = {name: str(written[name]) for name in names}
+    return Finding(
+        Level(str(written["level"])),
+        **{**texts, "resource": Urn(texts["resource"])},  # type: ignore[arg-type]
+        quorum=Quorum(**quorum) if quorum is not None else None,  # type: ignore[arg-type]
     )
 
 

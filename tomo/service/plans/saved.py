@@ -32,6 +32,8 @@ from tomo.service.plans.body import read_body, write_body
 from tomo.service.plans.form import Envelope, digest_of, file_text, looks_like_plan, read_envelope
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.plans.values import ValueReader
+from tomo.service.policies import Held as HeldToPolicies
+from tomo.service.policies import PolicyTerms
 from tomo.service.recording import Act, note_run, recorded
 from tomo.service.recovery import refuse_unrepaired
 from tomo.service.sealing import sealing_editor
@@ -96,6 +98,7 @@ class ApplyPlanRequest:
     stop: Stop = field(default_factory=Stop)
     message: str = ""
     lock: LockTerms = field(default_factory=LockTerms)
+    policy: PolicyTerms = PolicyTerms()
 
 
 class SavedPlans:
@@ -111,11 +114,13 @@ class SavedPlans:
         made_key = self._ensure_key(asked.place)
         looks = asked.look and not asked.selection.is_partial
         with opened(self._doors, self._doors.open(asked.place), looks=looks) as session:
+            policies = asked.policy.of(session.workspace)
             refuse_unrepaired(session.stored)
             session.go_back(asked.to)
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)
             stack_id = ledger.ensure_stack_id(new_id)
-            shown = session.plan_result(session.plan(asked, asked.sink), destroys=asked.destroy)
+            outcome = session.plan(asked, asked.sink)
+            shown = policies.judged(session.plan_result(outcome, destroys=asked.destroy))
             basis = _basis(session, stack_id, shown.plan.steps)
             saved = SavedPlan(
                 basis,
@@ -125,6 +130,7 @@ class SavedPlans:
                 shown.new_secrets,
                 tuple(_errors(shown)),
                 asked.to,
+                shown.judgement,
             )
             seals = PlanSeals(session.workspace.secrets.for_salt(session.salt), basis.state)
             body = write_body(saved, seals)
@@ -150,8 +156,10 @@ class SavedPlans:
         envelope = _read(request.file)
         act.plan = envelope.digest
         with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
+            policies = request.policy.of(session.workspace)
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
+            _require_allowed(envelope.digest, shown, policies)
             run = ApplyRequest(
                 request.place,
                 lambda _: True,
@@ -202,6 +210,15 @@ class SavedPlans:
         workspace = session.workspace
         ledger = workspace.backend.plans(workspace.project, workspace.stack)
         ledger.use(digest, time=now(), user=workspace.settings.user)
+
+
+def _require_allowed(digest: str, shown: PlanResult, policies: HeldToPolicies) -> None:
+    """Raises PlanRefused where other policies are in force, and what they say where they stand against it."""
+    now = policies.judged(shown).judgement
+    policies.require_same(shown.judgement, now)
+    refusal = policies.refusal(shown, digest)
+    if refusal is not None:
+        raise refusal
 
 
 def _read(file: Path) -> Envelope:
@@ -280,6 +297,7 @@ def _result(saved: SavedPlan, marks: SecretMarks) -> PlanResult:
         new_secrets=saved.new_secrets,
         destroys=saved.destroys,
         marks=marks,
+        judgement=saved.judgement,
     )
 
 

@@ -46,12 +46,14 @@ class PulumiEngine:
         """What an apply, or a destroy, would do; writes nothing, and makes no stack."""
         _refuse_unmapped(request)
         with self._session() as session:
-            return _planned(session, request, request.sink)
+            held = request.policy.of(session.workspace)
+            return held.judged(_planned(session, request, request.sink))
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and lets the CLI do it; the CLI decides anew while it does."""
         _refuse_unmapped(request)
         with self._session() as session:
+            held = request.policy.of(session.workspace)
             asked = PlanRequest(
                 request.place,
                 request.look,
@@ -60,9 +62,11 @@ class PulumiEngine:
                 request.parallel,
                 stop=request.stop,
             )
-            shown = _planned(session, asked, request.plan_sink)
+            shown = held.judged(_planned(session, asked, request.plan_sink))
             if not may_go_on(shown):
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
+            if (refusal := held.refusal(shown)) is not None:
+                return RunResult(Result.FAILED, shown.stack, shown, refusal=refusal)
             if not request.confirm(shown):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
             return _applied(session, request, shown)

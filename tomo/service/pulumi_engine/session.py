@@ -128,6 +128,11 @@ class CliSession:
         return True
 
     @property
+    def workspace(self) -> Workspace:
+        """The stack it works on."""
+        return self._workspace
+
+    @property
     def missing_secrets(self) -> tuple[str, ...]:
         """Secrets that an apply will generate."""
         return self._fleet.missing_secrets if self._fleet else ()
