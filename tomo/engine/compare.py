@@ -8,7 +8,17 @@ from tomo.engine import paths
 from tomo.engine.paths import Path
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import Provider
-from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, only_plain, reveal, same_value
+from tomo.model.values import (
+    Properties,
+    Secret,
+    Unknown,
+    Value,
+    has_secret,
+    has_unknown,
+    only_plain,
+    reveal,
+    same_value,
+)
 
 
 def differences(old: Properties, new: Properties) -> tuple[PropertyDiff, ...]:
@@ -102,6 +112,23 @@ def _concealed(value: Value, original: Value) -> Value:
     if isinstance(value, Mapping) and isinstance(original, Mapping):
         return conceal({str(k): v for k, v in value.items()}, original)
     return Secret(value)
+
+
+def traced(plain: Properties, original: Properties) -> Properties:
+    """A provider's answer whose unknowns know again where the originals in their places come from."""
+    if not any(map(has_unknown, original.values())):
+        return plain
+    return {key: _traced(value, original[key]) if key in original else value for key, value in plain.items()}
+
+
+def _traced(value: Value, original: Value) -> Value:
+    if isinstance(value, Unknown):
+        return original if has_unknown(original) and not value.origins else value
+    if isinstance(value, Mapping) and isinstance(original, Mapping):
+        return traced({str(k): v for k, v in value.items()}, original)
+    if isinstance(value, list) and isinstance(original, list) and len(value) == len(original):
+        return [_traced(item, before) for item, before in zip(value, original, strict=True)]
+    return value
 
 
 def with_secret_outputs(outputs: Properties, names: Sequence[str]) -> Properties:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tomo.engine import paths
 from tomo.engine.chains import Chains
-from tomo.engine.compare import conceal, differences, revealed, secret_keys, taken_by
+from tomo.engine.compare import conceal, differences, revealed, secret_keys, taken_by, traced
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.imports import Imports, is_import, other_than_found
 from tomo.engine.inherit import entry_for
@@ -167,7 +167,7 @@ class Decider:
             raise request.check_failed(result.failures)
         # What the provider took over from before keeps its secrecy; what the program gives has its own.
         carried = {key: value for key, value in olds.items() if key not in news}
-        return conceal(conceal(result.inputs, carried), news)
+        return traced(conceal(conceal(result.inputs, carried), news), news)
 
     def _verdict(self, request: Request, inputs: Properties) -> Verdict:
         run, old = self._run, request.old

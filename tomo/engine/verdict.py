@@ -35,10 +35,18 @@ def resolve(
     if diff.changed is False:
         return DiffResult(changed=False, delete_before_replace=diff.delete_before_replace)
     told = tuple(_valued(each, old_inputs, new_inputs) for each in diff.properties)
-    found = told or differences(old_inputs, new_inputs)
+    found = told or _as_replacing(diff.replace_keys, differences(old_inputs, new_inputs))
     if diff.changed is None or diff.properties:
         found = _with_replacing(replace_on_changes, found)
     return replace(diff, changed=bool(found) if diff.changed is None else True, properties=found)
+
+
+def _as_replacing(keys: Sequence[str], diffs: Sequence[PropertyDiff]) -> tuple[PropertyDiff, ...]:
+    """All that differs, where the provider only named the keys that force a replacement."""
+    return tuple(
+        replace(diff, kind=diff.kind.replacing()) if str(paths.parse(diff.path)[0]) in keys else diff
+        for diff in diffs
+    )
 
 
 def _valued(diff: PropertyDiff, old_inputs: Properties, new_inputs: Properties) -> PropertyDiff:

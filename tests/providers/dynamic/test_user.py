@@ -237,3 +237,12 @@ def test_values_that_are_none_neither_reach_a_provider_nor_come_from_it(engine: 
 
     del inputs["none"]
     assert made.outputs == {**inputs, "list": [None, {"v": 1.0}], "inner": {"k": None}}
+
+
+def test_what_is_unknown_is_so_again_after_a_check(engine: DynamicProvider) -> None:
+    code = pickled(dynamic.ResourceProvider())
+    news = {"v": UNKNOWN, "list": [1, UNKNOWN], "__provider": code}
+
+    checked = engine.check(CheckRequest(URN, {}, news, b""))
+
+    assert checked.inputs == news

@@ -8,7 +8,7 @@ from typing import Any
 
 from tomo.errors import TomoError
 from tomo.model.connection import Connections
-from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
+from tomo.model.diff import DiffResult
 from tomo.model.provider import (
     CANNOT_TELL,
     CheckFailure,
@@ -71,8 +71,8 @@ class DynamicProvider(ProviderBase):
             # Pulumi passes the recorded outputs as the old properties.
             result = provider.diff(request.id, to_user(request.old_outputs), to_user(request.new_inputs))
             replaces = tuple(str(key) for key in result.replaces or ())
-            diffs = tuple(_replacing(key, request) for key in replaces if result.changes is not False)
-            return DiffResult(result.changes, diffs, replaces, bool(result.delete_before_replace))
+            # It says which keys replace; all that differs is for the engine to find, so that people see it.
+            return DiffResult(result.changes, (), replaces, bool(result.delete_before_replace))
 
     def create(self, request: CreateRequest) -> CreateResult:
         """Makes the resource; people's own providers are not asked in a preview."""
@@ -160,8 +160,3 @@ def _found(request: ReadRequest, result: Any) -> ReadResult:
 def _with_provider(values: Properties, source: Properties) -> dict[str, Value]:
     """The values with the provider's own code kept among them, as Pulumi has it in every output."""
     return {**values, PROVIDER_KEY: source[PROVIDER_KEY]} if PROVIDER_KEY in source else dict(values)
-
-
-def _replacing(key: str, request: DiffRequest) -> PropertyDiff:
-    old, new = request.old_inputs.get(key), request.new_inputs.get(key)
-    return PropertyDiff(key, DiffKind.UPDATE_REPLACE, old, new)

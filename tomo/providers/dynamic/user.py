@@ -12,7 +12,17 @@ from typing import Any, Final
 
 from tomo.errors import ProviderFailed, TomoError
 from tomo.model.urn import Urn
-from tomo.model.values import UNKNOWN_TEXT, Archive, Asset, Properties, ResourceRef, Secret, Unknown, Value
+from tomo.model.values import (
+    UNKNOWN,
+    UNKNOWN_TEXT,
+    Archive,
+    Asset,
+    Properties,
+    ResourceRef,
+    Secret,
+    Unknown,
+    Value,
+)
 from tomo.resources.tokens import PROVIDER_KEY
 
 _OWN_FRAMES: Final = str(Path(__file__).parent)
@@ -141,6 +151,8 @@ def _pulumi_asset(value: Asset | Archive) -> Any:
 
 
 def _inward(value: Any) -> Value:
+    if value == UNKNOWN_TEXT:
+        return UNKNOWN
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
