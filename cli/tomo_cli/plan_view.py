@@ -15,7 +15,7 @@ from tomo.model.plan import Plan, is_default_provider, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Secret, Unknown, Value
+from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.resources import tokens
 from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
@@ -279,7 +279,7 @@ def show_value(value: Value, marks: SecretMarks) -> str:
     elif isinstance(value, list):
         text = "[" + ", ".join(show_value(item, marks) for item in value) + "]"
     else:
-        text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
+        text = plain_shown(value)
     return _cut(text, _LONGEST_VALUE)
 
 

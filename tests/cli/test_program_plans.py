@@ -86,3 +86,12 @@ def test_a_kept_plan_holds_what_a_program_makes_of_an_unknown(nothing: World, to
 
     assert applied.code == 0, applied.err
     assert tomo(nothing, "plan", "--expect-no-changes").code == 0
+
+
+def test_zero_and_one_are_numbers_in_every_form_of_a_plan(nothing: World, tomo: Tomo) -> None:
+    begun(nothing, tomo)
+    main = nothing.folder / "__main__.py"
+    main.write_text(PROGRAM.replace('[1, {"deep"', '[0, {"deep"'))
+
+    assert "settings.list[0]: 1 → 0" in tomo(nothing, "plan").out
+    assert "-   settings.list[0]: 1\n+   settings.list[0]: 0" in tomo(nothing, "plan", "--markdown").out

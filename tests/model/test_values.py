@@ -12,12 +12,14 @@ from tomo.model.values import (
     ResourceRef,
     Secret,
     Unknown,
+    Value,
     has_secret,
     has_unknown,
     identical,
     leaves,
     masked,
     only_plain,
+    plain_shown,
     reveal,
     same_value,
     transform,
@@ -193,3 +195,20 @@ def test_identical_is_only_what_surely_is(left: Properties, right: Properties, a
 @quickly()
 def test_identical_values_are_the_same(left: object, right: object) -> None:
     assert not identical({"a": left}, {"a": right}) or same_value(left, right)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (False, "false"),
+        (True, "true"),
+        (None, "(none)"),
+        (20.0, "20"),
+        (1.5, "1.5"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_number_is_shown_as_one_and_never_as_a_truth(value: Value, shown: str) -> None:
+    assert plain_shown(value) == shown

@@ -134,7 +134,9 @@ class Targets:
         hint = "`tomo state export` has all URNs"
         if missing[0].startswith("urn:") and "$" not in missing[0]:
             hint = "a shell takes `$…` out of a URN: put it in single quotes; " + hint
-        return TargetsRefused(f"`{option} {missing[0]}` names no resource of this stack", hint=hint)
+        # A plain name stands for any resource that ends in it; people see what they typed.
+        typed = missing[0].removeprefix("**::")
+        return TargetsRefused(f"`{option} {typed}` names no resource of this stack", hint=hint)
 
     # --- looking --------------------------------------------------------------------------------------
 

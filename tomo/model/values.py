@@ -144,6 +144,14 @@ def same_value(left: Value, right: Value) -> bool:
     return left == right
 
 
+def plain_shown(value: Value) -> str:
+    """A number, a truth or nothing, as people read it."""
+    # By identity: 1 == True and 0 == False, and both stand in plans.
+    if value is None or value is True or value is False:
+        return "(none)" if value is None else str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def is_plain(value: Value) -> bool:
     """Whether a value is a text, a number, a truth or nothing; quick, for what is asked of every leaf."""
     return type(value) in _PLAIN

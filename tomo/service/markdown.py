@@ -12,7 +12,7 @@ from tomo.model.finding import Finding, Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.model.values import Secret, Unknown, Value
+from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
 from tomo.service.plans.seals import SecretMarks
@@ -103,7 +103,7 @@ def shown_value(value: Value, marks: SecretMarks) -> str:
     elif isinstance(value, list):
         text = "[" + ", ".join(shown_value(item, marks) for item in value) + "]"
     else:
-        text = {None: "(none)", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
+        text = plain_shown(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -23,6 +23,7 @@ from tomo.model.values import (
     Unknown,
     Value,
 )
+from tomo.model.wire import number
 from tomo.resources.tokens import PROVIDER_KEY
 
 _OWN_FRAMES: Final = str(Path(__file__).parent)
@@ -153,7 +154,9 @@ def _pulumi_asset(value: Asset | Archive) -> Any:
 def _inward(value: Any) -> Value:
     if value == UNKNOWN_TEXT:
         return UNKNOWN
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, float):
+        return number(value)
+    if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, Mapping):
         return {str(key): _inward(item) for key, item in value.items()}
