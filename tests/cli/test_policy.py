@@ -190,6 +190,18 @@ def test_a_saved_plan_is_judged_by_the_policies_in_force_now(risky: World, tomo:
     assert (as_json.json["denied"], len(as_json.json["findings"])) == (True, 1)
 
 
+def test_without_a_passphrase_a_saved_plan_is_judged_by_its_own_policies_as_when_it_was_made(
+    risky: World, tomo: Tomo
+) -> None:
+    policies(risky, "schema: tomo.policy/v1\nextends: strict\n")
+    tomo(risky, "plan", "-o", str(risky.folder / "plan.json"))
+    made = tomo(risky, "show", str(risky.folder / "plan.json"), "--json").json["policy"]
+
+    ran = tomo(risky, "policy", "test", str(risky.folder / "plan.json"), "--json")
+
+    assert ran.json["findings"] == made["findings"]
+
+
 def test_the_fleet_as_it_is_now_is_judged_too(risky: World, tomo: Tomo) -> None:
     policies(risky, ASK)
 

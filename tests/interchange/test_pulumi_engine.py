@@ -256,6 +256,23 @@ def test_a_secret_is_nowhere_in_what_is_told(study: Study) -> None:
     assert PASSPHRASE not in told
 
 
+def test_policies_hold_for_what_the_cli_would_do(study: Study) -> None:
+    study.apply()
+    study.write(room="b")
+    policies = "schema: tomo.policy/v1\nextends: none\nrules: {replaces: deny}\n"
+    (study.folder / "tomo-policy.yaml").write_text(policies)
+    before = {path.name: path.read_bytes() for path in study.notes.iterdir()}
+
+    planned, refused = study.plan(), study.apply()
+
+    assert planned.exit_code is ExitCode.POLICY
+    assert ("first", "replaces", "room") in [
+        (finding.resource.name, finding.rule, finding.field) for finding in planned.judgement.denied
+    ]
+    assert refused.exit_code is ExitCode.POLICY
+    assert {path.name: path.read_bytes() for path in study.notes.iterdir()} == before
+
+
 def test_a_failure_is_told_and_the_rest_goes_on(study: Study) -> None:
     study.write(trouble="fail")
 

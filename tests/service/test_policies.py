@@ -13,7 +13,7 @@ from tests.worlds import CONTAINER, World
 from tomo.errors import ApprovalMissing, ExitCode, PlanRefused, PolicyDenied, SpecError
 from tomo.model.approval import Approval
 from tomo.model.finding import Level
-from tomo.policy.policies import built_in
+from tomo.policy.policies import BUILT_IN, built_in
 from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
 from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest, ShowPlanRequest
 from tomo.service.policies import InForce, PolicyTerms
@@ -242,6 +242,26 @@ def test_given_approvals_let_the_very_plan_through_that_they_are_for(risky: Worl
 
     assert ran.exit_code is ExitCode.OK, [str(failure.error) for failure in ran.failures]
     assert risky.nas.docker.container_names == [CONTAINER]
+
+
+ALL_RULES = "".join(f"  {name}: warn\n" for name in BUILT_IN)
+
+
+@pytest.mark.parametrize("looked_at", ["changes", "everything"])
+@pytest.mark.parametrize("applied_before", [False, True])
+def test_every_rule_finds_the_same_in_a_saved_plan_as_when_it_was_made(
+    risky: World, looked_at: str, applied_before: bool
+) -> None:
+    if applied_before:
+        risky.apply()
+        risky.edit("tomo-test/web:1.0", "tomo-test/web:2.0")
+    policies(risky, f"schema: tomo.policy/v1\nlook_at: {looked_at}\nrules:\n{ALL_RULES}")
+    plan = kept(risky)
+
+    ran = apply_kept(risky)
+
+    assert plan.shown.judgement.findings
+    assert ran.exit_code is ExitCode.OK, [str(failure.error) for failure in ran.failures]
 
 
 def test_a_plan_made_under_other_policies_is_refused(risky: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from tomo.model.resource import ResourceState
@@ -23,7 +24,7 @@ def public_ports(case: Case, options: Options) -> Iterator[Violation]:
         for path, item in items(entry, "ports"):
             if isinstance(item, Unknown) or any(isinstance(part, Unknown) for part in _place(item)):
                 yield untold(step, path)
-            elif _place(item) not in before and _is_public(_place(item)[0]):
+            elif _place(item) not in before and _is_public(str(_place(item)[0])):
                 yield from _port(step, entry, path, item, allowed)
         if field(entry, "publishAllPorts") is True and not (
             step.old and step.old.inputs.get("publishAllPorts")
@@ -57,17 +58,20 @@ def _open(entry: ResourceState) -> Iterator[tuple[Value, Value, Value]]:
 
 
 def _address(value: Value) -> Value:
-    if isinstance(value, Unknown):
-        return value
-    text = str(value or "")
+    return value if isinstance(value, Unknown) else _normal(str(value or ""))
+
+
+@lru_cache(maxsize=1024)
+def _normal(text: str) -> str:
     try:
         return "" if not text or ip_address(text).is_unspecified else str(ip_address(text))
     except ValueError:
         return text
 
 
-def _is_public(address: Value) -> bool:
+@lru_cache(maxsize=1024)
+def _is_public(address: str) -> bool:
     try:
-        return not address or ip_address(str(address)).is_global
+        return not address or ip_address(address).is_global
     except ValueError:
         return True

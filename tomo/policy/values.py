@@ -68,6 +68,7 @@ def member(value: Value, name: str) -> Value:
 # --- paths and patterns ------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def clean_path(path: str) -> str:
     """A path of a host without `.`, `..` and double slashes; `/var/run` is `/run` on every system."""
     clean = posixpath.normpath(f"/{path.lstrip('/')}") if path.startswith("/") else posixpath.normpath(path)

@@ -279,7 +279,9 @@ class PolicyUseCases:
         from tomo.service.plans.saved import SavedPlans, ShowPlanRequest  # noqa: PLC0415  # for plans only
 
         shown = SavedPlans(self._doors).show(ShowPlanRequest(request.plan)).shown
-        return Held(self._in_force(request.place), PolicyTerms()).judged(shown)
+        held = Held(self._in_force(request.place), PolicyTerms())
+        # When it was made, its secrets were open: what was found then under the same policies is exact.
+        return shown if shown.judgement.digest == held.digest else held.judged(shown)
 
     def test(self, request: RunCasesRequest) -> tuple[InForce, tuple[CaseOutcome, ...]]:
         """The cases of the policy file; raises UsageError where there are none."""
