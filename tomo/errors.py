@@ -444,3 +444,44 @@ class AuditBroken(TomoError):
     """The audit record was changed, shortened or put together anew; `detail` names the entries."""
 
     code = "audit-broken"
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+class NotAllowed(TomoError):
+    """The role of whoever asks does not allow it; nothing was done."""
+
+    code = "not-allowed"
+    exit_code = ExitCode.POLICY
+
+
+class LoginFailed(TomoError):
+    """No such name, password, session or token; which of them is not said."""
+
+    code = "login-failed"
+    exit_code = ExitCode.LOGIN
+
+
+class TooManyAttempts(TomoError):
+    """Too many logins failed, for this name or from this address; `seconds` have to pass."""
+
+    code = "too-many-attempts"
+    exit_code = ExitCode.LOGIN
+
+    def __init__(self, message: str, *, hint: str = "", seconds: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
+
+
+class PasswordRefused(TomoError):
+    """A new password is too short, or one of those that are guessed first."""
+
+    code = "password-refused"
+    exit_code = ExitCode.USAGE
+
+
+class UserNotFound(TomoError):
+    """There is no person, session or token of that name."""
+
+    code = "user-not-found"

@@ -21,6 +21,7 @@ class Settings:
     passphrase_file: Path | None = None
     state_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
+    breach_url: str | None = None
     docker_host: str | None = None
     ssh_auth_sock: str | None = None
     registry_user: str | None = None
@@ -47,6 +48,7 @@ class Settings:
             passphrase_file=Path(file) if file else None,
             state_url=first("TOMO_STATE_URL", "PULUMI_BACKEND_URL"),
             database_url=env.get("TOMO_DATABASE_URL") or None,
+            breach_url=env.get("TOMO_BREACH_URL") or None,
             docker_host=env.get("DOCKER_HOST"),
             ssh_auth_sock=env.get("SSH_AUTH_SOCK"),
             registry_user=env.get("DOCKER_REGISTRY_USER"),

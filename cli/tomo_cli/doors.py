@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,11 @@ def doors() -> Doors:
 def _trail(settings: Settings) -> Trail:
     """Where the acts of this command are recorded, under the account that the system knows."""
     from tomo.service.recording import Actor, Trail
+    from tomo.service.who import person_here
     from tomo_cli.console import say
 
-    return Trail(settings, Actor(f"{settings.account}@{platform.node()}", "owner", "cli"), say)
+    actor = Actor(f"{settings.account}@{platform.node()}", "", "cli")
+    return Trail(settings, actor, say, partial(person_here, settings))
 
 
 def _stores() -> Stores:

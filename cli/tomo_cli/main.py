@@ -15,7 +15,7 @@ from tomo import __version__
 from tomo.errors import ExitCode, TomoError
 from tomo.settings import Settings
 from tomo_cli.command import Group, narrowed
-from tomo_cli.commands import apps, audit, catalog, db, deploy, extra, policy, servers, stack
+from tomo_cli.commands import apps, audit, catalog, db, deploy, extra, people, policy, servers, stack
 from tomo_cli.endings import one_command
 from tomo_cli.options import COMPLETE_VARIABLE, EXIT_CODES
 
@@ -59,6 +59,7 @@ policy.register(app)
 extra.register(app)
 audit.register(app)
 db.register(app)
+people.register(app)
 
 
 def main() -> None:

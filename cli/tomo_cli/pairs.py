@@ -39,6 +39,18 @@ def read_secret(name: str) -> str:
     return first
 
 
+def read_password(name: str) -> str:
+    """A password that is there already: asked for once at a terminal, else all of stdin."""
+    if not sys.stdin.isatty():
+        return _piped(name)
+    import getpass
+
+    try:
+        return getpass.getpass(f"Password of {name}: ", stream=sys.stderr)
+    except EOFError:
+        raise UsageError("no password was given", hint="type it, or pipe it to the command") from None
+
+
 def _piped(name: str) -> str:
     try:
         text = sys.stdin.buffer.read().decode("utf-8")

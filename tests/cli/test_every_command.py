@@ -132,8 +132,12 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
         "db upgrade",
     ):
         assert tomo(nothing.doors, *words.split()).code == 0
+    for words in ("user list", "token list", "session list"):
+        assert tomo(nothing.doors, *words.split()).code == 0
     assert tomo(nothing.doors, "db", "downgrade", "base", "--yes").code == 0
-    used.update(name for name in COMMANDS if name.startswith(("audit ", "db ")))
+    used.update(
+        name for name in COMMANDS if name.startswith(("audit ", "db ", "session ", "token ", "user "))
+    )
     used.update(("completion", "schema"))
     assert "complete" in tomo(None, "completion", "bash").out
     assert "host_key" in tomo(None, "schema").out
@@ -156,7 +160,7 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
 
 
 OF_NO_FLEET = {"try", "completion", "schema"} | {
-    words for words in COMMANDS if words.partition(" ")[0] in {"audit", "db"}
+    words for words in COMMANDS if words.partition(" ")[0] in {"audit", "db", "session", "token", "user"}
 }
 """Commands that are about a person or this machine, whatever the folder."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -58,8 +60,14 @@ def test_commands_in_a_sentence_exist_with_their_options(page: Path) -> None:
         assert re.search(rf"^{span}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), span
 
 
+@cache
+def _root() -> object:
+    """The commands, put together once: that takes a while, and a page names hundreds."""
+    return typer.main.get_command(app)
+
+
 def _require_command(span: str) -> None:
-    command = typer.main.get_command(app)
+    command: Any = _root()
     options = {"--help", "-h", "--version"}
     for word in span.split()[1:]:
         children = getattr(command, "commands", None)

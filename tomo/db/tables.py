@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -15,7 +26,7 @@ NAMES: Final = {
 }
 METADATA: Final = MetaData(naming_convention=NAMES)
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The newest migration, known without loading Alembic."""
 
 AUDIT_ENTRIES: Final = Table(
@@ -48,3 +59,59 @@ AUDIT_HEAD: Final = Table(
     Column("digest", String(64), nullable=False),
 )
 """One row: the newest entry. Who appends locks it."""
+
+USERS: Final = Table(
+    "users",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("account", Text, nullable=True, unique=True),
+    Column("password", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+"""`password` is a digest, or `""` for somebody who can't log in with one."""
+
+SESSIONS: Final = Table(
+    "sessions",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("address", Text, nullable=False),
+)
+"""`id` is the digest of what the session's own text holds; an ended one has no row."""
+
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(32), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("last_used", BigInteger, nullable=False),
+)
+
+ATTEMPTS: Final = Table(
+    "attempts",
+    METADATA,
+    Column("key", String(80), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)
+"""Failed logins in a row, by the digest of a name or address."""
+
+KEYS: Final = Table(
+    "keys",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+"""The key that signs sessions, and the digest of the code that makes the first admin."""

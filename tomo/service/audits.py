@@ -15,6 +15,7 @@ from tomo.audit.check import Checked, check
 from tomo.audit.retention import ACTION, Policy, Removal, removal
 from tomo.errors import AuditBroken
 from tomo.model.audit import AuditEntry, AuditEvent, AuditOutcome, AuditStore
+from tomo.model.people import Permission
 from tomo.service.audit_heads import NotedHead, read_head
 from tomo.service.effect import Effect
 from tomo.service.recording import Actor, audit_store, keep_waiting
@@ -90,7 +91,7 @@ class Audits:
 
         Raises AuditBroken for a record that isn't whole, which stays as it is.
         """
-        with self._store() as store:
+        with self._store(Permission.MANAGE) as store:
             with store.whole() as (head, entries):
                 found = removal(entries, head.number, request.policy, datetime.now(UTC))
             if request.dry_run or not found.count:
@@ -119,9 +120,11 @@ class Audits:
         )
 
     @contextmanager
-    def _store(self) -> Iterator[AuditStore]:
+    def _store(self, permission: Permission = Permission.AUDIT) -> Iterator[AuditStore]:
         """The store, with everything in it that waited."""
         settings = self._doors.settings
+        if self._doors.trail is not None:
+            self._doors.trail.require(permission)
         with audit_store(settings) as store:
             keep_waiting(settings, store)
             yield store

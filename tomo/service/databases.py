@@ -69,7 +69,7 @@ class Databases:
         before = self._database.status()
         if before.is_current:
             return Moved(before.current, before.current)
-        with recorded(self._doors, "db.upgrade", before.address, before=before.current):
+        with recorded(self._doors, "db.upgrade", before.address, details={"form": before.current}):
             copy = upgrade(self._database)
         return Moved(before.current, self._database.status().current, str(copy or ""))
 
@@ -94,6 +94,8 @@ class Databases:
         self.require_older(form)
         before = self._database.status().current
         # Written to the database now, the entry would bring it forward again.
-        with recorded(self._doors, "db.downgrade", self._database.address.shown, later=True, form=form):
+        with recorded(
+            self._doors, "db.downgrade", self._database.address.shown, later=True, details={"form": form}
+        ):
             copy = downgrade(self._database, form)
         return Moved(before, self._database.status().current, str(copy or ""))

@@ -22,6 +22,7 @@ from tomo.errors import (
     DatabaseError,
     ExitCode,
     HostKeyError,
+    NotAllowed,
     PlanRefused,
     PolicyDenied,
     PolicyRuleBroken,
@@ -29,8 +30,10 @@ from tomo.errors import (
     TomoError,
     UsageError,
 )
+from tomo.identity.roles import needed_for, require
 from tomo.model.audit import AuditEvent, AuditOutcome, AuditStore
 from tomo.model.events import Result
+from tomo.model.people import Permission, Person
 from tomo.service.audit_heads import NotedHead
 from tomo.settings import Settings
 from tomo.state.clock import rfc3339
@@ -45,6 +48,7 @@ R = TypeVar("R", bound="_OfAPlace")
 T = TypeVar("T")
 
 _REFUSALS: Final = (
+    NotAllowed,
     PlanRefused,
     PolicyDenied,
     ApprovalMissing,
@@ -54,6 +58,7 @@ _REFUSALS: Final = (
     UsageError,
 )
 _NO_FILE: Final = "none"
+_UNKNOWN: Final = "unknown"
 
 
 class _UseCases(Protocol):
@@ -90,11 +95,26 @@ class Act:
 class Trail:
     """Writes what one command does into the audit record. `tell` gets what a person must know of it."""
 
-    def __init__(self, settings: Settings, actor: Actor, tell: Callable[[str], None]) -> None:
-        self._settings, self._tell = settings, tell
+    def __init__(
+        self,
+        settings: Settings,
+        actor: Actor,
+        tell: Callable[[str], None],
+        who: Callable[[], Person] | None = None,
+    ) -> None:
+        """`who` says as whom an act is done, when one is; without it everything is allowed to the actor."""
+        self._settings, self._tell, self._who = settings, tell, who
         self.actor = actor
         self.correlation = uuid.uuid4().hex
         self._waiting = Waiting(settings.data_folder)
+
+    def require(self, permission: Permission) -> None:
+        """Raises NotAllowed where the actor's role lacks a permission."""
+        if self._who is None:
+            return
+        person = self._who()
+        self.actor = replace(self.actor, role=person.role.value if person.role else _UNKNOWN)
+        require(person, permission)
 
     def begin(self, act: Act) -> None:
         """Notes that something is about to be done, on the disk on return.
@@ -171,18 +191,23 @@ def recorded(
     changes: Sequence[Path] = (),
     long: bool = False,
     later: bool = False,
-    **details: str,
+    needs: Permission | None = None,
+    anybody: bool = False,
+    details: Mapping[str, str] | None = None,
 ) -> Iterator[Act]:
     """Has what is done inside stand in the audit record, before it begins and after, whatever became of it.
 
     `changes` are settings files: of each that is another one at the end, both checksums are in the entry.
     `long` says that hosts are waited for; `later` leaves it to the next command to write to the database.
+    `needs` is the permission, where it isn't the action's own; `anybody` may log in.
     """
-    act = Act(action, object_, run=uuid.uuid4().hex if long else "", details=dict(details))
+    act = Act(action, object_, run=uuid.uuid4().hex if long else "", details=dict(details or {}))
     trail = doors.trail
     if trail is None:
         yield act
         return
+    if not anybody:
+        _require(trail, act, needs or needed_for(action))
     before = {file: checksum(file) for file in changes}
     trail.begin(act)
     if long:
@@ -202,6 +227,17 @@ def recorded(
         trail.end(act)
         if not later:
             trail.settle()
+
+
+def _require(trail: Trail, act: Act, permission: Permission) -> None:
+    """Refuses what a role doesn't allow, and records that it was tried."""
+    try:
+        trail.require(permission)
+    except TomoError as error:
+        refused = replace(act, outcome=AuditOutcome.REFUSED, details={**act.details, "error": error.code})
+        trail.end(refused)
+        trail.settle()
+        raise
 
 
 def audited(action: str) -> Callable[[Callable[[S, R], T]], Callable[[S, R], T]]:

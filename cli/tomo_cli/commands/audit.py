@@ -46,7 +46,7 @@ def list_(
 
 def _row(entry: AuditEntry) -> tuple[object, ...]:
     event = entry.event
-    time = event.time[:19].replace("T", " ")
+    time = event.time[:16].replace("T", " ")
     error = event.details.get("error", "")
     outcome = f"{event.outcome} ({error})" if error else str(event.outcome)
     return entry.number, time, event.actor, event.action, event.object, outcome

@@ -149,7 +149,8 @@ class SavedPlans:
 
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Checks all that the plan rests on, notes that it is used, and runs held to its steps."""
-        with recorded(self._doors, "apply", str(request.place), long=True, file=str(request.file)) as act:
+        details = {"file": str(request.file)}
+        with recorded(self._doors, "apply", str(request.place), long=True, details=details) as act:
             return note_run(act, self._applied(request, act))
 
     def _applied(self, request: ApplyPlanRequest, act: Act) -> RunResult:

@@ -1,0 +1,26 @@
+"""Whether anybody is in a SQLite file, asked without SQLAlchemy: every apply asks it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+_SECONDS: Final = 5.0
+
+
+def has_users(file: Path) -> bool:
+    """Whether the file has people in it; one that isn't there, or has no such table yet, has none.
+
+    A file that can't be read at all has none either: it is its owner's, who may do what the account may.
+    """
+    if not file.exists():
+        return False
+    try:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_SECONDS)
+        ) as there:
+            return there.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return False

@@ -1,0 +1,1 @@
+"""Who somebody is and may do: roles, passwords, sessions, tokens; the only importer of PyJWT and bcrypt."""

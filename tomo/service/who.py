@@ -1,0 +1,44 @@
+"""As whom a command line works: the person whose account it runs under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tomo.db.address import database_address
+from tomo.db.peek import has_users
+from tomo.model.people import Person, Role
+from tomo.settings import Settings
+
+if TYPE_CHECKING:
+    from tomo.db.people import People
+
+
+def person_here(settings: Settings) -> Person:
+    """The person of this process's account. Where nobody was ever added, that one person may do everything.
+
+    Raises DatabaseError where a shared database can't say it.
+    """
+    account = settings.account or settings.user
+    address = database_address(settings)
+    if settings.database_url is None and address.file is not None and not has_users(address.file):
+        return Person(account, Role.ADMIN)
+    with people_of(settings) as store, store.reading() as people:
+        user = people.user(account=account)
+        if user is not None and not user.disabled:
+            return Person(user.name, user.role, id=user.id)
+        return Person(account, None if people.users() else Role.ADMIN)
+
+
+@contextmanager
+def people_of(settings: Settings) -> Iterator[People]:
+    """The people of the database that the settings name; closed at the end."""
+    from tomo.db.database import Database  # noqa: PLC0415  # SQLAlchemy takes 0.2 s
+    from tomo.db.people import People  # noqa: PLC0415
+
+    database = Database(database_address(settings))
+    try:
+        yield People(database)
+    finally:
+        database.close()
