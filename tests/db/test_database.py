@@ -13,6 +13,7 @@ from sqlalchemy import text
 from tests.db.conftest import Opener
 from tomo.db.address import DatabaseAddress, database_address
 from tomo.db.database import Database
+from tomo.db.migrate import downgrade
 from tomo.errors import DatabaseError, DatabaseSchemaError, UsageError
 from tomo.settings import Settings
 
@@ -21,6 +22,7 @@ _ADD = """
 import sys
 from tomo.db.address import database_address
 from tomo.db.database import Database
+from tomo.db.migrate import downgrade
 from tomo.settings import Settings
 from sqlalchemy import text
 database = Database(database_address(Settings.from_environment()))
@@ -119,6 +121,22 @@ def test_a_newer_form_is_refused_and_left_alone(database: Database, opened: Open
         _number(opened(database.address))
 
     assert "`9999`" in caught.value.message
+
+
+def test_an_older_form_is_brought_forward_where_it_is_ones_own_and_else_named(
+    database: Database, opened: Opener
+) -> None:
+    downgrade(database, "0001")
+    again = opened(database.address)
+
+    if database.address.file is None:
+        with pytest.raises(DatabaseSchemaError) as caught:
+            _number(again)
+        assert "tomo db upgrade" in caught.value.hint
+    else:
+        assert _number(again) == 0
+        assert again.status().is_current
+        assert database.address.file.with_name("tomo.db.before-0001").exists()
 
 
 @pytest.mark.postgresql

@@ -34,6 +34,7 @@ from tomo.service.recording import Actor, Trail, audit_store, checksum, recorded
 from tomo.service.secret_names import RemoveSecretRequest, Secrets, SetSecretRequest
 from tomo.service.servers import RemoveServerRequest, Servers
 from tomo.service.state_edits import ForgetRequest, StateEdits
+from tomo.service.who import person_here
 from tomo.service.wiring import Doors
 
 
@@ -212,6 +213,19 @@ def test_a_database_of_a_server_without_its_driver_or_answer_is_told(world: Worl
 
     assert world.state.exists()
     assert "`postgresql://x@127.0.0.1:1/y`" in told[0]
+
+
+def test_where_a_shared_database_is_away_nobody_may_change_anything_and_that_is_recorded(
+    world: World,
+) -> None:
+    settings = replace(world.settings, database_url="postgresql://x@127.0.0.1:1/y")
+    trail = Trail(settings, WHO, lambda _: None, lambda: person_here(settings))
+
+    with pytest.raises(DatabaseError):
+        apply(replace(world.doors, settings=settings, trail=trail), world)
+
+    assert not world.state.exists()
+    assert b'"refused"' in Waiting(settings.data_folder).file.read_bytes()
 
 
 # --- the record's own use cases ----------------------------------------------------------------------

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tomo.db.address import database_address
-from tomo.db.peek import has_users
 from tomo.model.people import Person, Role
 from tomo.settings import Settings
 
@@ -20,6 +19,8 @@ def person_here(settings: Settings) -> Person:
 
     Raises DatabaseError where a shared database can't say it.
     """
+    from tomo.db.peek import has_users  # noqa: PLC0415  # plans ask nobody
+
     account = settings.account or settings.user
     address = database_address(settings)
     if settings.database_url is None and address.file is not None and not has_users(address.file):
