@@ -24,12 +24,13 @@ def container_names(count: int) -> list[str]:
     return [f"{APP}-c{number:02}" for number in range(count)]
 
 
-def fleet_text(nodes: Sequence[Node], containers: int, env: str) -> str:
+def fleet_text(nodes: Sequence[Node], containers: int, env: str, *, volumes: bool = False) -> str:
     """A fleet with one app of so many containers on every server; `env` is a variable's value in each.
 
-    Docker is there already, as the peers expect it to be.
+    With `volumes` every container has one of its own. Docker is there already, as the peers expect it to be.
     """
     names = [name.removeprefix(f"{APP}-") for name in container_names(containers)]
+    data = [f"      volumes: {{{', '.join(f'{name}: {{}}' for name in names)}}}"] if volumes else []
     return "\n".join(
         [
             "fleet: bench",
@@ -46,11 +47,17 @@ def fleet_text(nodes: Sequence[Node], containers: int, env: str) -> str:
             "      description: Containers that do nothing.",
             "      categories: [networking]",
             '      version: "1"',
+            *data,
             "      services:",
-            *(f'        {name}: {{image: "{IMAGE}", env: {{ROUND: "{env}"}}}}' for name in names),
+            *(f"        {name}: {_service(name, env, volumes=volumes)}" for name in names),
             "",
         ]
     )
+
+
+def _service(name: str, env: str, *, volumes: bool) -> str:
+    mounts = f", mounts: [{{volume: {name}, path: /data}}]" if volumes else ""
+    return f'{{image: "{IMAGE}", env: {{ROUND: "{env}"}}{mounts}}}'
 
 
 def _server(node: Node) -> list[str]:

@@ -3,7 +3,7 @@
 One server, or one pair of resources, is really applied, to a host in memory; its entries are then repeated
 under other names, because applying thousands would take longer than everything that is measured.
 
-`python -m bench.states KIND FOLDER RESOURCES`: a process of its own, since the memory of a process that was
+`python -m bench.states KIND FOLDER COUNT`: a process of its own, since the memory of a process that was
 started counts as peak memory of what it starts.
 """
 
@@ -33,11 +33,19 @@ _STACK = "bench"
 
 def make_fleet(folder: Path, resources: int) -> None:
     """A fleet of so many resources whose state says that everything is as declared."""
-    count = resources // PER_SERVER
+    _make_servers(folder, resources // PER_SERVER, _CONTAINERS, volumes=False)
+
+
+def make_volumes(folder: Path, containers: int) -> None:
+    """The same for so many containers with a volume each, so twice as many resources, 100 on a server."""
+    _make_servers(folder, containers // PER_SERVER, PER_SERVER, volumes=True)
+
+
+def _make_servers(folder: Path, count: int, containers: int, *, volumes: bool) -> None:
     nodes = [Node(f"node-{number:02}", f"192.0.2.{number + 1}", _host_key()) for number in range(count)]
     folder.mkdir(parents=True)
     file = folder / "fleet.yaml"
-    file.write_text(fleet_text(nodes[:1], _CONTAINERS, "one"))
+    file.write_text(fleet_text(nodes[:1], containers, "one", volumes=volumes))
     _apply(folder)
 
     def named(number: int) -> Callable[[str], str]:
@@ -45,8 +53,11 @@ def make_fleet(folder: Path, resources: int) -> None:
             nodes[0].address, nodes[number].address
         )
 
-    _repeat(folder / f".pulumi/stacks/tomo/{_STACK}.json", "node-00", [named(n) for n in range(1, count)])
-    file.write_text(fleet_text(nodes, _CONTAINERS, "one"))
+    state = folder / f".pulumi/stacks/tomo/{_STACK}.json"
+    _repeat(state, "node-00", [named(n) for n in range(1, count)])
+    # As Tomo writes it; the CLI's own states are indented.
+    state.write_text(json.dumps(json.loads(state.read_text()), separators=(",", ":")))
+    file.write_text(fleet_text(nodes, containers, "one", volumes=volumes))
 
 
 def make_program(folder: Path, resources: int) -> None:
@@ -107,4 +118,5 @@ def _host_key() -> str:
 
 
 if __name__ == "__main__":
-    {"fleet": make_fleet, "program": make_program}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    makers = {"fleet": make_fleet, "volumes": make_volumes, "program": make_program}
+    makers[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

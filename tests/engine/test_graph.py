@@ -234,7 +234,7 @@ def old_names(goal: Goal, parent: Parent | None) -> list[str]:
 
 def test_earlier_names_of_a_child_follow_its_parents_unless_they_say_otherwise() -> None:
     box, old_box = (Urn.make("dev", "proj", None, "my:Box", name) for name in ("new", "old"))
-    parent = Parent(box, Goal("my:Box", "new", custom=False, inputs={}), old_urn=old_box)
+    parent = Parent(box, old_urn=old_box)
     aliases = (Alias(name="was"), Alias(no_parent=True), Alias(parent=Urn.stack_urn("dev", "proj")))
     goal = Goal(TYPE, "new-db", custom=True, inputs={}, parent=box, aliases=aliases)
 

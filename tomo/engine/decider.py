@@ -134,6 +134,8 @@ class Decider:
         if not run.dry and has_unknown(raw):
             raise ResourceFailed(f"`{request.urn.name}` needs a value that nothing gave")
         inputs = self._checked(request, raw, {} if old is None or fresh else old.inputs)
+        if old is not None and identical(inputs, old.inputs):
+            inputs = old.inputs
         if old is None:
             return self._steps.create(request, inputs)
         if old.external:
@@ -195,8 +197,11 @@ class Decider:
 
     def _adopting(self, old: ResourceState, verdict: Verdict) -> Verdict:
         """The verdict, with what the record takes on from the host; that alone is an update."""
+        adopted = self._run.observation.adopted.get(old.urn)
+        if not adopted:
+            return verdict
         told = {diff.path for diff in verdict.diffs}
-        news = tuple(diff for diff in self._run.observation.adopted.get(old.urn, ()) if diff.path not in told)
+        news = tuple(diff for diff in adopted if diff.path not in told)
         if not news:
             return verdict
         op = Op.UPDATE if verdict.op is Op.SAME else verdict.op

@@ -15,20 +15,28 @@ class Parent:
     """What children inherit from a registered resource; `old_urn` differs where an alias matched."""
 
     urn: Urn
-    goal: Goal
+    protect: bool | None = None
+    retain_on_delete: bool | None = None
+    deleted_with: Urn | None = None
     providers: Mapping[str, str] = field(default_factory=dict)
     old_urn: Urn | None = None
+
+    @classmethod
+    def of(
+        cls, urn: Urn, goal: Goal, providers: Mapping[str, str] | None = None, old_urn: Urn | None = None
+    ) -> Parent:
+        """What the resource of a goal hands down; the goal itself, with all its inputs, isn't kept."""
+        return cls(urn, goal.protect, goal.retain_on_delete, goal.deleted_with, providers or {}, old_urn)
 
 
 def inherited(goal: Goal, parent: Parent | None) -> Goal:
     """The goal with the options that it left open and its parent sets (engine-spec 1.3)."""
     if parent is None:
         return goal
-    above = parent.goal
     own = (goal.protect, goal.retain_on_delete, goal.deleted_with, goal.provider)
-    protect = above.protect if goal.protect is None else goal.protect
-    retain = above.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
-    deleted_with = goal.deleted_with or above.deleted_with
+    protect = parent.protect if goal.protect is None else goal.protect
+    retain = parent.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
+    deleted_with = goal.deleted_with or parent.deleted_with
     provider = goal.provider or parent.providers.get(package_of(goal.type), "") if goal.custom else ""
     if own == (protect, retain, deleted_with, provider):
         return goal
@@ -39,12 +47,13 @@ def inherited(goal: Goal, parent: Parent | None) -> Goal:
 
 def providers_for_children(goal: Goal, parent: Parent | None, ref: str = "") -> Mapping[str, str]:
     """Provider references by package that children of this resource get: as in Pulumi its default one too."""
-    result = dict(parent.providers) if parent else {}
-    result.update(goal.providers)
+    inherited = parent.providers if parent else {}
+    given = dict(goal.providers)
     own = goal.provider or ref
     if own:
-        result[package_of(split_provider_ref(own)[0].type)] = own
-    return result
+        given[package_of(split_provider_ref(own)[0].type)] = own
+    # Most resources add nothing, and there may be thousands.
+    return inherited if given.items() <= inherited.items() else {**inherited, **given}
 
 
 def earlier_urns(goal: Goal, urn: Urn, parent: Parent | None) -> Iterator[Urn]:
@@ -119,4 +128,38 @@ def entry_for(goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object])
         hide_diffs=goal.hide_diffs,
         source_position=goal.source_position,
         hooks=goal.hooks,
+    )
+
+
+def stands_for(
+    entry: ResourceState, goal: Goal, urn: Urn, provider: str, inputs: Mapping[str, object]
+) -> bool:
+    """Whether a recorded entry is what `entry_for` gives, but for what only the entry knows.
+
+    Asked of every unchanged resource, of which there may be thousands: two of each are not made then.
+    """
+    return (
+        entry.inputs is inputs
+        and entry.urn == urn
+        and entry.type == goal.type
+        and entry.custom is goal.custom
+        and entry.parent == goal.parent
+        and entry.provider == provider
+        and entry.dependencies == tuple(dict.fromkeys(goal.dependencies))
+        and entry.property_dependencies == _by_property(goal, inputs)
+        and entry.protect is bool(goal.protect)
+        and entry.retain_on_delete is bool(goal.retain_on_delete)
+        and entry.additional_secret_outputs == goal.additional_secret_outputs
+        and entry.custom_timeouts == goal.custom_timeouts
+        and entry.deleted_with == goal.deleted_with
+        and entry.replace_with == goal.replace_with
+        and entry.replacement_trigger is goal.replacement_trigger is None
+        and entry.ignore_changes == goal.ignore_changes
+        and entry.replace_on_changes == goal.replace_on_changes
+        and entry.hide_diffs == goal.hide_diffs
+        and entry.hooks == goal.hooks
+        and entry.import_id == goal.import_id
+        and goal.source_position in {"", entry.source_position}
+        and not (entry.external or entry.delete or entry.pending_replacement or entry.taint)
+        and not (entry.init_errors or entry.aliases)
     )

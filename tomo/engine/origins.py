@@ -17,7 +17,7 @@ def with_origins(goal: Goal, now: EntryNow) -> Goal:
     The SDK tells no more than which resources an input depends on; those of their outputs that are not
     known yet are what it can be.
     """
-    if not any(map(has_unknown, goal.inputs.values())):
+    if not has_unknown(goal.inputs):
         return goal
     by_property = goal.property_dependencies
     inputs: dict[str, Value] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,13 +75,17 @@ class EngineRegistrar:
         return self._register(goal)
 
     def _register(self, goal: Goal) -> Future[Registered]:
-        with self._run.lock, self._noting_refusals():
-            self._refuse_when_stopped()
-            self._run.learn(goal.inputs)
-            if self.dry_run:
-                goal = with_origins(goal, self._run.recorder.entry)
-            request = self._completed(goal)
-            return self._untargeted.noted(request, self._proceed(request))
+        with self._run.lock:
+            try:
+                self._refuse_when_stopped()
+                self._run.learn(goal.inputs)
+                if self.dry_run:
+                    goal = with_origins(goal, self._run.recorder.entry)
+                request = self._completed(goal)
+                return self._untargeted.noted(request, self._proceed(request))
+            except TomoError as error:
+                self._note_refusal(error)
+                raise
 
     def register_outputs(self, urn: Urn, outputs: Properties) -> None:
         """Takes the outputs of a component or of the stack."""
@@ -122,10 +126,11 @@ class EngineRegistrar:
                 additional_secret_outputs=goal.additional_secret_outputs,
             )
             request = self._completed(as_goal)
-            because = self._blocked(request)
+            needed = _needed(request)
+            because = self._blocked(needed)
             if because:
                 return answered(self._chains.skip(request, because))
-            refusal = self._undeclared(request)
+            refusal = self._undeclared(request, needed)
             if refusal is not None:
                 return answered(self._decider.refuse(request, refusal))
             try:
@@ -185,9 +190,11 @@ class EngineRegistrar:
             )
         ref = self._reference(goal)
         old = self._old_entry(goal, urn, parent)
+        if old is not None and old.urn == urn:
+            urn = old.urn
         run.seen.add(urn)
         providers = providers_for_children(goal, parent, ref)
-        run.parents[urn] = Parent(urn, goal, providers, old.urn if old else None)
+        run.parents[urn] = Parent.of(urn, goal, providers, old.urn if old else None)
         provider = run.providers.get(ref) if ref else None
         # One that failed or was skipped has no id to be found by: what it serves is skipped with it.
         made_nothing = (run.blocked, run.targets.skipped)
@@ -247,7 +254,7 @@ class EngineRegistrar:
             run.learn(inputs)
             goal = Goal(type_, urn.name, custom=True, inputs=inputs, version=version, plugin_download_url=url)
             run.seen.add(urn)
-            run.parents[urn] = Parent(urn, goal)
+            run.parents[urn] = Parent.of(urn, goal)
             self._decider.providers.register(Request(goal, urn, old=run.olds.get(urn)))
             entry = run.recorder.entry(urn)
         if entry is None:
@@ -272,15 +279,16 @@ class EngineRegistrar:
 
     def _proceed(self, request: Request) -> Future[Registered]:
         """Decides as soon as all is known that the decision needs; called again after each wait."""
-        because = self._blocked(request)
+        needed = _needed(request)
+        because = self._blocked(needed)
         if because:
             return answered(self._chains.skip(request, because))
-        not_made = self._untargeted.not_made(request, tuple(_needed(request)))
+        not_made = self._untargeted.not_made(request, tuple(needed))
         if not_made is not None:
             return answered(not_made)
-        if not self._run.targets.includes(request.urn, _needed(request)) and not self._goes_along(request):
-            return self._leave_alone(request)
-        refusal = self._undeclared(request) or self._lacking(request)
+        if not self._run.targets.includes(request.urn, needed) and not self._goes_along(request):
+            return self._leave_alone(request, needed)
+        refusal = self._undeclared(request, needed) or self._lacking(request, needed)
         if refusal is not None:
             return answered(self._decider.refuse(request, refusal))
         first = self._deletion_of(request) or (
@@ -288,19 +296,19 @@ class EngineRegistrar:
         )
         if first is not None:
             return after(first, lambda: self._proceed_anew(request))
-        read = self._refreshes.answer(request, _needed(request)) if self._run.refreshing else None
+        read = self._refreshes.answer(request, needed) if self._run.refreshing else None
         return read or self._decider.decide(request)
 
     def _goes_along(self, request: Request) -> bool:
         """Whether a cascade takes the resource with it, so that it can't stay as it is."""
         return request.old is not None and request.old.urn in self._run.recreate
 
-    def _leave_alone(self, request: Request) -> Future[Registered]:
+    def _leave_alone(self, request: Request, needed: Collection[Urn]) -> Future[Registered]:
         first = self._untargeted.waits_for(request)
         if first is not None:
             return after(first, lambda: self._proceed_anew(request))
         try:
-            return answered(self._untargeted.answer(request, _needed(request)))
+            return answered(self._untargeted.answer(request, needed))
         except TomoError as error:
             return answered(self._decider.refuse(request, error))
 
@@ -320,18 +328,18 @@ class EngineRegistrar:
         _, settled = self._run.recreate[request.old.urn]
         return None if settled.done() else settled
 
-    def _blocked(self, request: Request) -> str:
+    def _blocked(self, needed: Collection[Urn]) -> str:
         """Why a registration can't go on: something it needs failed or was skipped."""
         blocked = self._run.blocked
-        return next((blocked[urn] for urn in _needed(request) if urn in blocked), "") if blocked else ""
+        return next((blocked[urn] for urn in needed if urn in blocked), "") if blocked else ""
 
-    def _lacking(self, request: Request) -> TomoError | None:
+    def _lacking(self, request: Request, needed: Collection[Urn]) -> TomoError | None:
         """The refusal of a chosen resource that needs one which is left out; a refresh makes neither."""
-        return None if self._run.refreshing else self._untargeted.refusal(request, _needed(request))
+        return None if self._run.refreshing else self._untargeted.refusal(request, needed)
 
-    def _undeclared(self, request: Request) -> TomoError | None:
+    def _undeclared(self, request: Request, needed: Collection[Urn]) -> TomoError | None:
         """The refusal of a resource that needs one the program has not declared: no state could hold it."""
-        missing = next((urn for urn in _needed(request) if urn not in self._run.parents), None)
+        missing = next((urn for urn in needed if urn not in self._run.parents), None)
         if missing is None:
             return None
         return ResourceFailed(
@@ -341,27 +349,31 @@ class EngineRegistrar:
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
-        """Notes what is raised to the program: even if that goes on, nothing may be deleted for it."""
         try:
             yield
         except TomoError as error:
-            self._run.refused = self._run.refused or error
+            self._note_refusal(error)
             raise
 
+    def _note_refusal(self, error: TomoError) -> None:
+        """Notes what is raised to the program: even if that goes on, nothing may be deleted for it."""
+        self._run.refused = self._run.refused or error
 
-def _needed(request: Request) -> Iterator[Urn]:
-    """Everything a registration refers to."""
+
+def _needed(request: Request) -> Collection[Urn]:
+    """Everything a registration refers to, each once."""
     goal = request.goal
-    yield from goal.dependencies
+    needed = dict.fromkeys(goal.dependencies)
     for urns in (goal.property_dependencies or {}).values():
-        yield from urns
+        needed.update(dict.fromkeys(urns))
     if goal.parent:
-        yield goal.parent
+        needed[goal.parent] = None
     if request.ref:
-        yield split_provider_ref(request.ref)[0]
+        needed[split_provider_ref(request.ref)[0]] = None
     if goal.deleted_with:
-        yield goal.deleted_with
-    yield from goal.replace_with
+        needed[goal.deleted_with] = None
+    needed.update(dict.fromkeys(goal.replace_with))
+    return needed.keys()
 
 
 def _claimed_twice(urn: Urn, earlier: Urn) -> TomoError:

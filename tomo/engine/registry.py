@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
+from typing import Final
 
 from tomo.engine.compare import taken_by
 from tomo.errors import PluginMissing, ProviderFailed, TomoError
@@ -21,13 +22,17 @@ def is_provider(type_: str) -> bool:
     return type_.startswith(PROVIDER_TYPE_PREFIX)
 
 
+_DEFAULT: Final = "default"
+"""How the names of default providers begin."""
+
+
 def default_name(version: str, url: str = "") -> str:
     """The name of a package's default provider: `default`, or with its version as `default_5_2_0`."""
     release, _, build = version.partition("+")
     numbers, _, candidate = release.partition("-")
     parts = [part for text in (numbers, candidate, build) if text for part in text.split(".")]
     address = "/".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part) for part in url.split("/") if part)
-    return "_".join(["default", *parts, *([address] if address else [])])
+    return "_".join([_DEFAULT, *parts, *([address] if address else [])])
 
 
 class Providers:
@@ -100,9 +105,10 @@ def host_of(provider: Provider | None, ref: str) -> str:
     """
     if provider is None or not provider.host:
         return ""
-    return provider.host if is_default(ref) else split_provider_ref(ref)[0].name
+    name = split_provider_ref(ref)[0].name
+    return provider.host if name.startswith(_DEFAULT) else name
 
 
 def is_default(ref: str) -> bool:
     """Whether a reference is to a default provider."""
-    return Urn(split_provider_ref(ref)[0]).name.startswith("default")
+    return split_provider_ref(ref)[0].name.startswith(_DEFAULT)

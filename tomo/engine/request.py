@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tomo.engine.acts import finished_outputs
 from tomo.engine.compare import reuse_all
+from tomo.engine.inherit import stands_for
 from tomo.engine.registry import host_of
 from tomo.errors import (
     ProviderFailed,
@@ -24,7 +25,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.urn import (
     Urn,
 )
-from tomo.model.values import identical
+from tomo.model.values import Properties, identical
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -82,6 +83,10 @@ class Request:
             source_position=self.goal.source_position or old.source_position,
             extra=old.extra,
         )
+
+    def is_recorded(self, inputs: Properties) -> bool:
+        """Whether the old entry is what `carried` would make of these inputs."""
+        return stands_for(self.before, self.goal, self.urn, self.ref, inputs) and not self.imported
 
     def refuse_protected(self, why: str) -> None:
         """Raises ResourceFailed where the resource was protected and still is, and must not be replaced."""

@@ -245,7 +245,7 @@ class Run:
 
     def learn(self, value: Properties) -> None:
         """Lets the world know the secrets in a value, so that it can hide them."""
-        if any(map(has_secret, value.values())):
+        if has_secret(value):
             self.world.learn(value)
 
     def say(self, severity: Severity, message: str, urn: str = "") -> None:

@@ -50,8 +50,11 @@ class Steps:
     def same(self, request: Request, inputs: Properties) -> Registered:
         """Keeps a resource and records the new inputs and options."""
         run, old = self._run, request.before
-        wanted = entry_for(request.goal, request.urn, request.ref, inputs)
-        step = Step(Op.SAME, request.urn, old, request.carried(wanted), host=request.host)
+        if request.is_recorded(inputs):
+            entry = old
+        else:
+            entry = request.carried(entry_for(request.goal, request.urn, request.ref, inputs))
+        step = Step(Op.SAME, request.urn, old, entry, host=request.host)
         run.require_allowed(step)
         run.decided(step)
         run.recorder.add(step.entry, old)

@@ -25,7 +25,9 @@ class Patterns:
         self._every = every
 
     def __contains__(self, urn: str) -> bool:
-        return urn in self._literals or any(glob.fullmatch(urn) for glob in self._globs.values())
+        if urn in self._literals:
+            return True
+        return bool(self._globs) and any(glob.fullmatch(urn) for glob in self._globs.values())
 
     def missing(self, urns: Collection[str]) -> list[str]:
         """Those that name none of these, in the order in which they were given."""

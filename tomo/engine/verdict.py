@@ -108,6 +108,8 @@ def _with_drift(
     diffs: Sequence[PropertyDiff], drift: Sequence[PropertyDiff], noted: Sequence[PropertyDiff]
 ) -> tuple[PropertyDiff, ...]:
     """Both, where a difference that a look also noted is told once, with what was seen."""
+    if not diffs and not noted:
+        return ()
     seen = {found.path: found for found in noted if found.path}
     told = {diff.path for diff in diffs}
     merged = [
@@ -137,8 +139,10 @@ def trigger_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
 
 def _init_error_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
     """Pulumi's key for a resource that isn't well, where `replace_on_changes` covers it: mostly by `*`."""
+    if not old.init_errors:
+        return ()
     patterns = [paths.parse(text) for text in goal.replace_on_changes]
-    return (_INIT_ERROR,) if old.init_errors and paths.covered(patterns, (_INIT_ERROR,)) else ()
+    return (_INIT_ERROR,) if paths.covered(patterns, (_INIT_ERROR,)) else ()
 
 
 def marked_drift(

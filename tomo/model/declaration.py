@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tomo.model.goal import Timeouts
-from tomo.model.values import Properties, Secret, Unknown, Value
+from tomo.model.values import Properties, Secret, Unknown, Value, is_plain
 
 Key: TypeAlias = str
 """Names one declaration within a list of them."""
@@ -69,6 +69,8 @@ class Declarations:
 
 def references(value: Value) -> Iterator[OutputRef]:
     """Every reference to another resource in a value."""
+    if is_plain(value):
+        return
     if isinstance(value, OutputRef):
         yield value
     elif isinstance(value, Concat):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
 
 from tomo.errors import ProgramFailed
 from tomo.model.declaration import Declarations, Key, OutputRef
@@ -24,6 +25,8 @@ from tomo.program.assets import with_hashes
 from tomo.program.collector import collector_off
 from tomo.program.resolution import Answer, resolved, resolved_properties
 from tomo.program.stack_graph import Place, StackGraph
+
+_NO_INPUTS: Final[Properties] = {}
 
 
 class DeclaredSource:
@@ -60,7 +63,8 @@ class _Registration:
         self._registrar = registrar
         self._stack = Urn("")
         self._answers: dict[Key, Answer] = {}
-        self._inputs: dict[Key, dict[str, Value]] = {}
+        self._inputs: dict[Key, Properties] = {}
+        self._providers: dict[Key, str] = {}
         self._waiting: dict[Key, list[_Task]] = {}
         self._arrived: SimpleQueue[tuple[Key, Future[Registered]]] = SimpleQueue()
 
@@ -98,7 +102,9 @@ class _Registration:
 
     def _register(self, key: Key) -> None:
         goal = self._goal(self._graph.places[key])
-        self._inputs[key] = dict(goal.inputs)
+        self._graph.done_with(key)
+        # In a plan what has no output yet is unknown, whatever its input is.
+        self._inputs[key] = _NO_INPUTS if self._run.dry_run else goal.inputs
         future = self._registrar.register(goal)
         future.add_done_callback(lambda done: self._arrived.put((key, done)))
 
@@ -122,7 +128,10 @@ class _Registration:
         declaration = place.declaration
         inputs = self._resolved(declaration.inputs)
         read = self._graph.inputs_read(declaration.key)
-        by_property = {name: self._urns(self._graph.dependencies(read[name])) for name in inputs}
+        by_property = {
+            name: self._urns(self._graph.dependencies(keys)) if (keys := read[name]) else ()
+            for name in inputs
+        }
         explicit = self._urns(self._graph.dependencies(declaration.depends_on))
         return Goal(
             type=declaration.type,
@@ -152,9 +161,12 @@ class _Registration:
         return {package: self._provider_ref(key) for package, key in place.providers.items()}
 
     def _provider_ref(self, key: Key) -> str:
-        registered = self._answers[key].registered
-        usable = "" if registered.failed or registered.skipped else registered.id
-        return provider_ref(registered.urn, usable or UNKNOWN_TEXT)
+        known = self._providers.get(key)
+        if known is None:
+            registered = self._answers[key].registered
+            usable = "" if registered.failed or registered.skipped else registered.id
+            known = self._providers[key] = provider_ref(registered.urn, usable or UNKNOWN_TEXT)
+        return known
 
     def _urn(self, key: Key) -> Urn:
         return self._answers[key].registered.urn

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tomo.errors import ProgramFailed
 from tomo.model.declaration import Concat, OutputRef
 from tomo.model.source import Registered
-from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, reveal
+from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, is_plain, reveal
 from tomo.model.wire import number
 
 Lookup = Callable[[OutputRef], Value]
@@ -51,6 +51,8 @@ def lifted(value: Value, unknown: Unknown) -> Value:
 
 def resolved(value: Value, lookup: Lookup) -> Value:
     """The value with every reference replaced by what `lookup` gives for it."""
+    if is_plain(value):
+        return number(value) if isinstance(value, float) else value
     if isinstance(value, OutputRef):
         return lookup(value)
     if isinstance(value, Concat):
@@ -59,7 +61,7 @@ def resolved(value: Value, lookup: Lookup) -> Value:
         return {str(key): resolved(item, lookup) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [resolved(item, lookup) for item in value]
-    return number(value) if isinstance(value, float) else value
+    return number(value) if isinstance(value, float) else value  # a class derived from float
 
 
 def resolved_properties(properties: Properties, lookup: Lookup) -> dict[str, Value]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from tomo.errors import ProgramFailed
 from tomo.model.declaration import Declaration, Key, OutputRef, references
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, package_of
-from tomo.model.values import Value
+from tomo.model.values import Value, is_plain
 
 _TYPE_PARTS = 3
+_NOTHING: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,18 @@ class StackGraph:
 
     def inputs_read(self, key: Key) -> Mapping[str, frozenset[Key]]:
         """For each input the resources whose outputs it holds; found once, as it is asked for often."""
-        if key not in self._inputs_read:
+        known = self._inputs_read.get(key)
+        if known is None:
             inputs = self.places[key].declaration.inputs
-            self._inputs_read[key] = {name: frozenset(self.read_by(inputs[name], key)) for name in inputs}
-        return self._inputs_read[key]
+            known = self._inputs_read[key] = {
+                name: _NOTHING if is_plain(value) else frozenset(self.read_by(value, key)) or _NOTHING
+                for name, value in inputs.items()
+            }
+        return known
+
+    def done_with(self, key: Key) -> None:
+        """Forgets what was found about a declaration's inputs: it is registered."""
+        self._inputs_read.pop(key, None)
 
     def read_by(self, value: Value, key: Key = "") -> Iterator[Key]:
         """The resources whose outputs a value holds."""

@@ -15,7 +15,7 @@ from tomo.providers.plugin import PluginHost
 from tomo.settings import Settings
 
 if TYPE_CHECKING:
-    from tomo.providers.docker.resource import Pace
+    from tomo.providers.docker.resource import Checks, Pace
 
 DockerHosts: TypeAlias = Callable[[str, list[str]], HostSpec]
 """The host that a Docker address and ssh options mean."""
@@ -53,6 +53,7 @@ class ProviderRegistry:
         self._stack_outputs = stack_outputs
         self._project, self._config, self._root, self._pace = project, config, root, pace
         self._plugins = plugins
+        self._docker_checks: Checks | None = None
 
     def load(self, package: str, version: str) -> Provider:
         """Raises PluginMissing for a plugin that is not installed, NotSupported for a wrong version."""
@@ -82,9 +83,16 @@ class ProviderRegistry:
 
     def _docker(self) -> Provider:
         from tomo.providers.docker.provider import DockerProvider  # noqa: PLC0415  # only where it's used
+        from tomo.providers.docker.resource import Checks  # noqa: PLC0415
 
+        checks = self._docker_checks = self._docker_checks or Checks()
         return DockerProvider(
-            self._connections, self._docker_hosts, self._settings, pace=self._pace, root=self._root
+            self._connections,
+            self._docker_hosts,
+            self._settings,
+            pace=self._pace,
+            root=self._root,
+            checks=checks,
         )
 
     def _command(self) -> Provider:

@@ -15,7 +15,7 @@ from tomo.resources import tokens
 from tomo.resources.containers import KEPT, Surroundings, container_inputs
 from tomo.resources.hosts import provider_key, road, server_key
 from tomo.resources.texts import Instance, is_secret
-from tomo.spec.app import Service
+from tomo.spec.app import File, Service
 from tomo.spec.fleet import Names
 
 _NUMERIC_USER = re.compile(r"\d+(?::\d+)?")
@@ -35,7 +35,7 @@ class AppOnServer:
     needs: tuple[Key, ...] = ()
     shared_networks: Mapping[str, Key] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """Names the component."""
         return app_key(self.instance.name, self.instance.server_name)
@@ -158,11 +158,8 @@ class AppOnServer:
         docker_name = self.docker_name(service_name)
         around = Surroundings(
             image=self._key(f"image/{self._image_owners[_image_of(service)]}"),
-            volumes={
-                name: self._key(f"volume/{self.volume_name(name)}")
-                for name in self.instance.definition.volumes
-            },
-            networks={name: self._key(f"network/{name}") for name in self.network_names},
+            volumes=self._volume_keys,
+            networks=self._network_keys,
             shared_networks=tuple(self.shared_networks.values()) if not service.network_mode else (),
             files={
                 path: self._file_key(service_name, path) for path, _, _ in self._file_contents(service_name)
@@ -212,6 +209,15 @@ class AppOnServer:
             ignore_changes=ignore_changes,
         )
 
+    @cached_property
+    def _volume_keys(self) -> Mapping[str, Key]:
+        names = self.instance.definition.volumes
+        return {name: self._key(f"volume/{self.volume_name(name)}") for name in names}
+
+    @cached_property
+    def _network_keys(self) -> Mapping[str, Key]:
+        return {name: self._key(f"network/{name}") for name in self.network_names}
+
     def _key(self, rest: str) -> Key:
         return f"{self.key}/{rest}"
 
@@ -227,11 +233,17 @@ class AppOnServer:
 
     def _file_contents(self, service_name: str) -> Iterator[tuple[str, Value, str]]:
         """Path in the container, content and mode of each file that Tomo brings."""
-        for file in self.instance.definition.files:
-            if file.service == service_name:
-                yield file.path, self.instance.text(file.content), file.mode
+        for file in self._files_of.get(service_name, ()):
+            yield file.path, self.instance.text(file.content), file.mode
         for secret in self.instance.definition.services[service_name].secrets:
             yield secret.path, self.instance.secret_file(secret), secret.mode
+
+    @cached_property
+    def _files_of(self) -> Mapping[str, list[File]]:
+        files: dict[str, list[File]] = {}
+        for file in self.instance.definition.files:
+            files.setdefault(file.service, []).append(file)
+        return files
 
     def _owner(self, service_name: str) -> str:
         """A user by number can be given the file; what a name means only the image knows."""

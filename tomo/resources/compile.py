@@ -17,6 +17,7 @@ from tomo.resources.drift import drift_policies
 from tomo.resources.texts import FleetValues, Instance
 from tomo.spec.app import AppDefinition
 from tomo.spec.fleet import Fleet
+from tomo.spec.overlay import overlaid
 
 _SHOWN_FACTS = ("osName", "arch")
 
@@ -112,29 +113,31 @@ def _shared_networks(apps: list[AppOnServer]) -> Iterator[Declaration]:
 def _apps_on_servers(
     fleet: Fleet, definitions: Mapping[str, AppDefinition], values: FleetValues
 ) -> list[AppOnServer]:
-    return [
-        _app_on_server(fleet, definitions, name, server_name, values)
-        for name in _app_order(fleet, definitions)
-        for server_name in fleet.servers_of(fleet.apps[name])
-    ]
+    found: list[AppOnServer] = []
+    for name in _app_order(fleet, definitions):
+        app = fleet.apps[name]
+        # The same on every server, of which there may be hundreds.
+        laid = overlaid(name, definition_of(fleet, definitions, name), app)
+        needed = {
+            other: frozenset(fleet.servers_of(fleet.apps[other]))
+            for other in _needed_apps(fleet, definitions, name)
+        }
+        for server_name in fleet.servers_of(app):
+            instance = Instance(fleet.fleet, name, app, laid, server_name, fleet.servers[server_name], values)
+            here = tuple(app_key(other, server_name) for other in needed if server_name in needed[other])
+            found.append(_app_on_server(instance, here))
+    return found
 
 
-def _app_on_server(
-    fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str, server_name: str, values: FleetValues
-) -> AppOnServer:
-    app, definition = fleet.apps[name], definition_of(fleet, definitions, name)
-    needed = [
-        app_key(other, server_name)
-        for other in _needed_apps(fleet, definitions, name)
-        if server_name in fleet.servers_of(fleet.apps[other])
-    ]
+def _app_on_server(instance: Instance, needed: tuple[Key, ...]) -> AppOnServer:
+    app, server_name = instance.app, instance.server_name
     known_as = app.names.networks
     shared = {
         network: f"network/{known_as.get(network, network)}@{server_name}"
         for network in app.networks
         if app.present
     }
-    return AppOnServer(Instance.of(fleet, name, definition, server_name, values), tuple(needed), shared)
+    return AppOnServer(instance, needed, shared)
 
 
 def _needed_apps(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str) -> list[str]:

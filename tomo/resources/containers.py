@@ -14,7 +14,6 @@ from tomo.resources import tokens
 from tomo.resources.texts import Instance, joined
 from tomo.spec.app import Healthcheck, Mount, Resources, Service
 from tomo.spec.base import seconds, size_in_bytes
-from tomo.spec.overlay import bindings
 from tomo.spec.template import references
 
 _MIB = 1 << 20
@@ -159,8 +158,7 @@ def _labels(instance: Instance, service: Service, around: Surroundings) -> list[
 def _ports(instance: Instance, service_name: str) -> list[Value]:
     return [
         {"internal": each.container, "external": each.host, "ip": each.address, "protocol": each.protocol}
-        for each in bindings(instance.definition, instance.server)
-        if each.service == service_name
+        for each in instance.bindings.get(service_name, ())
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from tomo.spec.app import AppDefinition, SecretFile
 from tomo.spec.base import InputRef, SecretRef
 from tomo.spec.fleet import App, Fleet, Server
 from tomo.spec.inputs import input_values
-from tomo.spec.overlay import app_url, overlaid
+from tomo.spec.overlay import Binding, app_url, bindings, overlaid
 
 Part: TypeAlias = str | Secret | Unknown
 
@@ -67,6 +67,14 @@ class Instance:
     def url(self) -> str:
         """The address people open; empty where there is none."""
         return app_url(self.definition, self.app, self.server)
+
+    @cached_property
+    def bindings(self) -> Mapping[str, Sequence[Binding]]:
+        """The published ports by service."""
+        found: dict[str, list[Binding]] = {}
+        for each in bindings(self.definition, self.server):
+            found.setdefault(each.service, []).append(each)
+        return found
 
     def text(self, *values: str | InputRef | SecretRef) -> Value:
         """Texts and references joined to one value."""

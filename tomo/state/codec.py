@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -19,6 +20,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value
+from tomo.state.groups import Groups, groups_of
 from tomo.state.properties import (
     Json,
     ReadSecret,
@@ -41,17 +43,19 @@ _OLDEST, _PLAIN, _WITH_FEATURES = 1, 3, 4
 _TIMEOUTS: Final = ("create", "update", "delete", "read")
 _CORRUPT_HINT: Final = "restore the stack from a backup: `tomo state import FILE`"
 
-_OTHERS: Final = (
-    "urn",
-    "custom",
-    "type",
-    "inputs",
-    "outputs",
-    "propertyDependencies",
-    "customTimeouts",
-    "replacementTrigger",
-    "resourceHooks",
-    "defaults",  # version 1 only; Pulumi drops it too
+_OTHERS: Final = frozenset(
+    (
+        "urn",
+        "custom",
+        "type",
+        "inputs",
+        "outputs",
+        "propertyDependencies",
+        "customTimeouts",
+        "replacementTrigger",
+        "resourceHooks",
+        "defaults",  # version 1 only; Pulumi drops it too
+    )
 )
 # What is copied as it is, in the order in which Pulumi writes it.
 _PLAIN_ATTRIBUTES: Final = (
@@ -136,30 +140,50 @@ def _encode_timeouts(timeouts: Timeouts) -> dict[str, Json]:
     }
 
 
-def decode_resource(entry: object, read: ReadSecret) -> ResourceState:
-    """The resource that an entry of the file describes."""
+class KnownUrns(dict[str, Urn]):
+    """The URNs of one file, and `texts` met as often: each is held only once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, str] = {}
+
+    def __missing__(self, text: str) -> Urn:
+        urn = self[text] = Urn(text)
+        return urn
+
+
+def decode_resource(entry: object, read: ReadSecret, urns: KnownUrns | None = None) -> ResourceState:
+    """The resource that an entry of the file describes; `urns` are those of the file's other entries."""
     if not isinstance(entry, dict):
         raise StateCorrupt("an entry of `resources` is not an object", hint=_CORRUPT_HINT)
-    where = str(entry.get("urn", "an entry without urn"))
     try:
-        return _decode_entry(entry, read)
+        return _decode_entry(entry, read, KnownUrns() if urns is None else urns)
     except TomoError as error:
+        where = str(entry.get("urn", "an entry without urn"))
         raise type(error)(error.message, hint=error.hint or _CORRUPT_HINT, where=where) from error
 
 
-def _decode_entry(entry: dict[str, Json], read: ReadSecret) -> ResourceState:
-    attributes = {name: take(entry, key) for key, (name, take) in _SIMPLE.items() if key in entry}
+def _decode_entry(entry: dict[str, Json], read: ReadSecret, urns: KnownUrns) -> ResourceState:
+    attributes: dict[str, object] = {}
+    extra: dict[str, Value] = {}
+    for key, value in entry.items():
+        simple = _SIMPLE.get(key)
+        if simple is not None:
+            name, take = simple
+            attributes[name] = take(value, key, urns)
+        elif key not in _OTHERS:
+            extra[key] = decode_value(value, read)
     return ResourceState(
-        urn=Urn(_expect(entry, "urn", str)),
+        urn=urns[_expect(entry, "urn", str)],
         type=_expect(entry, "type", str),
         custom=_expect(entry, "custom", bool) if "custom" in entry else False,
         inputs=_properties(entry, "inputs", read),
         outputs=_properties(entry, "outputs", read),
-        property_dependencies=_property_dependencies(entry),
+        property_dependencies=_property_dependencies(entry, urns),
         custom_timeouts=_timeouts(entry),
         hooks=_hooks(entry),
         replacement_trigger=decode_value(entry.get("replacementTrigger"), read),
-        extra={key: decode_value(entry[key], read) for key in entry if key not in _KEYS},
+        extra=extra,
         **attributes,  # type: ignore[arg-type]  # each was checked as it was read
     )
 
@@ -168,7 +192,10 @@ _T = TypeVar("_T")
 
 
 def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
-    value = entry.get(key)
+    return _of(kind, entry.get(key), key)
+
+
+def _of(kind: type[_T], value: Json, key: str) -> _T:
     if not isinstance(value, kind):
         raise StateCorrupt(f"`{key}` must be of type {_KIND_NAMES[kind]}", hint=_CORRUPT_HINT)
     return value
@@ -177,24 +204,31 @@ def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
 _KIND_NAMES: Final[Mapping[type, str]] = {bool: "true or false", str: "text", dict: "object", list: "list"}
 
 
-def _flag(entry: dict[str, Json], key: str) -> bool:
-    return _expect(entry, key, bool)
+def _flag(value: Json, key: str, _urns: KnownUrns) -> bool:
+    return _of(bool, value, key)
 
 
-def _text(entry: dict[str, Json], key: str) -> str:
-    return _expect(entry, key, str)
+def _text(value: Json, key: str, _urns: KnownUrns) -> str:
+    return _of(str, value, key)
 
 
-def _urn(entry: dict[str, Json], key: str) -> Urn | None:
-    return Urn(_text(entry, key)) or None
+def _reference(value: Json, key: str, urns: KnownUrns) -> str:
+    # A provider serves many; not a URN, but as often met.
+    text = _of(str, value, key)
+    return urns.texts.setdefault(text, text)
 
 
-def _text_list(entry: dict[str, Json], key: str) -> tuple[str, ...]:
-    return _texts(entry[key], key)
+def _urn(value: Json, key: str, urns: KnownUrns) -> Urn | None:
+    text = _of(str, value, key)
+    return urns[text] if text else None
 
 
-def _urn_list(entry: dict[str, Json], key: str) -> tuple[Urn, ...]:
-    return _urns(entry[key], key)
+def _text_list(value: Json, key: str, _urns: KnownUrns) -> tuple[str, ...]:
+    return _texts(value, key)
+
+
+def _urn_list(value: Json, key: str, urns: KnownUrns) -> tuple[Urn, ...]:
+    return tuple([urns[text] for text in _texts(value, key)])
 
 
 def _texts(value: Json, key: str) -> tuple[str, ...]:
@@ -205,10 +239,6 @@ def _texts(value: Json, key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _urns(value: Json, key: str) -> tuple[Urn, ...]:
-    return tuple(map(Urn, _texts(value, key)))
-
-
 def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Properties:
     if entry.get(key) is None:
         return {}
@@ -216,11 +246,13 @@ def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Propertie
     return found if stands_for_itself(found) else decode_object(found, read)
 
 
-def _property_dependencies(entry: dict[str, Json]) -> dict[str, tuple[Urn, ...]]:
+def _property_dependencies(entry: dict[str, Json], urns: KnownUrns) -> dict[str, tuple[Urn, ...]]:
     if entry.get("propertyDependencies") is None:
         return {}
     found = _expect(entry, "propertyDependencies", dict)
-    return {name: _urns(urns, "propertyDependencies") if urns else () for name, urns in found.items()}
+    return {
+        name: _urn_list(told, "propertyDependencies", urns) if told else () for name, told in found.items()
+    }
 
 
 def _hooks(entry: dict[str, Json]) -> dict[str, tuple[str, ...]]:
@@ -243,7 +275,7 @@ def _timeouts(entry: dict[str, Json]) -> Timeouts:
     return Timeouts(**found)
 
 
-_Take = Callable[[dict[str, Json], str], object]
+_Take = Callable[[Json, str, KnownUrns], object]
 
 _SIMPLE: Final[Mapping[str, tuple[str, _Take]]] = {
     "delete": ("delete", _flag),
@@ -254,7 +286,7 @@ _SIMPLE: Final[Mapping[str, tuple[str, _Take]]] = {
     "retainOnDelete": ("retain_on_delete", _flag),
     "refreshBeforeUpdate": ("refresh_before_update", _flag),
     "id": ("id", _text),
-    "provider": ("provider", _text),
+    "provider": ("provider", _reference),
     "importID": ("import_id", _text),
     "created": ("created", _text),
     "modified": ("modified", _text),
@@ -271,8 +303,6 @@ _SIMPLE: Final[Mapping[str, tuple[str, _Take]]] = {
     "deletedWith": ("deleted_with", _urn),
 }
 """Key of the file → attribute of ResourceState, and how it is read."""
-
-_KEYS: Final = frozenset([*_SIMPLE, *_OTHERS])
 
 
 # --- snapshots --------------------------------------------------------------------------------------
@@ -297,12 +327,22 @@ SealsForSalt = Callable[[str], Seals]
 
 def decode_checkpoint(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
     """The checkpoint in a file of any version that Pulumi has written since 1.0."""
-    document = _parse(raw)
+    groups = groups_of(raw)
+    if groups is not None:
+        # What can't be read in groups is read whole, which also says best what is wrong with it.
+        with contextlib.suppress(orjson.JSONDecodeError, StateCorrupt):
+            return _decode_checkpoint(_parse(groups.frame), seals_for, groups)
+    return _decode_checkpoint(_parse(raw), seals_for)
+
+
+def _decode_checkpoint(
+    document: dict[str, Json], seals_for: SealsForSalt, groups: Groups | None = None
+) -> Checkpoint:
     version = _check_version(document)
     checkpoint = _expect(document, "checkpoint", dict)
-    return _decode_latest(
-        checkpoint.get("latest"), version=version, stack=str(checkpoint.get("stack", "")), seals_for=seals_for
-    )
+    stack = str(checkpoint.get("stack", ""))
+    latest = checkpoint.get("latest")
+    return _decode_latest(latest, version=version, stack=stack, seals_for=seals_for, groups=groups)
 
 
 def decode_deployment(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
@@ -344,7 +384,9 @@ def _check_version(document: dict[str, Json]) -> int:
     return version
 
 
-def _decode_latest(latest: Json, *, version: int, stack: str, seals_for: SealsForSalt) -> Checkpoint:
+def _decode_latest(
+    latest: Json, *, version: int, stack: str, seals_for: SealsForSalt, groups: Groups | None = None
+) -> Checkpoint:
     if latest is None:
         return Checkpoint(Snapshot(), stack=stack, version=version)
     if not isinstance(latest, dict):
@@ -353,7 +395,7 @@ def _decode_latest(latest: Json, *, version: int, stack: str, seals_for: SealsFo
     salt = salt_of(latest.get("secrets_providers"))
     seals = seals_for(salt) if salt else None
     with without_collector():
-        snapshot = _decode_snapshot(latest, reader_of(seals))
+        snapshot = _decode_snapshot(latest, reader_of(seals), groups)
     return Checkpoint(snapshot, stack, salt, version, writer, time, seals)
 
 
@@ -372,8 +414,12 @@ def without_collector() -> Iterator[None]:
 _SNAPSHOT_KEYS: Final = {"manifest", "secrets_providers", "resources", "pending_operations"}
 
 
-def _decode_snapshot(latest: dict[str, Json], read: ReadSecret) -> Snapshot:
-    resources = tuple(decode_resource(entry, read) for entry in _list(latest, "resources"))
+def _decode_snapshot(latest: dict[str, Json], read: ReadSecret, groups: Groups | None) -> Snapshot:
+    urns, entries = KnownUrns(), _list(latest, "resources")
+    if groups is not None and len(entries) != 1:
+        raise StateCorrupt("the list of entries is not where it should be", hint=_CORRUPT_HINT)
+    before = groups.entries() if groups is not None else ()
+    resources = tuple([decode_resource(entry, read, urns) for entry in itertools.chain(before, entries)])
     pending = tuple(_decode_operation(entry, read) for entry in _list(latest, "pending_operations"))
     extra = {key: decode_value(latest[key], read) for key in latest if key not in _SNAPSHOT_KEYS}
     return Snapshot(resources, pending, extra)

@@ -72,6 +72,7 @@ class Image(Resource):
     type = "docker:index/image:Image"
     fields = IMAGE
     named = False
+    checked_by_inputs = False
 
     def check(self, request: CheckRequest, root: Path) -> CheckResult:
         """Fills in where and from what it is built, with a digest of the context."""

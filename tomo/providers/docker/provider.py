@@ -42,7 +42,7 @@ from tomo.providers.docker.recover import recover
 from tomo.providers.docker.registry_auth import RegistryLogins
 from tomo.providers.docker.registry_image import RegistryImage
 from tomo.providers.docker.remote_image import RemoteImage
-from tomo.providers.docker.resource import Host, Look, Pace, Resource
+from tomo.providers.docker.resource import Checks, Host, Look, Pace, Resource
 from tomo.providers.docker.swap import swap
 from tomo.providers.docker.tag import Tag
 from tomo.providers.docker.volume import Volume
@@ -73,12 +73,14 @@ class DockerProvider(ProviderBase):
         *,
         pace: Pace | None = None,
         root: Path | None = None,
+        checks: Checks | None = None,
     ) -> None:
         self._connections = connections
         self._host_spec = host_spec
         self._settings = settings
         self._pace = pace or Pace()
         self._root = root or Path()
+        self._checks = checks or Checks()
         self._stopped = threading.Event()
         self._host: Host | None = None
         self.host = ""
@@ -113,7 +115,7 @@ class DockerProvider(ProviderBase):
     def check(self, request: CheckRequest) -> CheckResult:
         """The inputs, completed and validated; an unsupported type is refused by name."""
         with self._seam(request.news, request.secret_keys):
-            return _resource(request.urn.type).check(request, self._root)
+            return self._checks.of(_resource(request.urn.type), request, self._root)
 
     def diff(self, request: DiffRequest) -> DiffResult:
         """What changed in meaning, and whether that replaces."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import orjson
+
 from tomo.errors import Cancelled
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.provider import (
@@ -36,6 +38,7 @@ Look: TypeAlias = Generator[list[str], Mapping[str, Response], ReadResult]
 
 GONE: Final = ReadResult(ReadStatus.GONE)
 _AUTO_NAME_DIGITS: Final = 7
+_MOST_CHECKS: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Resource:
     delete_before_replace: bool = False
     named: bool = True
     """Whether a missing `name` is made from the resource's own."""
+    checked_by_inputs: bool = True
+    """Whether the same inputs, with a name, always check alike; not where files are read."""
 
     def check(self, request: CheckRequest, root: Path) -> CheckResult:  # noqa: ARG002
         """Inputs with defaults and a name, or what is wrong with them; paths start at `root`."""
@@ -143,6 +148,33 @@ class Resource:
     def look(self, host: Host, request: ReadRequest) -> Look:
         """Looks at it."""
         raise NotImplementedError(request.urn)
+
+
+class Checks:
+    """Answers of `check`, for all providers of a run: an app has the same inputs on each of its servers."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], CheckResult] = {}
+
+    def of(self, resource: Resource, request: CheckRequest, root: Path) -> CheckResult:
+        """The resource's answer, which nobody changes."""
+        key = self._key(resource, request)
+        known = self._known.get(key) if key else None
+        if known is not None:
+            return known
+        result = resource.check(request, root)
+        if key and not result.failures and len(self._known) < _MOST_CHECKS:
+            self._known[key] = result
+        return result
+
+    def _key(self, resource: Resource, request: CheckRequest) -> tuple[str, bytes] | None:
+        if not resource.checked_by_inputs or not request.news.get("name"):
+            return None
+        try:
+            return resource.type, orjson.dumps(request.news, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+        except TypeError:
+            # Secrets and unknowns have no text, and are not to be kept.
+            return None
 
 
 def top_level(path: str) -> str:

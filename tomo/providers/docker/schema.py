@@ -301,12 +301,12 @@ def check(fields: Fields, inputs: Properties, where: str = "", hidden: bool = Fa
     known = 0
     for field in fields:
         name = field.name
-        known += name in inputs
         value = inputs.get(name)
         # Most inputs of most resources are left out.
         if value is None and not field.required:
             value = field.default
         else:
+            known += value is not None
             value, problems = _checked(field, value, f"{where}{name}", hidden)
             failures += problems
         if value is not None:
