@@ -11,14 +11,15 @@ from bench.cli import pulumi_cli
 from bench.measures import Bench
 from bench.pyinfra import Pyinfra
 from bench.report import Report
+from bench.terraform import Terraform
 from bench.timing import BenchError
 from bench.world import worlds
 from lab.daemon import Daemon
 from lab.lab import CACHE
 from lab.shell import LabError
 
-MEASURES = ("start", "wide", "program", "cli", "servers", "tight")
-LOCAL = {"start", "wide", "program", "cli"}
+MEASURES = ("start", "wide", "fleets", "program", "cli", "servers", "tight")
+LOCAL = {"start", "wide", "fleets", "program", "cli"}
 
 
 def main() -> int:
@@ -49,11 +50,14 @@ def _measure(bench: Bench, wanted: list[str] | tuple[str, ...]) -> None:
         bench.start()
     if "wide" in wanted:
         bench.wide()
+    if "fleets" in wanted:
+        bench.fleets(Terraform.installed(bench.scratch / "terraform"))
     if "program" in wanted:
         bench.program()
     if "cli" in wanted:
         with pulumi_cli(bench.scratch) as peer:
             bench.cli(peer)
+            bench.many_applies(peer)
     if LOCAL.issuperset(wanted):
         return
     Daemon(CACHE).ensure()

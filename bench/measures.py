@@ -1,19 +1,23 @@
 """What is measured. Every measure is taken round by round beside its floor or peer."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench.cli import PulumiCli
 from bench.pyinfra import Pyinfra
 from bench.report import Report, Row, Samples
+from bench.terraform import Terraform
 from bench.timing import PASSPHRASE, Took, environment, timed
 from bench.world import World
 
 INSPECT = "docker ps --all --quiet | xargs docker inspect"
 SMALL, MIDDLE, LARGE = 400, 1000, 4000
 PROGRAMS = (100, 1000, 5000)
+CONTAINERS = (100, 1000, 10_000)
+APPLIES = (100, 1000, 10_000)
 Say = Callable[[str], None]
 
 
@@ -77,6 +81,35 @@ class Bench:
             ),
         ]
 
+    def fleets(self, terraform: Terraform | None) -> None:
+        """Plans of containers with a volume each, and Terraform's plans where it is installed."""
+        folders = {count: self.scratch / f"containers-{count}" for count in CONTAINERS}
+        for count, folder in folders.items():
+            self.say(f"making a state of {count} containers with a volume each")
+            make_state("volumes", folder, count)
+        self._plan_from_state(folders[CONTAINERS[0]])
+        peers = self.terraform_plans(terraform)
+        ours: dict[int, list[Took]] = {count: [] for count in folders}
+        theirs: dict[str, list[Took]] = {name: [] for name in peers}
+        for number in range(self.plans):
+            self.say(f"plans of {', '.join(map(str, folders))} containers, round {number + 1}")
+            for count, folder in folders.items():
+                ours[count].append(self._plan_from_state(folder))
+            for name, plan in peers.items():
+                theirs[name].append(plan())
+        self.report.rows += [*_fleet_rows(ours), *_terraform_rows(ours[MIDDLE], theirs)]
+
+    def terraform_plans(self, terraform: Terraform | None) -> dict[str, Callable[[], Took]]:
+        """Plans of as many resources as Tomo has containers, and of as many as it has of both."""
+        if terraform is None:
+            self.report.left_out.append("Terraform is not installed: fleets are not compared with it.")
+            return {}
+        self.say(f"making Terraform's states of {MIDDLE} and {2 * MIDDLE} resources")
+        return {
+            f"Terraform, {2 * pairs:,} resources": partial(terraform.plan, terraform.project(pairs))
+            for pairs in (MIDDLE // 2, MIDDLE)
+        }
+
     def program(self) -> None:
         """The same for a hand-written program, which the SDK runs."""
         self.say(f"a program of {MIDDLE} resources")
@@ -110,6 +143,39 @@ class Bench:
                 peer.begin(folder, MIDDLE)
                 taken.append(run(folder))
         self._against_cli(f"apply of {MIDDLE:,} resources whose creation does nothing", ours, theirs)
+
+    def many_applies(self, peer: PulumiCli) -> None:
+        """What applying one resource costs among 10,000, and among 1,000."""
+        taken: dict[int, list[Took]] = {count: [] for count in APPLIES}
+        for number in range(self.rounds):
+            for count in APPLIES:
+                self.say(f"creating {count} resources that are nothing, by Tomo")
+                folder = self.scratch / f"applies-{count}-{number}"
+                peer.begin(folder, count)
+                taken[count].append(self._apply_nothing(peer)(folder))
+        few, some, many = APPLIES
+
+        def each(count: int) -> Samples:
+            return Samples(f"{count:,}", [took.cpu * 1000 / count for took in taken[count]])
+
+        def further(less: int, more: int) -> Samples:
+            pairs = zip(taken[less], taken[more], strict=True)
+            return Samples(
+                f"{less:,} to {more:,}", [(b.cpu - a.cpu) / (more - less) * 1000 for a, b in pairs]
+            )
+
+        self.report.rows += [
+            Row(
+                f"CPU of applying a resource, of {many:,} against {some:,}", each(many), each(some), 1.3, "ms"
+            ),
+            Row(
+                f"CPU of applying each further resource, from {some:,} against from {few:,}",
+                further(some, many),
+                further(few, some),
+                unit="ms",
+                note="what starting costs is left out here, so this is the stricter of the two",
+            ),
+        ]
 
     def _apply_nothing(self, peer: PulumiCli) -> Callable[[Path], Took]:
         variables = {"TOMO_PASSPHRASE": PASSPHRASE, **peer.providers("nothing")}
@@ -210,6 +276,28 @@ class Bench:
                 unit="logins",
             )
         )
+
+
+def _fleet_rows(ours: Mapping[int, list[Took]]) -> Iterator[Row]:
+    limits = {CONTAINERS[0]: 0.5, CONTAINERS[-1]: 3.0}
+    for count, taken in ours.items():
+        what = f"plan of {count:,} unchanged containers with their volumes"
+        yield Row(what, Samples("tomo plan", [took.seconds for took in taken]), limit=limits.get(count))
+        yield Row(f"{what}: CPU", Samples("tomo plan", [took.cpu for took in taken]))
+        most = 300 if count == CONTAINERS[-1] else None
+        peaks = Samples("peak", [took.peak_mb for took in taken])
+        yield Row(f"{what}: memory", peaks, limit=most, unit="MB")
+
+
+def _terraform_rows(ours: list[Took], theirs: Mapping[str, list[Took]]) -> Iterator[Row]:
+    """Against 1,000 resources of Terraform's in all, which the limit is for, and against the same fleet."""
+    what = f"plan of {MIDDLE:,} unchanged containers with their volumes"
+    for (name, taken), limit in zip(theirs.items(), (0.4, None), strict=False):
+        mine = Samples("tomo plan", [took.seconds for took in ours])
+        yield Row(what, mine, Samples(name, [took.seconds for took in taken]), limit)
+        peaks = Samples("peak", [took.peak_mb for took in ours])
+        base = Samples(name, [took.peak_mb for took in taken])
+        yield Row(f"{what}: memory", peaks, base, unit="MB")
 
 
 @dataclass

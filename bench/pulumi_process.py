@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 
 from conformance.programs import program_served
-from tomo.program.collector import collector_off
 
 
 def main(binary: str, program: str, report: str, *arguments: str) -> int:
     """The CLI's exit code."""
-    # Off, as Tomo has it while a program runs: the peer is not to lose by Python's defaults.
-    with collector_off(), program_served(lambda: runpy.run_path(program, run_name="__main__")) as port:
+    # Python's cyclic collector is on, as Pulumi's own host leaves it.
+    with program_served(lambda: runpy.run_path(program, run_name="__main__")) as port:
         code = subprocess.run([binary, *arguments, f"--client=127.0.0.1:{port}"], check=False).returncode
     peaks = [
         resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

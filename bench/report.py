@@ -76,6 +76,8 @@ class Report:
     """The rows of one run."""
 
     rows: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """What could not be measured here, and why."""
 
     @property
     def missed(self) -> list[Row]:
@@ -84,7 +86,11 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
-        return {"machine": machine(), "rows": [row.document() for row in self.rows]}
+        return {
+            "machine": machine(),
+            "rows": [row.document() for row in self.rows],
+            "left_out": self.left_out,
+        }
 
     def lines(self) -> Iterator[str]:
         """The report as a Markdown table, which can be read as it is."""
@@ -102,7 +108,7 @@ class Report:
                 verdict,
             ]
             yield f"| {' | '.join(cells)} |"
-        notes = dict.fromkeys(f"{row.what}: {row.note}" for row in self.rows if row.note)
+        notes = dict.fromkeys([*(f"{row.what}: {row.note}" for row in self.rows if row.note), *self.left_out])
         yield from ("", *notes) if notes else ()
 
 

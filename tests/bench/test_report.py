@@ -46,3 +46,10 @@ def test_a_document_holds_every_sample() -> None:
         "held": True,
         "note": "as it is",
     }
+
+
+def test_what_could_not_be_measured_is_said() -> None:
+    report = Report([Row("plan", Samples("tomo", [2.0]))], ["Terraform is not installed"])
+
+    assert list(report.lines())[-1] == "Terraform is not installed"
+    assert report.document()["left_out"] == ["Terraform is not installed"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.fleets import container_names, fleet_text
-from bench.states import PASSPHRASE, make_fleet, make_program
+from bench.states import PASSPHRASE, make_fleet, make_program, make_volumes
 from bench.timing import BenchError, timed
 from tomo.model.step import Op
 from tomo.service.deployments import Deployments, PlanRequest, PlanResult
@@ -33,6 +33,16 @@ def test_a_fleet_of_many_resources_is_as_declared(tmp_path: Path) -> None:
     assert result.plan.counts[Op.SAME] >= 200
 
 
+@pytest.mark.slow  # applies 200 resources to a host in memory
+def test_a_fleet_of_containers_with_volumes_is_as_declared(tmp_path: Path) -> None:
+    make_volumes(tmp_path / "fleet", 200)
+
+    result = planned(tmp_path / "fleet")
+
+    assert not result.has_changes
+    assert result.plan.counts[Op.SAME] >= 400
+
+
 @pytest.mark.slow  # imports the SDK
 def test_a_program_of_many_resources_is_as_declared(tmp_path: Path) -> None:
     make_program(tmp_path / "program", 20)
@@ -52,6 +62,21 @@ def test_the_measured_fleet_is_valid() -> None:
 
     assert list(loaded.fleet.apps["load"].definition.services) == ["c00", "c01", "c02"]
     assert container_names(3)[0] == "load-c00"
+
+
+def test_the_measured_fleet_with_volumes_is_valid() -> None:
+    text = fleet_text([], 2, "one", volumes=True)
+
+    loaded = fleet_from_text(
+        text.replace("servers: []", "servers: [host]").replace("servers:\n", _SERVER), Path("f")
+    )
+
+    definition = loaded.fleet.apps["load"].definition
+    assert [mount.volume for service in definition.services.values() for mount in service.mounts] == [
+        "c00",
+        "c01",
+    ]
+    assert list(definition.volumes) == ["c00", "c01"]
 
 
 _SERVER = "servers:\n  host: {host: 192.0.2.1, user: root}\n"

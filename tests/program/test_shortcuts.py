@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi import CustomResource, Output, ResourceOptions, _types
-from pulumi.runtime import resource, rpc
+from pulumi.runtime import resource, rpc, stack
 
 from tomo.errors import ProviderFailed, TomoError
 from tomo.program.shortcuts import KNOWN, code_file, digest, shortcuts
@@ -23,6 +23,7 @@ REPLACED: list[tuple[Any, str]] = [
     (_types, "unwrap_optional_type"),
     (rpc, "serialize_property"),
     (rpc, "contains_unknowns"),
+    (stack, "wait_for_rpcs"),
 ]
 
 

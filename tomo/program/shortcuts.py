@@ -5,6 +5,8 @@
 - For each resource it formats the whole call stack, reading every source file in it. All that a state
   keeps is the line that made the resource.
 - For each property it works out what its annotation means, though all containers have the same ones.
+- Whenever one of the outputs still to come is there, it begins anew to wait for each of the others, so that
+  a thousand cost a million.
 - A text, number or nothing passes the twenty questions that other values need.
 
 What a program sees is the same. They replace parts of the SDK only while a program runs, and only parts
@@ -26,6 +28,7 @@ KNOWN: Final = {
     "_types.py": "9a7ed15c73633216098f4e60a4d157cd10d5253b289173181e2042b3c4cfd6c9",
     "output.py": "4b24ace58cbaa815d995b3c39f95eb3ee605e57220e1362a4b3ec0d484c7d086",
     "resource.py": "2c783a7f3f6fe99794eef236472ee78015cffbcf22cd319f3aa878805edca6bc",
+    "stack.py": "b330b979ca055347d5730ebcf3063ad9880c480fa9715cb1b1f6aa26f9d19f6b",
     "rpc.py": "cbb7ae5674d187f5a7576539ba743f506540f7c592f27e593e52d8c09c68d007",
 }
 """SHA-256 of the SDK's files that hold what the shortcuts stand for."""
@@ -39,7 +42,7 @@ def shortcuts() -> Iterator[None]:
     """While it is open, the SDK takes them."""
     from pulumi import _types  # noqa: PLC0415  # the SDK is loaded for programs only
     from pulumi.output import Output  # noqa: PLC0415
-    from pulumi.runtime import resource, rpc  # noqa: PLC0415
+    from pulumi.runtime import resource, rpc, stack  # noqa: PLC0415
 
     outputs = _Outputs()
     together: tuple[tuple[tuple[Any, str, Callable[..., Any]], ...], ...] = (
@@ -48,6 +51,7 @@ def shortcuts() -> Iterator[None]:
             (Output, "_untrack", outputs.untrack()),
         ),
         ((resource, "_get_stack_trace", _stack_trace()),),
+        ((stack, "wait_for_rpcs", _wait_for_rpcs()),),
         ((_types, "unwrap_type", _once_for_each(_types.unwrap_type)),),
         ((_types, "unwrap_optional_type", _once_for_each(_types.unwrap_optional_type)),),
         ((rpc, "serialize_property", _serialized(rpc.serialize_property)),),
@@ -173,6 +177,60 @@ def _stack_trace() -> Callable[[], Any]:
         return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
 
     return stack_trace
+
+
+def _wait_for_rpcs() -> Callable[..., Any]:
+    from pulumi import log  # noqa: PLC0415
+    from pulumi.runtime.settings import SETTINGS, _get_rpc_manager  # noqa: PLC0415
+
+    async def wait_for_rpcs(await_all_outstanding_tasks: bool = True) -> None:  # noqa: FBT001, FBT002
+        log.debug("Waiting for outstanding RPCs to complete")
+        manager = _get_rpc_manager()
+        while True:
+            await _calls_done(manager)
+            log.debug("RPCs successfully completed")
+            if await_all_outstanding_tasks:
+                await _outputs_done(SETTINGS)
+                log.debug("All outstanding outputs completed.")
+            if not manager.rpcs:
+                return
+
+    return wait_for_rpcs
+
+
+async def _calls_done(manager: Any) -> None:
+    """Waits for each call to the engine; raises what one of them raised."""
+    while manager.rpcs:
+        await asyncio.sleep(0)
+        try:
+            await manager.rpcs.pop()
+        except Exception as error:
+            if manager.unhandled_exception is None:
+                raise
+            raise error from manager.unhandled_exception.with_traceback(manager.exception_traceback)
+    if manager.unhandled_exception is not None:
+        raise manager.unhandled_exception.with_traceback(manager.exception_traceback)
+
+
+async def _outputs_done(settings: Any) -> None:
+    """Waits for each output, those that come up meanwhile too; raises what one of them raised."""
+    arrived: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
+    waiting = 0
+    while True:
+        with settings.lock:
+            fresh = list(settings.outputs)
+            settings.outputs.clear()
+        for output in fresh:
+            output.add_done_callback(arrived.put_nowait)
+        waiting += len(fresh)
+        if not waiting:
+            return
+        done = [await arrived.get()]
+        while not arrived.empty():
+            done.append(arrived.get_nowait())
+        waiting -= len(done)
+        for output in done:
+            await output
 
 
 _PLAIN: Final = frozenset((str, int, float, bool, type(None)))

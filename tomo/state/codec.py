@@ -8,31 +8,28 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 import orjson
 
 from tomo import __version__
-from tomo.errors import NotSupported, StateCorrupt, StateError, TomoError
+from tomo.errors import NotSupported, StateCorrupt, StateError
 from tomo.model.goal import Timeouts
-from tomo.model.hook import HookType
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
-from tomo.model.urn import Urn
-from tomo.model.values import Properties, Value
+from tomo.model.values import Value
+from tomo.state.entries import CORRUPT_HINT, TIMEOUTS, KnownUrns, decode_resource, expect, texts
 from tomo.state.groups import Groups, groups_of
 from tomo.state.properties import (
     Json,
     ReadSecret,
     SealJson,
-    decode_object,
     decode_value,
     dump,
     encode_object,
     encode_value,
     reader_of,
     seal_with,
-    stands_for_itself,
 )
 from tomo.state.seals import Seals, provider_state, salt_of
 
@@ -40,23 +37,7 @@ ORGANIZATION: Final = "organization"
 WRITER: Final = f"tomo {__version__}"
 _OLDEST, _PLAIN, _WITH_FEATURES = 1, 3, 4
 
-_TIMEOUTS: Final = ("create", "update", "delete", "read")
-_CORRUPT_HINT: Final = "restore the stack from a backup: `tomo state import FILE`"
 
-_OTHERS: Final = frozenset(
-    (
-        "urn",
-        "custom",
-        "type",
-        "inputs",
-        "outputs",
-        "propertyDependencies",
-        "customTimeouts",
-        "replacementTrigger",
-        "resourceHooks",
-        "defaults",  # version 1 only; Pulumi drops it too
-    )
-)
 # What is copied as it is, in the order in which Pulumi writes it.
 _PLAIN_ATTRIBUTES: Final = (
     ("parent", "parent"),
@@ -132,177 +113,12 @@ def _copy_set(entry: dict[str, Json], resource: ResourceState, keys: Iterable[tu
 
 
 def _encode_timeouts(timeouts: Timeouts) -> dict[str, Json]:
-    given = {name: getattr(timeouts, name) for name in _TIMEOUTS}
+    given = {name: getattr(timeouts, name) for name in TIMEOUTS}
     return {
         name: int(value) if float(value).is_integer() else value
         for name, value in given.items()
         if value is not None
     }
-
-
-class KnownUrns(dict[str, Urn]):
-    """The URNs of one file, and `texts` met as often: each is held only once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: dict[str, str] = {}
-
-    def __missing__(self, text: str) -> Urn:
-        urn = self[text] = Urn(text)
-        return urn
-
-
-def decode_resource(entry: object, read: ReadSecret, urns: KnownUrns | None = None) -> ResourceState:
-    """The resource that an entry of the file describes; `urns` are those of the file's other entries."""
-    if not isinstance(entry, dict):
-        raise StateCorrupt("an entry of `resources` is not an object", hint=_CORRUPT_HINT)
-    try:
-        return _decode_entry(entry, read, KnownUrns() if urns is None else urns)
-    except TomoError as error:
-        where = str(entry.get("urn", "an entry without urn"))
-        raise type(error)(error.message, hint=error.hint or _CORRUPT_HINT, where=where) from error
-
-
-def _decode_entry(entry: dict[str, Json], read: ReadSecret, urns: KnownUrns) -> ResourceState:
-    attributes: dict[str, object] = {}
-    extra: dict[str, Value] = {}
-    for key, value in entry.items():
-        simple = _SIMPLE.get(key)
-        if simple is not None:
-            name, take = simple
-            attributes[name] = take(value, key, urns)
-        elif key not in _OTHERS:
-            extra[key] = decode_value(value, read)
-    return ResourceState(
-        urn=urns[_expect(entry, "urn", str)],
-        type=_expect(entry, "type", str),
-        custom=_expect(entry, "custom", bool) if "custom" in entry else False,
-        inputs=_properties(entry, "inputs", read),
-        outputs=_properties(entry, "outputs", read),
-        property_dependencies=_property_dependencies(entry, urns),
-        custom_timeouts=_timeouts(entry),
-        hooks=_hooks(entry),
-        replacement_trigger=decode_value(entry.get("replacementTrigger"), read),
-        extra=extra,
-        **attributes,  # type: ignore[arg-type]  # each was checked as it was read
-    )
-
-
-_T = TypeVar("_T")
-
-
-def _expect(entry: dict[str, Json], key: str, kind: type[_T]) -> _T:
-    return _of(kind, entry.get(key), key)
-
-
-def _of(kind: type[_T], value: Json, key: str) -> _T:
-    if not isinstance(value, kind):
-        raise StateCorrupt(f"`{key}` must be of type {_KIND_NAMES[kind]}", hint=_CORRUPT_HINT)
-    return value
-
-
-_KIND_NAMES: Final[Mapping[type, str]] = {bool: "true or false", str: "text", dict: "object", list: "list"}
-
-
-def _flag(value: Json, key: str, _urns: KnownUrns) -> bool:
-    return _of(bool, value, key)
-
-
-def _text(value: Json, key: str, _urns: KnownUrns) -> str:
-    return _of(str, value, key)
-
-
-def _reference(value: Json, key: str, urns: KnownUrns) -> str:
-    # A provider serves many; not a URN, but as often met.
-    text = _of(str, value, key)
-    return urns.texts.setdefault(text, text)
-
-
-def _urn(value: Json, key: str, urns: KnownUrns) -> Urn | None:
-    text = _of(str, value, key)
-    return urns[text] if text else None
-
-
-def _text_list(value: Json, key: str, _urns: KnownUrns) -> tuple[str, ...]:
-    return _texts(value, key)
-
-
-def _urn_list(value: Json, key: str, urns: KnownUrns) -> tuple[Urn, ...]:
-    return tuple([urns[text] for text in _texts(value, key)])
-
-
-def _texts(value: Json, key: str) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise StateCorrupt(f"`{key}` must be a list of texts", hint=_CORRUPT_HINT)
-    return tuple(value)
-
-
-def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Properties:
-    if entry.get(key) is None:
-        return {}
-    found = _expect(entry, key, dict)
-    return found if stands_for_itself(found) else decode_object(found, read)
-
-
-def _property_dependencies(entry: dict[str, Json], urns: KnownUrns) -> dict[str, tuple[Urn, ...]]:
-    if entry.get("propertyDependencies") is None:
-        return {}
-    found = _expect(entry, "propertyDependencies", dict)
-    return {
-        name: _urn_list(told, "propertyDependencies", urns) if told else () for name, told in found.items()
-    }
-
-
-def _hooks(entry: dict[str, Json]) -> dict[str, tuple[str, ...]]:
-    if entry.get("resourceHooks") is None:
-        return {}
-    found = _expect(entry, "resourceHooks", dict)
-    unknown = sorted(found.keys() - set(HookType))
-    if unknown:
-        raise NotSupported(f"hooks of the kind `{unknown[0]}` are not supported")
-    return {kind: _texts(names, "resourceHooks") for kind, names in found.items() if names}
-
-
-def _timeouts(entry: dict[str, Json]) -> Timeouts:
-    if entry.get("customTimeouts") is None:
-        return Timeouts()
-    found = _expect(entry, "customTimeouts", dict)
-    for name, value in found.items():
-        if name not in _TIMEOUTS or isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise StateCorrupt(f"`customTimeouts.{name}` must be a number of seconds")
-    return Timeouts(**found)
-
-
-_Take = Callable[[Json, str, KnownUrns], object]
-
-_SIMPLE: Final[Mapping[str, tuple[str, _Take]]] = {
-    "delete": ("delete", _flag),
-    "protect": ("protect", _flag),
-    "taint": ("taint", _flag),
-    "external": ("external", _flag),
-    "pendingReplacement": ("pending_replacement", _flag),
-    "retainOnDelete": ("retain_on_delete", _flag),
-    "refreshBeforeUpdate": ("refresh_before_update", _flag),
-    "id": ("id", _text),
-    "provider": ("provider", _reference),
-    "importID": ("import_id", _text),
-    "created": ("created", _text),
-    "modified": ("modified", _text),
-    "sourcePosition": ("source_position", _text),
-    "initErrors": ("init_errors", _text_list),
-    "additionalSecretOutputs": ("additional_secret_outputs", _text_list),
-    "ignoreChanges": ("ignore_changes", _text_list),
-    "replaceOnChanges": ("replace_on_changes", _text_list),
-    "hideDiff": ("hide_diffs", _text_list),
-    "dependencies": ("dependencies", _urn_list),
-    "aliases": ("aliases", _urn_list),
-    "replaceWith": ("replace_with", _urn_list),
-    "parent": ("parent", _urn),
-    "deletedWith": ("deleted_with", _urn),
-}
-"""Key of the file → attribute of ResourceState, and how it is read."""
 
 
 # --- snapshots --------------------------------------------------------------------------------------
@@ -339,7 +155,7 @@ def _decode_checkpoint(
     document: dict[str, Json], seals_for: SealsForSalt, groups: Groups | None = None
 ) -> Checkpoint:
     version = _check_version(document)
-    checkpoint = _expect(document, "checkpoint", dict)
+    checkpoint = expect(document, "checkpoint", dict)
     stack = str(checkpoint.get("stack", ""))
     latest = checkpoint.get("latest")
     return _decode_latest(latest, version=version, stack=stack, seals_for=seals_for, groups=groups)
@@ -351,31 +167,31 @@ def decode_deployment(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
     if "checkpoint" in document and "deployment" not in document:
         return decode_checkpoint(raw, seals_for)
     version = _check_version(document)
-    deployment = _expect(document, "deployment", dict)
+    deployment = expect(document, "deployment", dict)
     return _decode_latest(deployment, version=version, stack="", seals_for=seals_for)
 
 
 def _parse(raw: bytes) -> dict[str, Json]:
     if not raw.strip(b"\0 \t\r\n"):
-        raise StateCorrupt("the file is empty", hint=_CORRUPT_HINT)
+        raise StateCorrupt("the file is empty", hint=CORRUPT_HINT)
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         # The error quotes the whole document; only its place is passed on.
         reason = f"not JSON: {error.msg.split(':')[0]} at line {error.lineno}, column {error.colno}"
-        raise StateCorrupt(reason, hint=_CORRUPT_HINT) from None
+        raise StateCorrupt(reason, hint=CORRUPT_HINT) from None
     if not isinstance(document, dict):
-        raise StateCorrupt("not a JSON object", hint=_CORRUPT_HINT)
+        raise StateCorrupt("not a JSON object", hint=CORRUPT_HINT)
     return document
 
 
 def _check_version(document: dict[str, Json]) -> int:
     version = document.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < _OLDEST:
-        raise StateCorrupt(f"the file's version `{version}` is not a checkpoint version", hint=_CORRUPT_HINT)
+        raise StateCorrupt(f"the file's version `{version}` is not a checkpoint version", hint=CORRUPT_HINT)
     if version > _WITH_FEATURES:
         raise NotSupported(f"checkpoint version `{version}` is newer than this version of Tomo knows")
-    unknown = sorted(set(_texts(document.get("features"), "features")) - _FEATURES.keys())
+    unknown = sorted(set(texts(document.get("features"), "features")) - _FEATURES.keys())
     if unknown:
         raise NotSupported(
             f"the state needs features that are not supported: {', '.join(f'`{name}`' for name in unknown)}",
@@ -390,7 +206,7 @@ def _decode_latest(
     if latest is None:
         return Checkpoint(Snapshot(), stack=stack, version=version)
     if not isinstance(latest, dict):
-        raise StateCorrupt("`latest` must be of type object", hint=_CORRUPT_HINT)
+        raise StateCorrupt("`latest` must be of type object", hint=CORRUPT_HINT)
     writer, time = _decode_manifest(latest.get("manifest") or {})
     salt = salt_of(latest.get("secrets_providers"))
     seals = seals_for(salt) if salt else None
@@ -417,7 +233,7 @@ _SNAPSHOT_KEYS: Final = {"manifest", "secrets_providers", "resources", "pending_
 def _decode_snapshot(latest: dict[str, Json], read: ReadSecret, groups: Groups | None) -> Snapshot:
     urns, entries = KnownUrns(), _list(latest, "resources")
     if groups is not None and len(entries) != 1:
-        raise StateCorrupt("the list of entries is not where it should be", hint=_CORRUPT_HINT)
+        raise StateCorrupt("the list of entries is not where it should be", hint=CORRUPT_HINT)
     before = groups.entries() if groups is not None else ()
     resources = tuple([decode_resource(entry, read, urns) for entry in itertools.chain(before, entries)])
     pending = tuple(_decode_operation(entry, read) for entry in _list(latest, "pending_operations"))
@@ -427,12 +243,12 @@ def _decode_snapshot(latest: dict[str, Json], read: ReadSecret, groups: Groups |
 
 def _decode_manifest(manifest: Json) -> tuple[str, str]:
     if not isinstance(manifest, dict):
-        raise StateCorrupt("`manifest` must be of type object", hint=_CORRUPT_HINT)
+        raise StateCorrupt("`manifest` must be of type object", hint=CORRUPT_HINT)
     writer, magic = str(manifest.get("version") or ""), manifest.get("magic") or ""
     if magic != _magic(writer):
         raise StateCorrupt(
             "`manifest.magic` does not fit `manifest.version`: the file was edited or damaged",
-            hint=_CORRUPT_HINT,
+            hint=CORRUPT_HINT,
         )
     return writer, str(manifest.get("time") or "")
 
@@ -443,10 +259,10 @@ def _magic(writer: str) -> str:
 
 def _decode_operation(entry: Json, read: ReadSecret) -> PendingOperation:
     if not isinstance(entry, dict):
-        raise StateCorrupt("an entry of `pending_operations` is not an object", hint=_CORRUPT_HINT)
+        raise StateCorrupt("an entry of `pending_operations` is not an object", hint=CORRUPT_HINT)
     kind = entry.get("type")
     if kind not in set(OperationType):
-        raise StateCorrupt(f"a pending operation has the unknown type `{kind}`", hint=_CORRUPT_HINT)
+        raise StateCorrupt(f"a pending operation has the unknown type `{kind}`", hint=CORRUPT_HINT)
     return PendingOperation(decode_resource(entry.get("resource"), read), OperationType(str(kind)))
 
 
@@ -455,7 +271,7 @@ def _list(latest: dict[str, Json], key: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise StateCorrupt(f"`{key}` must be a list", hint=_CORRUPT_HINT)
+        raise StateCorrupt(f"`{key}` must be a list", hint=CORRUPT_HINT)
     return value
 
 

@@ -18,7 +18,8 @@ from tomo.errors import NotSupported, StateCorrupt
 from tomo.model.changes import Begun, Carried, Change, Ended, Folding, Kept, Put, Removed, Settled
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
-from tomo.state.codec import WRITER, SnapshotEncoder, decode_resource
+from tomo.state.codec import WRITER, SnapshotEncoder
+from tomo.state.entries import decode_resource
 from tomo.state.properties import ReadSecret, dump, reader_of
 from tomo.state.seals import Seals
 

@@ -20,7 +20,8 @@ from tomo.service.plans.form import Json
 from tomo.service.plans.seals import PlanSeals
 from tomo.service.plans.values import ValueReader, ValueWriter, unreadable
 from tomo.service.present import hosts_of
-from tomo.state.codec import decode_resource, encode_resource
+from tomo.state.codec import encode_resource
+from tomo.state.entries import decode_resource
 
 _OPS: Final = {op.pulumi_name: op for op in Op}
 _OUTPUTS: Final = "outputs"
