@@ -11,7 +11,7 @@ from pulumi import Output
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 
-class Note(ResourceProvider):
+class Mason(ResourceProvider):
     def diff(self, id_, olds, news):
         keys = ("text", "zone", "settings")
         replaces = ["zone"] if olds.get("zone") != news.get("zone") else []
@@ -24,17 +24,17 @@ class Note(ResourceProvider):
         return UpdateResult({**news, "length": len(news["text"])})
 
 
-class Letter(Resource):
+class Tablet(Resource):
     length: Output[int]
 
     def __init__(self, name, **props):
-        super().__init__(Note(), name, {"zone": "x", "settings": {}, **props, "length": None})
+        super().__init__(Mason(), name, {"zone": "x", "settings": {}, **props, "length": None})
 
 
 config = pulumi.Config()
-first = Letter("first", text=config.get("text") or "one", zone=config.get("zone") or "x",
+first = Tablet("first", text=config.get("text") or "one", zone=config.get("zone") or "x",
                settings={"list": [1, {"deep": config.get("deep") or "v"}]})
-Letter("second", text=first.length.apply(lambda length: "x" * int(length)))
+Tablet("second", text=first.length.apply(lambda length: "x" * int(length)))
 """
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
