@@ -59,7 +59,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CreateResult, Resource, ResourceProvider, UpdateResult
 
 
-class Note(ResourceProvider):
+class Scribe(ResourceProvider):
     def create(self, props):
         return CreateResult("note-" + props["text"], {**props, "length": len(props["text"])})
 
@@ -67,15 +67,15 @@ class Note(ResourceProvider):
         return UpdateResult({**news, "length": len(news["text"])})
 
 
-class Letter(Resource):
+class Scroll(Resource):
     length: Output[int]
 
     def __init__(self, name, props, opts=None):
-        super().__init__(Note(), name, {**props, "length": None}, opts)
+        super().__init__(Scribe(), name, {**props, "length": None}, opts)
 
 
-first = Letter("first", {"text": "TEXT", "pin": pulumi.Output.secret("open-sesame-please")})
-second = Letter("second", {"text": first.id})
+first = Scroll("first", {"text": "TEXT", "pin": pulumi.Output.secret("open-sesame-please")})
+second = Scroll("second", {"text": first.id})
 pulumi.export("letter", second.id)
 """
 
