@@ -21,6 +21,7 @@ from tomo.errors import (
 from tomo.model.people import Permission, Role
 from tomo.model.values import Secret
 from tomo.service.audits import Audits, ListAuditRequest
+from tomo.service.databases import Databases
 from tomo.service.people import (
     AddUserRequest,
     Identities,
@@ -112,6 +113,20 @@ def test_the_first_one_is_an_admin_and_later_no_code_makes_another(staffed: Offi
         ("anna", Role.ADMIN),
         ("bob", Role.USER),
         ("carl", Role.READONLY),
+    ]
+
+
+def test_an_older_form_is_brought_forward_though_it_can_not_say_who_asks(office: Office) -> None:
+    databases = Databases(office.doors())
+    databases.downgrade("0001")
+
+    moved = databases.upgrade()
+    databases.close()
+
+    assert (moved.before, moved.after) == ("0001", "0002")
+    assert [entry.event.action for entry in Audits(office.doors()).list(ListAuditRequest())] == [
+        "db.downgrade",
+        "db.upgrade",
     ]
 
 
