@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.compare import Difference, Scene, Where
-from conformance.normal import hidden_otherwise
+from conformance.normal import hidden_otherwise, partly_secret
 from conformance.scenario import Expression, Kind, Model, Node, Operation, Verb
 from tomo.engine.registry import is_default
 from tomo.model.urn import Urn
@@ -150,6 +151,8 @@ def _is_stack(difference: Difference) -> bool:
 
 
 def _renamed_original(difference: Difference, scene: Scene) -> bool:
+    if difference.where is Where.STATE and _failed(scene) and _mentions_old_name(difference, scene):
+        return True
     kept = (difference.where, difference.path) == (Where.STATE, "entry") and _failed(scene)
     if difference.where not in {Where.STEPS, Where.CALLS, Where.WHY} and not kept:
         return False
@@ -157,6 +160,16 @@ def _renamed_original(difference: Difference, scene: Scene) -> bool:
     earlier = {alias["name"] for node in nodes for alias in node.options["aliases"] if "name" in alias}
     aliased = {*earlier, *(node.name for node in nodes)}
     return _about(difference) in aliased and (kept or _original_only(difference))
+
+
+def _mentions_old_name(difference: Difference, scene: Scene) -> bool:
+    """Whether the sides differ only in the names under which they mention what is renamed."""
+    theirs = json.dumps(difference.theirs)
+    for node in scene.operation.program.nodes:
+        for alias in node.options.get("aliases", ()):
+            if "name" in alias:
+                theirs = theirs.replace(f"::{alias['name']}", f"::{node.name}")
+    return theirs == json.dumps(difference.mine)
 
 
 def _failed_read(difference: Difference, scene: Scene) -> bool:
@@ -250,7 +263,10 @@ def _secrecy_moved(scene: Scene) -> Iterator[str]:
         for entry in scene.before.values():
             if Urn(entry["urn"]).name in earlier and node.name in now:
                 before, after = entry.get("inputs", {}), now[node.name]
-                if any(hidden_otherwise(before[key], after[key]) for key in before.keys() & after.keys()):
+                shared = before.keys() & after.keys()
+                hidden = any(hidden_otherwise(before[key], after[key]) for key in shared)
+                # What Tomo wrote has such a list otherwise than the program's next run on Pulumi.
+                if hidden or (scene.operation.swapped and any(map(partly_secret, after.values()))):
                     yield node.name
 
 

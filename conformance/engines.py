@@ -32,7 +32,7 @@ from tomo.service.event_lines import EventLines
 from tomo.service.wiring import new_id, now
 from tomo.state.config import read_stack_config
 
-PATIENCE = 20
+PATIENCE = 60
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_PROVIDER = ("pulumi:providers:", "::default")
 

@@ -119,6 +119,8 @@ class Author:
             case "targets":
                 return replace(operation, targets=named, dependents=dependents)
             case "excludes":
+                # The CLI has no --exclude-dependents for it.
+                dependents = dependents and operation.verb is not Verb.DESTROY
                 return replace(operation, excludes=named, dependents=dependents)
             case _:
                 return replace(operation, replaces=named)

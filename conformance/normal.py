@@ -73,15 +73,16 @@ def apart(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[str, 
         mine, theirs = here.get(key, "nothing"), there.get(key, "nothing")
         if isinstance(mine, dict) and isinstance(theirs, dict):
             found += [(f"{key} / {path}", m, t) for path, m, t in apart(mine, theirs)]
-        elif theirs != mine and not _unknown_in(theirs):
+        elif theirs != mine and not unknown_in(theirs):
             found.append((key, mine, theirs))
     return found
 
 
-def _unknown_in(value: Any) -> bool:
+def unknown_in(value: Any) -> bool:
+    """Whether a value of Pulumi's file holds the text that stands for an unknown."""
     if isinstance(value, dict):
-        return any(map(_unknown_in, value.values()))
-    return any(map(_unknown_in, value)) if isinstance(value, list) else value == UNKNOWN
+        return any(map(unknown_in, value.values()))
+    return any(map(unknown_in, value)) if isinstance(value, list) else value == UNKNOWN
 
 
 def comparable(store: Store, names: Names) -> dict[str, dict[str, Any]]:
@@ -141,6 +142,14 @@ def _opened(value: Any, store: Store) -> Any:
 def hidden_otherwise(before: Any, after: Any) -> bool:
     """Whether two opened values are the same but for what of them is secret."""
     return bool(_whole(before) != _whole(after) and _bare(before) == _bare(after))
+
+
+def partly_secret(value: Any) -> bool:
+    """Whether an opened value holds a list of which some items are secret, which Pulumi knows as a whole."""
+    if isinstance(value, list):
+        return bool(_bare(value) != value)
+    nested = isinstance(value, dict) and set(value) != {"a secret"}
+    return nested and any(map(partly_secret, value.values()))
 
 
 def _whole(value: Any) -> Any:

@@ -14,7 +14,7 @@ from conformance.allowed import BROKEN, HANGS, explanation
 from conformance.compare import Difference, Scene, Side, Where, as_json, compared
 from conformance.declare import program_of
 from conformance.engines import Engine, Orders, PulumiCli, PulumiHangs, Ran, TomoEngine
-from conformance.normal import Names, comparable
+from conformance.normal import Names, comparable, unknown_in
 from conformance.scenario import Model, Operation, Scenario, Verb
 from conformance.store import Store
 from tomo.errors import StateCorrupt, TomoError
@@ -147,7 +147,7 @@ class Theatre:
             if unexplained:
                 said = f"Tomo said:\n{scene.mine.ran.said}\nPulumi said:\n{scene.theirs.ran.said}"
                 return Played(scenario, count, unexplained, tuple(allowed), said)
-            if explained:
+            if explained or unknown_in(scene.theirs.state):
                 stage.level()
                 if self._is_broken(stage.stores[0]):
                     return Played(scenario, count, allowed=(*allowed, BROKEN))
