@@ -316,6 +316,13 @@ class PolicyRuleBroken(TomoError):
     exit_code = ExitCode.POLICY
 
 
+class ApprovalRefused(TomoError):
+    """An approval can't be made, or doesn't count."""
+
+    code = "approval-refused"
+    exit_code = ExitCode.POLICY
+
+
 class TargetsRefused(TomoError):
     """What `--target`, `--exclude` or `--replace` name can't be done by itself, or isn't there."""
 

@@ -26,6 +26,7 @@ class Settings:
     ssh_auth_sock: str | None = None
     registry_user: str | None = None
     registry_password: str | None = field(default=None, repr=False)
+    approvers: Path | None = None
     no_color: bool = False
     home: Path = field(default_factory=Path.home)
     user: str = "root"
@@ -53,6 +54,7 @@ class Settings:
             ssh_auth_sock=env.get("SSH_AUTH_SOCK"),
             registry_user=env.get("DOCKER_REGISTRY_USER"),
             registry_password=env.get("DOCKER_REGISTRY_PASS"),
+            approvers=Path(env["TOMO_APPROVERS"]) if env.get("TOMO_APPROVERS") else None,
             no_color="NO_COLOR" in env,
             home=home,
             user=first("USER", "LOGNAME") or "root",

@@ -15,7 +15,19 @@ from tomo import __version__
 from tomo.errors import ExitCode, TomoError
 from tomo.settings import Settings
 from tomo_cli.command import Group, narrowed
-from tomo_cli.commands import apps, audit, catalog, db, deploy, extra, people, policy, servers, stack
+from tomo_cli.commands import (
+    approvals,
+    apps,
+    audit,
+    catalog,
+    db,
+    deploy,
+    extra,
+    people,
+    policy,
+    servers,
+    stack,
+)
 from tomo_cli.endings import one_command
 from tomo_cli.options import COMPLETE_VARIABLE, EXIT_CODES
 
@@ -56,6 +68,7 @@ apps.register(app)
 catalog.register(app)
 stack.register(app)
 policy.register(app)
+approvals.register(app)
 extra.register(app)
 audit.register(app)
 db.register(app)

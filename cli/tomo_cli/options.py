@@ -23,6 +23,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout i
 KeptPlanArgument = Annotated[
     Path | None, typer.Argument(metavar="[PLAN]", help="A plan kept by `tomo plan -o`; nothing is asked.")
 ]
+ApprovalOption = Annotated[
+    list[Path] | None,
+    typer.Option("--approval", metavar="FILE", help="An approval of the kept plan, in a file; repeatable."),
+]
 MessageOption = Annotated[
     str, typer.Option("-m", "--message", metavar="TEXT", help="Kept with the run in the history.")
 ]

@@ -131,6 +131,12 @@ def refuse_choices(*given: object) -> None:
         )
 
 
+def refuse_approvals(files: Sequence[Path] | None) -> None:
+    """Raises UsageError for approvals of what nobody could have seen."""
+    if files:
+        raise UsageError("only a kept plan can be approved", hint="name the plan: `tomo apply PLAN`")
+
+
 def quiet(_shown: PlanResult) -> None:
     """Shows nothing; the events tell all."""
 

@@ -103,6 +103,10 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     (nothing.folder / "tomo-policy.yaml").write_text(POLICIES)
     assert "pass  a privileged container is told" in does("policy test").out
     assert "0 denied" in does("policy test --present").err
+    plan = str(tmp_path / "kept.json")
+    does("plan", "-o", plan)
+    assert "needs a person at a terminal" in does("approve", plan, code=64).err
+    assert "Approvals are off here" in does("approvals", plan).err
     (nothing.folder / "tomo-policy.yaml").unlink()
     does("config set EXTRA --secret", stdin=b"x")
     assert "[secret]" in does("config list").out

@@ -29,8 +29,22 @@ def refusal(judgement: Judgement, approvals: Sequence[Approval] = ()) -> TomoErr
     needed = ", and ".join(dict.fromkeys(str(each.quorum or Quorum()) for each in lacking))
     return ApprovalMissing(
         f"this plan needs {needed}, for {_rules(lacking)}; {_given(approvals)}, and nothing was done",
-        hint=f"leave out what needs it, or change the level of the rule in {_source(judgement)}",
+        hint="keep it and have it approved: `tomo plan -o FILE`, `tomo approve FILE` (`TOMO_APPROVERS` names "
+        f"who may); or change the level of the rule in {_source(judgement)}",
         detail=_listed(lacking),
+    )
+
+
+def not_approved(*, kept: bool) -> ApprovalMissing:
+    """The refusal where approvals are on and nobody has agreed; only a kept plan can be agreed to."""
+    if kept:
+        return ApprovalMissing(
+            "nobody has approved this plan, and here somebody has to; nothing was done",
+            hint="have it approved: `tomo approve PLAN`; `tomo approvals PLAN` tells who may",
+        )
+    return ApprovalMissing(
+        "here only a plan that somebody has approved is applied; nothing was done",
+        hint="keep it: `tomo plan -o FILE` (`--destroy` too), then `tomo approve FILE`, `tomo apply FILE`",
     )
 
 

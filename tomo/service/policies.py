@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tomo.errors import PlanRefused, TomoError, UsageError
-from tomo.model.approval import Approvals, no_approvals
+from tomo.model.approval import Approval, Approvals, no_approvals
 from tomo.model.finding import Finding, Judgement, Level, Quorum
-from tomo.policy.gate import refusal
+from tomo.policy.gate import not_approved, refusal
 from tomo.policy.judge import judge
 from tomo.policy.own_rules import GROUP, InstalledRule, installed_rules
 from tomo.policy.policies import DEFAULT, Policies, Setting, built_in
@@ -53,7 +53,7 @@ class PolicyTerms:
     def of(self, workspace: Workspace) -> Held:
         """The same for one stack; raises SpecError for a policy file with mistakes."""
         found = self.policies or in_force(workspace.place, workspace.settings, workspace.directory)
-        return Held(found, self)
+        return Held(found, self, approvals_on=workspace.settings.approvers is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Held:
 
     in_force: InForce
     terms: PolicyTerms
+    approvals_on: bool = False
 
     @property
     def digest(self) -> str:
@@ -77,10 +78,18 @@ class Held:
         findings = judge(shown.plan, policies, hosts, by_assistant=by_assistant)
         return replace(shown, judgement=Judgement(self.in_force.source, self.digest, findings))
 
-    def refusal(self, shown: PlanResult, plan_digest: str = "") -> TomoError | None:
-        """Why the plan may not be applied; None where it may. Only a saved plan has approvals."""
-        approvals = self.terms.approvals(plan_digest) if plan_digest else ()
-        return refusal(shown.judgement, approvals)
+    def refusal(
+        self, shown: PlanResult, plan_digest: str = "", approvals: Sequence[Approval] = ()
+    ) -> TomoError | None:
+        """Why the plan may not be applied; None where it may. Only a saved plan has a digest, and approvals.
+
+        Where approvals are on, somebody has to agree to whatever changes anything.
+        """
+        given = (*approvals, *(self.terms.approvals(plan_digest) if plan_digest else ()))
+        refused = refusal(shown.judgement, given)
+        if refused is None and self.approvals_on and not given and (plan_digest or shown.has_changes):
+            return not_approved(kept=bool(plan_digest))
+        return refused
 
     def require_same(self, made_under: Judgement, now: Judgement) -> None:
         """Raises PlanRefused where a saved plan would not say the same about policies if it were made now."""

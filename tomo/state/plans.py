@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -57,9 +57,12 @@ class PlanLedger:
             entry = {}
         raise self._used_before(entry if isinstance(entry, dict) else {})
 
-    def use(self, digest: str, *, time: str, user: str) -> None:
-        """Notes that a plan is used, safely on disk on return; raises PlanRefused where it was before."""
-        entry = {"plan": digest, "time": time, "user": user}
+    def use(self, digest: str, *, time: str, user: str, approvals: Sequence[Mapping[str, str]] = ()) -> None:
+        """Notes that a plan is used, and who had agreed to it; safely on disk on return.
+
+        Raises PlanRefused where it was used before.
+        """
+        entry = {"plan": digest, "time": time, "user": user, "approvals": list(approvals)}
         try:
             self._storage.create(self._used(digest), orjson.dumps(entry))
         except StateFileExists:

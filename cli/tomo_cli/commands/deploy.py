@@ -11,6 +11,7 @@ import typer
 from tomo.errors import ExitCode
 from tomo_cli.options import (
     HERE,
+    ApprovalOption,
     BackToOption,
     DirectoryOption,
     EngineOption,
@@ -42,6 +43,7 @@ from tomo_cli.runs import (
     keep,
     lock_terms,
     plan_code,
+    refuse_approvals,
     refuse_choices,
     refuse_two_aims,
     refuse_two_forms,
@@ -144,6 +146,7 @@ def apply(
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
     to: BackToOption = None,
+    approval: ApprovalOption = None,
     lock_wait: LockWaitOption = 0,
     policy: PolicyOption = None,
 ) -> None:
@@ -156,14 +159,11 @@ def apply(
         from tomo.service.plans.saved import ApplyPlanRequest
 
         refuse_choices(no_refresh, target, exclude, replace, target_replace, to)
-        kept = partial(ApplyPlanRequest, where, plan_file)
-        run_kept(
-            lambda show, stop, sink: kept(
-                show, parallel, stop_on_error, not no_retry, sink, stop, message, lock
-            ),
-            as_json=as_json,
-        )
+        kept = partial(ApplyPlanRequest, where, plan_file, approvals=tuple(approval or ()))
+        options = (parallel, stop_on_error, not no_retry)
+        run_kept(lambda show, stop, sink: kept(show, *options, sink, stop, message, lock), as_json=as_json)
         return
+    refuse_approvals(approval)
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
     run_asking(
         lambda stop, confirm, sink: ApplyRequest(

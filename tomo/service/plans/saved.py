@@ -24,6 +24,7 @@ from tomo.model.connection import LOCAL, HostBook, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.saved_plan import Basis, PlanError, SavedPlan
 from tomo.model.step import Step
+from tomo.service.agreed import Counted, counted_of
 from tomo.service.deployments import ApplyRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.effect import Effect
 from tomo.service.opening import opened
@@ -99,6 +100,7 @@ class ApplyPlanRequest:
     message: str = ""
     lock: LockTerms = field(default_factory=LockTerms)
     policy: PolicyTerms = PolicyTerms()
+    approvals: tuple[Path, ...] = ()
 
 
 class SavedPlans:
@@ -160,7 +162,9 @@ class SavedPlans:
             policies = request.policy.of(session.workspace)
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
-            _require_allowed(envelope.digest, shown, policies)
+            basis = saved.basis
+            agreed = counted_of(session.workspace, basis.stack_id, envelope.digest, request.approvals)
+            _require_allowed(envelope.digest, shown, policies, agreed)
             run = ApplyRequest(
                 request.place,
                 lambda _: True,
@@ -176,7 +180,7 @@ class SavedPlans:
             )
             observed = _observed(session, saved, run)
             request.show(shown)
-            self._use(session, envelope.digest)
+            self._use(session, envelope.digest, agreed)
             salt = session.settle_secrets(saved.new_secrets)
             held = Held(saved.plan.steps, saved.plan.outputs.new, dict(_given(session, saved)))
             return session.carry_out(run, salt, held, observed, shown)
@@ -207,18 +211,20 @@ class SavedPlans:
         require_same_basis(basis, _basis(session, basis.stack_id, saved.plan.steps))
         return saved, _result(saved, SecretMarks(seals, reader.hashes))
 
-    def _use(self, session: Session, digest: str) -> None:
+    def _use(self, session: Session, digest: str, agreed: Counted) -> None:
         workspace = session.workspace
         ledger = workspace.backend.plans(workspace.project, workspace.stack)
-        ledger.use(digest, time=now(), user=workspace.settings.user)
+        people = [{"person": each.person, "role": each.role} for each in agreed.approvals]
+        ledger.use(digest, time=now(), user=workspace.settings.user, approvals=people)
 
 
-def _require_allowed(digest: str, shown: PlanResult, policies: HeldToPolicies) -> None:
+def _require_allowed(digest: str, shown: PlanResult, policies: HeldToPolicies, agreed: Counted) -> None:
     """Raises PlanRefused where other policies are in force, and what they say where they stand against it."""
     now = policies.judged(shown).judgement
     policies.require_same(shown.judgement, now)
-    refusal = policies.refusal(shown, digest)
+    refusal = policies.refusal(shown, digest, agreed.approvals)
     if refusal is not None:
+        refusal.detail = "\n".join([*filter(None, [refusal.detail]), *agreed.void])
         raise refusal
 
 
