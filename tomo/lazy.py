@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -31,7 +33,22 @@ class LateModule(ModuleType):
         with _MAKING_WAY:
             if sys.modules.get(module) is self:
                 del sys.modules[module]
-        return import_module(module)
+        with _main_as(vars(self).get("__main__") or sys.modules["__main__"]):
+            return import_module(module)
+
+
+@contextmanager
+def _main_as(main: ModuleType) -> Iterator[None]:
+    """Has a module be loaded beside the process's own `__main__`, not that of a program which runs now.
+
+    dill takes whatever that is for good: it would give objects of another program this one's classes.
+    """
+    present = sys.modules["__main__"]
+    sys.modules["__main__"] = main
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = present
 
 
 def postpone(module: str, **parts: ModuleType) -> LateModule | None:
@@ -43,7 +60,7 @@ def postpone(module: str, **parts: ModuleType) -> LateModule | None:
     if module in sys.modules or (spec := _spec_of(module)) is None:
         return None
     late = LateModule(module)
-    vars(late).update(parts, __spec__=spec)
+    vars(late).update(parts, __spec__=spec, __main__=sys.modules["__main__"])
     if parts:
         # Asked for by `from package import part`, whichever part that is.
         vars(late)["__path__"] = spec.submodule_search_locations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def test_a_part_of_a_postponed_package_can_be_imported() -> None:
 LATE = ["dill", "grpc", "packaging.version", "pulumi.automation", "pulumi.runtime._instrumentation"]
 _LOADED = """
 import sys
+from pathlib import Path
 from tomo.program.late import postpone_parts
 postpone_parts(traced={traced})
 import pulumi.runtime._callbacks, tomo.program.monitor
@@ -97,3 +99,15 @@ def test_a_loaded_module_stays_as_it_is() -> None:
     postpone("json")
 
     assert sys.modules["json"].dumps([]) == "[]"
+
+
+def test_a_module_that_a_program_is_first_to_use_keeps_to_the_process_it_is_in(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import dill, sys\nprint(dill._dill._main_module is sys.modules['__main__'])\n")
+    run = (
+        "import runpy, sys; from tomo.program.late import postpone_parts; postpone_parts(traced=False); "
+        f"import dill; runpy.run_path({str(program)!r}, run_name='__main__'); "
+        "print(dill._dill._main_module is sys.modules['__main__'])"
+    )
+
+    assert said_by(run).split() == ["False", "True"]
