@@ -267,7 +267,7 @@ def _secrecy_moved(scene: Scene) -> Iterator[str]:
                 shared = before.keys() & after.keys()
                 hidden = any(hidden_otherwise(before[key], after[key]) for key in shared)
                 # What Tomo wrote has such a list otherwise than the program's next run on Pulumi.
-                if hidden or (scene.operation.swapped and any(map(partly_secret, after.values()))):
+                if hidden or any(map(partly_secret, after.values())):
                     yield node.name
 
 
@@ -298,7 +298,7 @@ def _import_refused_early(difference: Difference, scene: Scene) -> bool:
     if scene.operation.verb is not Verb.PREVIEW:
         return False
     refused = _importing(scene) & _names(scene.mine.ran.failed)
-    if difference.where is Where.EXIT:
+    if difference.where is Where.EXIT or (refused and difference.urn in set(_left_over(scene))):
         return bool(refused)
     return _concerns(difference, scene, refused)
 

@@ -345,7 +345,7 @@ OPTIONS: Mapping[str, Callable[[Author, Node, int], Any]] = {
     "replace_on_changes": lambda a, n, _at: _of_custom(n, a.random.choice((["v"], ["m"], ["*"], ["m.k"]))),
     "replace_with": lambda a, n, at: _of_custom(n, a._earlier_all(at, Kind.CUSTOM)),
     "deleted_with": lambda a, n, at: _of_custom(n, a._earlier(at, Kind.CUSTOM)),
-    "additional_secret_outputs": lambda a, n, _at: _of_custom(n, a.random.choice((["out"], ["v", "rid"]))),
+    "additional_secret_outputs": lambda a, n, _at: _of_custom(n, a.random.choice((["out"], ["v", "w"]))),
     "replacement_trigger": lambda a, n, at: _of_custom(n, a._expression(at)),
     "hide_diffs": lambda _a, n, _at: _of_custom(n, ["v"]),
     "custom_timeouts": lambda _a, n, _at: _of_custom(n, {"create": "5m", "delete": "90s"}),

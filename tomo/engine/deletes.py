@@ -81,6 +81,8 @@ class Deletions:
         self._run = run
         self._condemned = condemned
         self._kept: set[Urn] = set()
+        self._kept_originals: set[Urn] = set()
+        self._current = {entry.urn for entry in condemned if not entry.delete}
         self._along: dict[int, list[ResourceState]] = {}
         self._needing: dict[Urn, list[ResourceState]] = {}
         self._children = children_of_components(condemned)
@@ -124,7 +126,7 @@ class Deletions:
         """Deletes entries none of which needs another, and waits for the end of that."""
         jobs: list[tuple[ResourceState, Future[bool]]] = []
         for entry in wave:
-            if id(entry) in self._waiting and entry.urn not in self._kept:
+            if id(entry) in self._waiting and not self._stays(entry):
                 continue
             job = self._begin(entry)
             if job is None:
@@ -146,13 +148,20 @@ class Deletions:
             if urn in self._late and urn not in self._kept:
                 self._keep(self._late[urn])
             self._kept.add(urn)
+            if entry.delete:
+                self._kept_originals.add(urn)
             self._kept |= self._children.get(urn, frozenset()) - {entry.urn}
         if entry.parent:
             self._kept.add(entry.parent)
 
+    def _stays(self, entry: ResourceState) -> bool:
+        """Whether something that stays needs an entry; an original beside its successor serves originals."""
+        beside = entry.delete and entry.urn in self._current and bool(entry.provider)
+        return entry.urn in (self._kept_originals if beside else self._kept)
+
     def _begin(self, entry: ResourceState) -> Future[bool] | None:
         run = self._run
-        if entry.urn in self._kept:
+        if self._stays(entry):
             if entry.custom:
                 run.skipped(entry.urn, "something that needs it could not be deleted")
             return None

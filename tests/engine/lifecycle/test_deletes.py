@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 from tomo.engine.gate import Shown
@@ -76,3 +77,22 @@ def test_what_lies_in_something_that_stays_goes_if_nothing_needs_it(lifecycle: L
     lifecycle.destroy()
 
     assert lifecycle.names() == ["below", "kept"]
+
+
+def test_an_original_goes_although_its_successor_is_needed(lifecycle: Lifecycle) -> None:
+    def program(value: int) -> Callable[[Program], None]:
+        def run(p: Program) -> None:
+            below = p.res("below", {"r": value})
+            p.res("kept", {"v": below.out("rid")}, protect=True)
+
+        return run
+
+    lifecycle.up(program(1))
+    lifecycle.world.faults["delete", "below"] = "fail"
+    lifecycle.up(program(2))
+    lifecycle.world.faults.clear()
+
+    lifecycle.destroy()
+
+    assert lifecycle.names() == ["below", "kept"]
+    assert not any(entry.delete for entry in lifecycle.snapshot.resources)
