@@ -164,10 +164,10 @@ class Theatre:
 
 
 def _after_hanging(scenario: Scenario, count: int, allowed: Sequence[str], said: str) -> Played:
-    """With --continue-on-error the CLI waits for ever where a step of a replacement, old one first, fails."""
+    """With --continue-on-error the CLI may wait for ever where a step of a replacement or an import fails."""
     operation = scenario.operations[count - 1]
+    imports = any("import_" in node.options for node in operation.program.nodes)
     faults = {fault.partition(" ")[0] for fault in operation.faults}
-    hangs = not operation.stop_on_error and bool(faults & {"create", "delete"})
-    if hangs:
+    if not operation.stop_on_error and (imports or faults & {"create", "delete"}):
         return Played(scenario, count, allowed=(*allowed, HANGS))
     return Played(scenario, count, (Difference(Where.EXIT, "", "done", "hangs"),), tuple(allowed), said)

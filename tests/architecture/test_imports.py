@@ -19,8 +19,10 @@ DATABASE = ("sqlalchemy", "alembic", "sqlite3", "psycopg", "jwt", "bcrypt")
 """What only commands that change something need."""
 _LOADED = """
 import sys
+before = set(sys.modules)  # what measures coverage loads modules of its own
 {work}
-print(*sorted(name for name in {unwanted!r} if name in sys.modules), sep=",", file=sys.stderr)
+loaded = set(sys.modules) - before
+print(*sorted(name for name in {unwanted!r} if name in loaded), sep=",", file=sys.stderr)
 sys.exit({code})
 """
 
