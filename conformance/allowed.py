@@ -367,8 +367,8 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         HANGS,
         "Where a deletion ahead of a replacement fails, the new one isn't well, or what is to be imported"
-        " isn't there, --continue-on-error of the CLI may never end. Tomo keeps what is there and goes on; there is"
-        " nothing to compare with.",
+        " isn't there, --continue-on-error of the CLI may never end. Tomo keeps what is there and goes on;"
+        " there is nothing to compare with.",
         "decision 28",
         lambda _difference, _scene: False,
     ),
