@@ -82,6 +82,7 @@ class Deletions:
         self._condemned = condemned
         self._kept: set[Urn] = set()
         self._kept_originals: set[Urn] = set()
+        self._protected: list[tuple[Step, TomoError]] = []
         self._current = {entry.urn for entry in condemned if not entry.delete}
         self._along: dict[int, list[ResourceState]] = {}
         self._needing: dict[Urn, list[ResourceState]] = {}
@@ -121,6 +122,9 @@ class Deletions:
             self._delete_all(entry for entry in wave if id(entry) not in late)
         for wave in waves:
             self._delete_all(entry for entry in wave if id(entry) in late)
+        # Told of last: a protected resource fails the run, and stops nothing, also with --stop-on-error.
+        for step, error in self._protected:
+            self._run.failed(step, error)
 
     def _delete_all(self, wave: Iterable[ResourceState]) -> None:
         """Deletes entries none of which needs another, and waits for the end of that."""
@@ -172,6 +176,9 @@ class Deletions:
         error = error or run.refusal(*party, step)
         for each in (*party, step):
             run.decided(each)
+        if error is not None and _is_protected(entry):
+            self._protected.append((step, error))
+            return None
         if error is not None:
             run.failed(step, error)
             return None

@@ -36,6 +36,23 @@ def test_destroy_keeps_the_protected_and_what_they_need(lifecycle: Lifecycle) ->
     assert lifecycle.names() == ["a", "b"]
 
 
+def test_a_protected_resource_stops_no_other_deletion(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        p.res("a", {"v": 1})
+        p.res("b", {"v": 1}, protect=True)
+        p.res("c", {"v": 1})
+
+    lifecycle.up(program)
+
+    outcome = lifecycle.up(lambda p: p.export(), stop_on_error=True)
+
+    assert outcome.result is Result.FAILED
+    assert [failure.error.message for failure in outcome.failures] == [
+        "`b` is protected and can't be deleted"
+    ]
+    assert lifecycle.names() == ["b"]
+
+
 def test_children_inherit_protect_and_provider_from_their_component(lifecycle: Lifecycle) -> None:
     def program(p: Program) -> None:
         ref = p.provider("prov", {"host": "h"})
