@@ -33,6 +33,7 @@ _VARYING = {
 _HEX = re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _ADDRESS = re.compile(r"\b(172|192\.168)\.\d+\.\d+(\.\d+)?(/\d\d)?|02:42(:[0-9a-f]{2}){4}")
+_LISTED = re.compile(r"(?<=network endpoints: )\S+(, \S+)+")
 
 
 def normal(value: Any, key: str = "") -> Any:
@@ -48,6 +49,8 @@ def normal(value: Any, key: str = "") -> Any:
         if value.startswith("0001-01-01"):
             return "<never>"
         text = _ADDRESS.sub("<address>", _TIME.sub("<time>", _HEX.sub("<id>", value)))
+        # Docker lists them in the order of a Go map, which is chance.
+        text = _LISTED.sub(lambda listed: ", ".join(sorted(listed[0].split(", "))), text)
         return "<disk>" if key == "Source" and "volumes/" in value else text
     if key in {"Created", "Size", "VirtualSize"}:
         return "<number>"
