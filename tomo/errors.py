@@ -323,6 +323,19 @@ class ApprovalRefused(TomoError):
     exit_code = ExitCode.POLICY
 
 
+class ProposalClosed(TomoError):
+    """A proposal is in a state that allows nothing more of the kind; nothing was done."""
+
+    code = "proposal-closed"
+    exit_code = ExitCode.PLAN_REFUSED
+
+
+class ProposalNotFound(TomoError):
+    """There is no proposal of that id."""
+
+    code = "proposal-not-found"
+
+
 class TargetsRefused(TomoError):
     """What `--target`, `--exclude` or `--replace` name can't be done by itself, or isn't there."""
 

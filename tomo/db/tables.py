@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -26,7 +27,7 @@ NAMES: Final = {
 }
 METADATA: Final = MetaData(naming_convention=NAMES)
 
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 """The newest migration, known without loading Alembic."""
 
 AUDIT_ENTRIES: Final = Table(
@@ -115,3 +116,58 @@ KEYS: Final = Table(
     Column("created", BigInteger, nullable=False),
 )
 """The key that signs sessions, and the digest of the code that makes the first admin."""
+
+PROPOSALS: Final = Table(
+    "proposals",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("state", String(32), nullable=False, index=True),
+    Column("surface", String(32), nullable=False),
+    Column("replaces", String(32), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("assistant", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("stack", Text, nullable=False),
+    Column("stack_id", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("begun", BigInteger, nullable=False),
+)
+"""`state` is that of the last transition; `change`, `base`, `review` and `output` are JSON texts."""
+
+PROPOSAL_TRANSITIONS: Final = Table(
+    "proposal_transitions",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "proposal_id",
+        String(32),
+        ForeignKey("proposals.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("state", String(32), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+PROPOSAL_TEXTS: Final = Table(
+    "proposal_texts",
+    METADATA,
+    Column("proposal_id", String(32), ForeignKey("proposals.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The bytes of a proposal's plan, of the fleet file before and after, and of approvals without a stack."""
