@@ -50,11 +50,11 @@ CARRIES_OUTPUT = {
 }
 LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES = {
+    "tomo/errors.py": (560, "one tree of errors, a few lines each"),
     "tomo/spec/app.py": (730, "the app format: a table of fields, read from top to bottom"),
     "tomo/testing/dockerd/containers.py": (650, "one daemon's containers, mirrored call by call"),
     "tomo/testing/fake_host.py": (605, "one host, with every fault it can have"),
     "tomo/providers/docker/container_seen.py": (560, "what inspect says, field by field"),
-    "tomo/service/apps.py": (530, "five use cases over one table of an app's settings"),
 }
 """Files that may be longer, each with its limit and the reason. Limits only ever go down."""
 

@@ -8,20 +8,20 @@ from tests.worlds import NAS, World, host_key, keys
 from tomo.errors import AppNotFound, ConfigMissing, ExitCode, PassphraseMissing, SpecError, UsageError
 from tomo.model.values import Secret
 from tomo.service.addresses import Address, name_for, parse_address
+from tomo.service.app_edits import AppSettings
 from tomo.service.apps import (
     AddAppRequest,
     Apps,
-    AppSettings,
     AppsRequest,
     ChangeAppRequest,
     RemoveAppRequest,
 )
 from tomo.service.projects import InitRequest, Projects
 from tomo.service.secret_names import RemoveSecretRequest, Secrets, SecretsRequest, SetSecretRequest
+from tomo.service.server_edits import NewServer
 from tomo.service.servers import (
     AddServerRequest,
     ListServersRequest,
-    NewServer,
     RemoveServerRequest,
     ReplaceKeyRequest,
     Servers,

@@ -38,7 +38,9 @@ class Proposals:
             if proposal.replaces:
                 old = _locked(connection, proposal.replaces)
                 require_next(old, ProposalState.SUPERSEDED)
-                _moved(connection, old, replace(first, state=ProposalState.SUPERSEDED, note=f"by {proposal.id}"))
+                _moved(
+                    connection, old, replace(first, state=ProposalState.SUPERSEDED, note=f"by {proposal.id}")
+                )
             connection.execute(insert(PROPOSALS).values(row_of(proposal)))
             _note(connection, proposal.id, first)
             for name, content in texts.items():

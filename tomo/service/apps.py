@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import ClassVar
 
-from tomo.errors import SpecError, UsageError
-from tomo.model.snapshot import Snapshot
 from tomo.model.values import SECRET_SHOWN, Secret, Value
 from tomo.resources.texts import FleetValues, Instance
-from tomo.resources.tokens import APP
+from tomo.service.app_edits import (
+    AppSettings,
+    Edit,
+    app_of,
+    check_settings,
+    entry_of,
+    fleet_after,
+    is_applied,
+    require_secrets,
+    require_servers,
+    require_set,
+    settings_edits,
+    unset_edits,
+    with_known_secrets,
+)
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of, new_value
 from tomo.service.hosts import fleet_secrets
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
-from tomo.service.servers import fleet_of
+from tomo.service.server_edits import fleet_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
-from tomo.spec.app import AppDefinition, Expose, Generate, Input, in_language
+from tomo.spec.app import AppDefinition, Generate, Input, in_language
 from tomo.spec.base import SecretRef
-from tomo.spec.check import check_fleet
-from tomo.spec.fleet import App, generated_secret
-from tomo.spec.inputs import complaint, generated_inputs, input_values
-from tomo.spec.load import LoadedFleet, fleet_from_text
+from tomo.spec.fleet import App
+from tomo.spec.inputs import generated_inputs, input_values
+from tomo.spec.load import LoadedFleet
 from tomo.spec.overlay import Binding, app_url, bindings, overlaid
-from tomo.spec.problems import did_you_mean
-from tomo.spec.shown import shown
 from tomo.state.config import StackConfig
 
-Edit = Callable[[str], str]
-
-
 # --- requests and results ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """What a person sets of an app: inputs, inputs taken from secrets, ports by name, reach."""
-
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    ports: Mapping[str, str] = field(default_factory=dict)
-    exposure: Expose | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.inputs or self.secrets or self.ports or self.exposure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +156,11 @@ class Apps:
         definitions_of(loaded, workspace.catalog)
         name = request.name or definition.id
         known = fleet_secrets(workspace.config())
-        _check_settings(definition, request.settings)
-        _require_servers(loaded, request.servers)
-        settings = _with_known_secrets(name, definition, request.settings, known)
-        _require_secrets(name, settings, known)
-        entry = _entry(definition, request.servers, settings)
+        check_settings(definition, request.settings)
+        require_servers(loaded, request.servers)
+        settings = with_known_secrets(name, definition, request.settings, known)
+        require_secrets(name, settings, known)
+        entry = entry_of(definition, request.servers, settings)
         after = self._changed(workspace, loaded, lambda text: edit.add_app(text, name, entry))
         wanted = generated_inputs(name, definition, after.fleet.apps[name])
         made = self._generate(workspace, wanted, known)
@@ -184,20 +177,23 @@ class Apps:
     def show(self, request: AppsRequest, name: str) -> AppView:
         """One app."""
         workspace, loaded = self._fleet(request.place)
-        _app(loaded, name)
+        app_of(loaded, name)
         return _view(loaded, name, definitions_of(loaded, workspace.catalog)[name])
 
     @audited("app.change")
     def change(self, request: ChangeAppRequest) -> AppView:
         """Writes the changes; apply then brings them to the servers."""
         workspace, loaded = self._fleet(request.place)
-        app = _app(loaded, request.name)
+        app = app_of(loaded, request.name)
         definition = definitions_of(loaded, workspace.catalog)[request.name]
-        _check_settings(definition, request.settings)
+        check_settings(definition, request.settings)
         known = fleet_secrets(workspace.config())
-        _require_secrets(request.name, request.settings, known)
-        _require_set(request, app)
-        changes = [*_settings_edits(request, app), *_unset_edits(request)]
+        require_secrets(request.name, request.settings, known)
+        require_set(request.name, app, request.unset)
+        changes = [
+            *settings_edits(request.name, app, request.settings),
+            *unset_edits(request.name, request.unset),
+        ]
 
         def change(text: str) -> str:
             return reduce(lambda done, each: each(done), changes, text)
@@ -215,7 +211,7 @@ class Apps:
     def data_of(self, request: AppsRequest, name: str) -> tuple[str, ...]:
         """The volumes of an app as the servers know them, with the server: what removing data removes."""
         workspace, loaded = self._fleet(request.place)
-        _app(loaded, name)
+        app_of(loaded, name)
         definition = definitions_of(loaded, workspace.catalog)[name]
         return _data(loaded, name, definition)
 
@@ -223,10 +219,10 @@ class Apps:
     def remove(self, request: RemoveAppRequest) -> RemovedApp:
         """Leaves a tombstone, so that apply knows what to remove; data and secrets stay."""
         workspace, loaded = self._fleet(request.place)
-        _app(loaded, request.name)
+        app_of(loaded, request.name)
         definition = definitions_of(loaded, workspace.catalog)[request.name]
         data = _data(loaded, request.name, definition)
-        forgotten = not _is_applied(workspace.snapshot(), request.name)
+        forgotten = not is_applied(workspace.snapshot(), request.name)
 
         def change(text: str) -> str:
             if forgotten:
@@ -244,12 +240,7 @@ class Apps:
 
     def _changed(self, workspace: Workspace, loaded: LoadedFleet, change: Edit) -> LoadedFleet:
         """The fleet as it would be; raises SpecError where that would be a mistake."""
-        text = change(loaded.file.read_text("utf-8-sig"))
-        after = fleet_from_text(text, loaded.file)
-        if problems := check_fleet(after, workspace.catalog.find, workspace.catalog.ids()):
-            # Their lines are those of a file that is not written.
-            raise SpecError([replace(problem, line=0) for problem in problems])
-        return after
+        return fleet_after(change(loaded.file.read_text("utf-8-sig")), loaded, workspace.catalog)
 
     def _generate(
         self, workspace: Workspace, wanted: Mapping[str, Generate], known: Mapping[str, object]
@@ -263,154 +254,7 @@ class Apps:
         return missing
 
 
-# --- what a person gave ------------------------------------------------------------------------------
-
-
-def _app(loaded: LoadedFleet, name: str) -> App:
-    apps = loaded.fleet.apps
-    if name not in apps:
-        raise UsageError(
-            f"the fleet has no app `{shown(name)}`",
-            hint=did_you_mean(name, apps, "`tomo app list` shows all"),
-        )
-    return apps[name]
-
-
-def _require_servers(loaded: LoadedFleet, names: Sequence[str]) -> None:
-    for name in names:
-        if name not in loaded.fleet.servers:
-            hint = did_you_mean(
-                name, loaded.fleet.servers, f"add it: `tomo server add {shown(name)} USER@HOST`"
-            )
-            raise UsageError(f"the fleet has no server `{shown(name)}`", hint=hint)
-
-
-def _check_settings(definition: AppDefinition, settings: AppSettings) -> None:
-    for name, value in settings.inputs.items():
-        _check_value(definition, _input(definition, name), value)
-    for name in settings.secrets:
-        _input(definition, name)
-    ports = [port.name for _, port in definition.ports()]
-    for name in settings.ports:
-        if name not in ports:
-            hint = did_you_mean(name, ports, f"`{definition.id}` publishes no ports")
-            raise UsageError(f"`{definition.id}` has no port `{shown(name)}`", hint=hint)
-
-
-def _input(definition: AppDefinition, name: str) -> Input:
-    entry = definition.input(name)
-    if entry is None:
-        known = [each.name for each in definition.inputs if not each.hidden]
-        hint = did_you_mean(name, known, f"`{definition.id}` takes no inputs")
-        raise UsageError(f"`{definition.id}` has no input `{shown(name)}`", hint=hint)
-    return entry
-
-
-def _check_value(definition: AppDefinition, entry: Input, value: str) -> None:
-    if entry.secret:
-        raise UsageError(
-            f"`{entry.name}` is a secret and does not belong on the command line",
-            hint=f"`tomo secret set NAME` asks for it, then `--secret {entry.name}=NAME` uses it",
-        )
-    if (value or entry.required) and (problem := complaint(entry, value)):
-        hint = (
-            f"such as `{entry.placeholder}`"
-            if entry.placeholder
-            else f"see `tomo catalog show {definition.id}`"
-        )
-        raise UsageError(f"`{entry.name}` {problem}, not `{shown(value)}`", hint=hint)
-
-
-def _with_known_secrets(
-    name: str, definition: AppDefinition, settings: AppSettings, known: Mapping[str, object]
-) -> AppSettings:
-    """Takes a secret that was set under the app's and the input's name, where nothing else is said."""
-    found = {
-        entry.name: generated_secret(name, entry.name)
-        for entry in definition.inputs
-        if entry.secret and entry.generate is None and generated_secret(name, entry.name) in known
-    }
-    return replace(settings, secrets={**found, **settings.secrets})
-
-
-def _require_secrets(name: str, settings: AppSettings, known: Mapping[str, object]) -> None:
-    for entry, secret in settings.secrets.items():
-        if secret not in known:
-            hint = did_you_mean(secret, known) if known else ""
-            wanted = (
-                hint
-                if hint.startswith("did you mean")
-                else f"set it first: `tomo secret set {shown(secret)}`"
-            )
-            raise UsageError(
-                f"`{entry}` of `{name}` needs the secret `{shown(secret)}`, which is not set", hint=wanted
-            )
-
-
-def _require_set(request: ChangeAppRequest, app: App) -> None:
-    given = {*app.inputs, *app.ports}
-    for name in request.unset:
-        if name not in given:
-            hint = did_you_mean(name, given, "nothing of it is set in the fleet file")
-            raise UsageError(f"`{shown(name)}` of `{request.name}` is not set in the fleet file", hint=hint)
-
-
-def _entry(definition: AppDefinition, servers: Sequence[str], settings: AppSettings) -> dict[str, object]:
-    inputs: dict[str, object] = {
-        **settings.inputs,
-        **{name: {"secret": secret} for name, secret in settings.secrets.items()},
-    }
-    given: dict[str, object] = {"app": definition.id}
-    given.update({"server": servers[0]} if len(servers) == 1 else {"servers": list(servers)})
-    if settings.exposure:
-        given["exposure"] = settings.exposure
-    if settings.ports:
-        given["ports"] = {name: _port_value(port) for name, port in settings.ports.items()}
-    if inputs:
-        given["inputs"] = inputs
-    return given
-
-
-def _port_value(text: str) -> object:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else text  # noqa: PLR2004
-
-
-def _settings_edits(request: ChangeAppRequest, app: App) -> Iterator[Edit]:
-    at, settings = ("apps", request.name), request.settings
-    for name, value in settings.inputs.items():
-        yield _setting((*at, "inputs", name), value)
-    for name, secret in settings.secrets.items():
-        yield _setting((*at, "inputs", name), {"secret": secret})
-    for name, port in settings.ports.items():
-        written = app.ports.get(name)
-        # Only the number changes where a person wrote its reach too.
-        where = (*at, "ports", name, *(("host",) if written is not None and written.expose else ()))
-        yield _setting(where, _port_value(port))
-    if settings.exposure:
-        yield _setting((*at, "exposure"), settings.exposure)
-
-
-def _setting(path: tuple[str, ...], value: object) -> Edit:
-    return lambda text: edit.set_value(text, path, value)
-
-
-def _unset_edits(request: ChangeAppRequest) -> Iterator[Edit]:
-    for name in request.unset:
-        for section in ("inputs", "ports"):
-            yield _unsetting(("apps", request.name, section, name))
-
-
-def _unsetting(path: tuple[str, ...]) -> Edit:
-    return lambda text: edit.remove_value(text, path)
-
-
 # --- what there is -----------------------------------------------------------------------------------
-
-
-def _is_applied(snapshot: Snapshot, name: str) -> bool:
-    return any(
-        entry.type == APP and entry.urn.name.rpartition("@")[0] == name for entry in snapshot.resources
-    )
 
 
 def _data(loaded: LoadedFleet, name: str, definition: AppDefinition) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tomo.service.found.written import Written, name_from, written
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
-from tomo.service.servers import fleet_of
+from tomo.service.server_edits import fleet_of
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace

@@ -10,7 +10,7 @@ from typing import ClassVar
 from tomo.errors import TomoError, UsageError
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of
-from tomo.service.servers import fleet_of
+from tomo.service.server_edits import fleet_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 

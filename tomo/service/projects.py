@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from tomo.errors import TomoError, UsageError
 from tomo.service.addresses import valid_name
 from tomo.service.effect import Effect
-from tomo.service.servers import NewServer
+from tomo.service.server_edits import NewServer
 from tomo.service.workspace import Place
 from tomo.spec import edit
 from tomo.spec.base import NAME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +18,12 @@ from tomo.service.addresses import Address
 from tomo.service.effect import Effect
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.recording import audited
+from tomo.service.server_edits import NewServer, fleet_of, refuse_in_use, refuse_installed, server_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec import edit
 from tomo.spec.fleet import Fleet, Server
 from tomo.spec.load import LoadedFleet
-from tomo.spec.problems import did_you_mean
-from tomo.spec.shown import shown
 from tomo.ssh.hostkeys import HostKey, parse_host_key
 
 _MOST_AT_ONCE: Final = 16
@@ -49,30 +48,6 @@ class ShownKey:
     kind: str
     text: str
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewServer:
-    """What a person says about a server to add."""
-
-    name: str
-    address: Address
-    host_keys: tuple[str, ...] = ()
-    identity: str | None = None
-    become: bool = False
-
-    def entry(self) -> dict[str, object]:
-        """The server as it stands in a fleet file."""
-        keys = [parse_host_key(text).text for text in self.host_keys]
-        given: dict[str, object | None] = {
-            "host": self.address.host,
-            "port": self.address.port,
-            "user": self.address.user,
-            "identity": self.identity,
-            "host_key": keys[0] if len(keys) == 1 else keys or None,
-            "become": "sudo" if self.become else None,
-        }
-        return {key: value for key, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +189,7 @@ class Servers:
     def replace_key(self, request: ReplaceKeyRequest) -> FleetChange:
         """Writes the keys in place of the pinned ones."""
         _, loaded = self._fleet(request.place)
-        _server(loaded, request.name)
+        server_of(loaded, request.name)
         keys = [parse_host_key(text).text for text in request.host_keys]
         value: object = keys[0] if len(keys) == 1 else keys
         path = ("servers", request.name, "host_key")
@@ -223,7 +198,7 @@ class Servers:
 
     def address_of(self, place: Place, name: str) -> Address:
         """Where the fleet file says that a server is."""
-        server = _server(self._fleet(place)[1], name)
+        server = server_of(self._fleet(place)[1], name)
         return Address(server.host, server.user, server.port)
 
     def list(self, request: ListServersRequest) -> tuple[ServerView, ...]:
@@ -239,7 +214,7 @@ class Servers:
         """One server."""
         workspace, loaded = self._fleet(request.place)
         facts = facts_by_server(workspace.snapshot())
-        return _view(loaded.fleet, name, _server(loaded, name), facts.get(name, {}))
+        return _view(loaded.fleet, name, server_of(loaded, name), facts.get(name, {}))
 
     def test(self, request: TestServersRequest) -> LoginTests:
         """Logs in to the named servers, or all, side by side."""
@@ -247,7 +222,7 @@ class Servers:
         names = request.names or tuple(loaded.fleet.servers)
         if not names:
             raise UsageError("the fleet has no servers yet", hint="add one: `tomo server add NAME USER@HOST`")
-        servers = {name: _server(loaded, name) for name in names}
+        servers = {name: server_of(loaded, name) for name in names}
         secrets = fleet_secrets(workspace.config())
         specs = [host_spec(name, server, secrets) for name, server in servers.items()]
         book = HostBook(specs)
@@ -264,25 +239,15 @@ class Servers:
     def remove(self, request: RemoveServerRequest) -> FleetChange:
         """Takes the server out of the fleet file; apply then forgets it and leaves the machine alone."""
         workspace, loaded = self._fleet(request.place)
-        server = _server(loaded, request.name)
-        _refuse_in_use(loaded.fleet, request.name, server)
-        _refuse_installed(workspace.snapshot(), request.name)
+        server = server_of(loaded, request.name)
+        refuse_in_use(loaded.fleet, request.name, server)
+        refuse_installed(workspace.snapshot(), request.name)
         edit.edit_fleet(loaded.file, lambda text: edit.remove_server(text, request.name))
         return FleetChange(loaded.file, request.name)
 
     def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
         workspace = self._doors.open(place)
         return workspace, fleet_of(workspace)
-
-
-def fleet_of(workspace: Workspace) -> LoadedFleet:
-    """The workspace's fleet; raises UsageError in the folder of a hand-written program."""
-    if workspace.fleet is None:
-        raise UsageError(
-            f"`{workspace.directory}` holds a Pulumi project, and this command edits fleet files",
-            hint="edit the program itself, or begin a fleet elsewhere: `tomo init -C DIR`",
-        )
-    return workspace.fleet
 
 
 def facts_by_server(snapshot: Snapshot) -> Mapping[str, Properties]:
@@ -295,14 +260,6 @@ def facts_by_server(snapshot: Snapshot) -> Mapping[str, Properties]:
 
 def _shown_key(key: HostKey) -> ShownKey:
     return ShownKey(key.kind, key.text, key.fingerprint)
-
-
-def _server(loaded: LoadedFleet, name: str) -> Server:
-    servers = loaded.fleet.servers
-    if name not in servers:
-        hint = did_you_mean(name, servers, "`tomo server list` shows all")
-        raise UsageError(f"the fleet has no server `{shown(name)}`", hint=hint)
-    return servers[name]
 
 
 def _view(fleet: Fleet, name: str, server: Server, facts: Properties) -> ServerView:
@@ -329,38 +286,6 @@ def _fingerprint(text: str) -> str:
         return f"{kind} {parse_host_key(text).fingerprint}"
     except UsageError:
         return kind
-
-
-def _refuse_in_use(fleet: Fleet, name: str, server: Server) -> None:
-    by_name = [key for key, app in fleet.apps.items() if name == app.server or name in app.servers]
-    alone = [
-        key
-        for key, app in fleet.apps.items()
-        if app.labels.items() <= server.labels.items() and app.labels and fleet.servers_of(app) == (name,)
-    ]
-    if users := [*by_name, *alone]:
-        raise UsageError(
-            f"apps of the fleet are on server `{name}`: {_listed(users)}",
-            hint=f"move each to another server in the fleet file, or `tomo app remove {users[0]}`",
-        )
-
-
-def _refuse_installed(snapshot: Snapshot, name: str) -> None:
-    """The state must not hold what only a server no longer in the file could remove."""
-    held = [
-        entry.urn.name.rpartition("@")[0]
-        for entry in snapshot.resources
-        if entry.urn.name.endswith(f"@{name}") and entry.custom and not entry.retain_on_delete
-    ]
-    if held:
-        raise UsageError(
-            f"server `{name}` still holds what Tomo made there: {_listed(sorted(set(held)))}",
-            hint="run `tomo apply` first, which removes what the fleet file no longer has",
-        )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _login(connection: Connection) -> LoginTest:

@@ -18,7 +18,7 @@ from tomo.service.addresses import Address
 from tomo.service.apps import AddAppRequest, AddedApp, Apps
 from tomo.service.effect import Effect
 from tomo.service.projects import InitRequest, NewFleet, Projects
-from tomo.service.servers import NewServer
+from tomo.service.server_edits import NewServer
 from tomo.service.stores import AskPassphrase
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place

@@ -18,7 +18,8 @@ from tomo_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from tomo.service.apps import AppSettings, AppView
+    from tomo.service.app_edits import AppSettings
+    from tomo.service.apps import AppView
 
 AppArgument = Annotated[str, typer.Argument(metavar="NAME", help="The app's name in the fleet.")]
 SetOption = Annotated[
@@ -192,7 +193,7 @@ def _settings(
     from typing import get_args
 
     from tomo.errors import UsageError
-    from tomo.service.apps import AppSettings
+    from tomo.service.app_edits import AppSettings
     from tomo.spec.app import Expose
     from tomo.spec.problems import did_you_mean
     from tomo.spec.shown import shown

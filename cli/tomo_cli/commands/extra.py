@@ -21,7 +21,7 @@ from tomo_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from tomo.service.servers import NewServer
+    from tomo.service.server_edits import NewServer
 
 
 class Shell(StrEnum):
@@ -98,7 +98,8 @@ def _first_server(
     address: str, name: str, identity: str | None, keys: tuple[str, ...], *, become: bool, yes: bool
 ) -> NewServer:
     from tomo.service.addresses import name_for, parse_address
-    from tomo.service.servers import NewServer, Servers
+    from tomo.service.server_edits import NewServer
+    from tomo.service.servers import Servers
     from tomo_cli.commands.servers import accepted_keys
     from tomo_cli.doors import doors
 

@@ -70,7 +70,8 @@ def add(
     """Add a server and pin its host key."""
     from tomo.errors import UsageError
     from tomo.service.addresses import parse_address
-    from tomo.service.servers import AddServerRequest, NewServer, ReplaceKeyRequest, Servers
+    from tomo.service.server_edits import NewServer
+    from tomo.service.servers import AddServerRequest, ReplaceKeyRequest, Servers
     from tomo_cli.console import print_json, say
     from tomo_cli.doors import doors, place
 
