@@ -20,6 +20,7 @@ from tomo_cli.commands import (
     apps,
     audit,
     catalog,
+    ci,
     db,
     deploy,
     extra,
@@ -69,6 +70,7 @@ catalog.register(app)
 stack.register(app)
 policy.register(app)
 approvals.register(app)
+ci.register(app)
 extra.register(app)
 audit.register(app)
 db.register(app)

@@ -107,6 +107,8 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("plan", "-o", plan)
     assert "needs a person at a terminal" in does("approve", plan, code=64).err
     assert "Approvals are off here" in does("approvals", plan).err
+    does("ci plan --markdown", str(tmp_path / "plan.md"))
+    assert "which ends with the job" in does("ci apply", plan, code=64).err
     (nothing.folder / "tomo-policy.yaml").unlink()
     does("config set EXTRA --secret", stdin=b"x")
     assert "[secret]" in does("config list").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
@@ -26,15 +27,29 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 
 def plan_markdown(result: PlanResult) -> str:
     """The whole plan as a Markdown text that ends with a line break."""
+    parts = plan_parts(result)
+    return "\n\n".join([parts.heading, *parts.steps, *parts.opened, *parts.told]) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanParts:
+    """The blocks of a plan's page: its heading, what is done, what that opens, and what is told about it."""
+
+    heading: str
+    steps: tuple[str, ...]
+    opened: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+def plan_parts(result: PlanResult) -> PlanParts:
+    """The same block by block, for a place that has no room for all of it."""
     plan = result.plan
     hosts = hosts_of(plan)
     shown = [step for step in plan.steps if _is_shown(step)]
-    parts = [f"### {_summary(result, shown)}", *_hosts(plan, shown, hosts, result.marks)]
-    parts += _ports(plan, hosts)
-    parts += _outputs(plan.outputs, result.marks)
-    parts += _policies(result.judgement)
-    parts += _notes(result)
-    return "\n\n".join(parts) + "\n"
+    steps = _hosts(plan, shown, hosts, result.marks)
+    opened = (*_ports(plan, hosts), *_outputs(plan.outputs, result.marks))
+    told = (*_policies(result.judgement), *_notes(result))
+    return PlanParts(f"### {_summary(result, shown)}", tuple(steps), opened, told)
 
 
 def _is_shown(step: Step) -> bool:
@@ -61,31 +76,31 @@ def _hosts(plan: Plan, shown: Sequence[Step], hosts: Mapping[Urn, str], marks: S
     for step in shown:
         by_host.setdefault(hosts.get(step.urn) or plan.stack, []).extend(_step(step, marks))
     for host, lines in by_host.items():
-        yield f"**{_text(host)}**"
-        yield _fenced(lines, "diff")
+        yield f"**{plain(host)}**"
+        yield fenced(lines, "diff")
 
 
 def _step(step: Step, marks: SecretMarks) -> Iterator[str]:
     sign = _SIGNS.get(step.op, "!")
     kind = step.type.rsplit(":", 1)[-1]
-    keys = f" ({', '.join(map(_line, step.keys))})" if step.op is Op.REPLACE and step.keys else ""
+    keys = f" ({', '.join(map(one_line, step.keys))})" if step.op is Op.REPLACE and step.keys else ""
     kept = " (its data stays)" if step.op is Op.DELETE and step.entry.retain_on_delete else ""
-    yield f"{sign} {step.op.pulumi_name} {kind} {_line(step.urn.name)}{keys}{kept}"
+    yield f"{sign} {step.op.pulumi_name} {kind} {one_line(step.urn.name)}{keys}{kept}"
     if step.op is not Op.DELETE:
         for diff in step.diffs:
             yield from _difference(diff, marks)
 
 
 def _difference(diff: PropertyDiff, marks: SecretMarks) -> Iterator[str]:
-    why = f"  # {_line(diff.why)}" if diff.why else "  # changed on the host" if diff.drift else ""
+    why = f"  # {one_line(diff.why)}" if diff.why else "  # changed on the host" if diff.drift else ""
     if not diff.path:
         yield f"    {why.strip()}"
         return
     if diff.kind not in {DiffKind.ADD, DiffKind.ADD_REPLACE}:
-        yield f"-   {_line(diff.path)}: {shown_value(diff.old, marks)}{why}"
+        yield f"-   {one_line(diff.path)}: {shown_value(diff.old, marks)}{why}"
         why = ""
     if diff.kind not in {DiffKind.DELETE, DiffKind.DELETE_REPLACE}:
-        yield f"+   {_line(diff.path)}: {shown_value(diff.new, marks)}{why}"
+        yield f"+   {one_line(diff.path)}: {shown_value(diff.new, marks)}{why}"
 
 
 def shown_value(value: Value, marks: SecretMarks) -> str:
@@ -94,12 +109,12 @@ def shown_value(value: Value, marks: SecretMarks) -> str:
         mark = marks(value)
         return f"[secret {mark}]" if mark else "[secret]"
     if isinstance(value, Unknown):
-        origins = " or ".join(map(_line, value.origins))
+        origins = " or ".join(map(one_line, value.origins))
         return f"(after apply, from {origins})" if origins else "(after apply)"
     if isinstance(value, str):
-        text = '"' + _line(value) + '"'
+        text = '"' + one_line(value) + '"'
     elif isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{_line(str(k))}: {shown_value(v, marks)}" for k, v in value.items()) + "}"
+        text = "{" + ", ".join(f"{one_line(str(k))}: {shown_value(v, marks)}" for k, v in value.items()) + "}"
     elif isinstance(value, list):
         text = "[" + ", ".join(shown_value(item, marks) for item in value) + "]"
     else:
@@ -114,9 +129,9 @@ def _ports(plan: Plan, hosts: Mapping[Urn, str]) -> Iterator[str]:
     ports = newly_open(plan, hosts)
     if ports:
         yield "**Newly reachable**"
-        yield _fenced(
+        yield fenced(
             f"{port.host} {port.address or '*'}:{port.port}/{port.protocol} from {port.reach}"
-            f" ({_line(port.container)})"
+            f" ({one_line(port.container)})"
             for port in ports
         )
 
@@ -125,19 +140,19 @@ def _outputs(changes: OutputChanges, marks: SecretMarks) -> Iterator[str]:
     lines: list[str] = []
     for name in changes.moved:
         if name in changes.old:
-            lines.append(f"- {_line(name)}: {shown_value(changes.old[name], marks)}")
+            lines.append(f"- {one_line(name)}: {shown_value(changes.old[name], marks)}")
         if name in changes.new:
-            lines.append(f"+ {_line(name)}: {shown_value(changes.new[name], marks)}")
+            lines.append(f"+ {one_line(name)}: {shown_value(changes.new[name], marks)}")
     if lines:
         yield "**Outputs**"
-        yield _fenced(lines, "diff")
+        yield fenced(lines, "diff")
 
 
 def _policies(judgement: Judgement) -> Iterator[str]:
-    source = f" in {_text(judgement.source)}" if judgement.source else ""
+    source = f" in {plain(judgement.source)}" if judgement.source else ""
     if judgement.findings:
         yield f"**Policies{source}**"
-        yield _fenced(map(_finding, judgement.findings))
+        yield fenced(map(_finding, judgement.findings))
     elif source:
         yield f"**Policies{source}** find nothing."
 
@@ -146,7 +161,7 @@ def _finding(finding: Finding) -> str:
     approved = f" (approved by itself: {finding.auto_approved})" if finding.auto_approved else ""
     asked = f" ({finding.quorum})" if finding.quorum and not approved else ""
     host = f" on {finding.host}" if finding.host else ""
-    return _line(f"{finding.level}{asked}{approved}{host}: {finding.message} [{finding.rule}]")
+    return one_line(f"{finding.level}{asked}{approved}{host}: {finding.message} [{finding.rule}]")
 
 
 def _notes(result: PlanResult) -> Iterator[str]:
@@ -162,10 +177,10 @@ def _notes(result: PlanResult) -> Iterator[str]:
     ]
     if notes:
         yield "**Notes**"
-        yield _fenced(map(_line, notes))
+        yield fenced(map(one_line, notes))
 
 
-def _fenced(lines: Iterable[str], language: str = "") -> str:
+def fenced(lines: Iterable[str], language: str = "") -> str:
     """Lines in a fence that none of them can end."""
     body = "\n".join(lines)
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
@@ -173,11 +188,11 @@ def _fenced(lines: Iterable[str], language: str = "") -> str:
     return f"{fence}{language}\n{body}\n{fence}"
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """A text on one line, without what could drive a terminal or turn the reading direction."""
     return _CONTROL.sub("�", text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """A text outside of a fence, where nothing in it is markup."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|@~-])", r"\\\1", _line(text))
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|@~-])", r"\\\1", one_line(text))

@@ -1,0 +1,200 @@
+"""`tomo ci`: what a job is told by exit codes and files, without a terminal and without a question."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran, Tomo
+from tests.service.test_policies import ASK, DENY, SOCKET, policies
+from tests.worlds import CONTAINER, PASSPHRASE, World, salt
+from tomo.errors import ExitCode
+from tomo.service.wiring import Doors
+
+
+@pytest.fixture
+def job(world: World, tomo: Tomo) -> World:
+    """A checkout whose secrets are committed and whose state is kept elsewhere."""
+    tomo(world, "secret", "set", "web.TOKEN", stdin=b"canary-of-a-token\n")
+    world.settings = replace(world.settings, state_url=f"file://{world.folder.parent}/state")
+    (world.folder.parent / "state").mkdir()
+    return world
+
+
+def plan(tomo: Tomo, job: World, *more: str) -> Ran:
+    made = ["--markdown", "out/plan.md", "--json", "out/plan.json", "--sarif", "out/plan.sarif"]
+    files = [str(job.folder / word) if word.startswith("out/") else word for word in made]
+    return tomo(job, "ci", "plan", "-o", str(kept(job)), *files, *more)
+
+
+def kept(job: World) -> Path:
+    return job.folder / "plan.tomo"
+
+
+def text(job: World, name: str) -> str:
+    return (job.folder / "out" / name).read_text()
+
+
+def risky(job: World, rules: str) -> None:
+    mount = "            - {volume: data, path: /data}\n"
+    job.edit(mount, mount + SOCKET)
+    policies(job, rules)
+
+
+def test_a_plan_leaves_its_reports_and_is_applied(job: World, tomo: Tomo) -> None:
+    planned = plan(tomo, job)
+
+    applied = tomo(job, "ci", "apply", str(kept(job)), "--markdown", str(job.folder / "run.md"))
+
+    assert planned.code == ExitCode.OK, planned.err
+    assert "to create" in planned.out
+    assert text(job, "plan.md").startswith("### Plan for `tomo/home`: ")
+    assert json.loads(text(job, "plan.json"))["stack"] == "home"
+    assert json.loads(text(job, "plan.sarif"))["version"] == "2.1.0"
+    assert applied.code == ExitCode.OK, applied.err
+    assert job.nas.docker.container_names == [CONTAINER]
+    assert (job.folder / "run.md").read_text().startswith("### Applied: `tomo/home`: ")
+
+
+def test_nothing_that_leaves_the_job_holds_a_secret(job: World, tomo: Tomo) -> None:
+    secrets = ["canary-of-a-token", PASSPHRASE]
+
+    planned = plan(tomo, job)
+    applied = tomo(job, "ci", "apply", str(kept(job)), "--json", str(job.folder / "out" / "run.json"))
+
+    left = [planned.out, planned.err, applied.out, applied.err, kept(job).read_text()]
+    left += [file.read_text() for file in (job.folder / "out").iterdir()]
+    assert len(left) == 9
+    assert not [secret for secret in secrets for each in left if secret in each]
+    assert "canary-of-a-token" in str(job.nas.docker.inspect(CONTAINER)["Config"]["Env"])
+
+
+def test_reports_may_be_read_by_all_and_the_plan_by_its_owner(job: World, tomo: Tomo) -> None:
+    plan(tomo, job)
+
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (job.folder / "out").iterdir()}
+
+    assert set(modes.values()) == {0o644}
+    assert kept(job).stat().st_mode & 0o777 == 0o600
+
+
+def test_changes_are_told_by_the_exit_code_where_that_is_asked_for(job: World, tomo: Tomo) -> None:
+    assert plan(tomo, job, "--detailed-exitcode").code == ExitCode.CHANGES
+    tomo(job, "ci", "apply", str(kept(job)))
+
+    assert plan(tomo, job, "--detailed-exitcode").code == ExitCode.OK
+
+
+def test_a_plan_is_applied_once(job: World, tomo: Tomo) -> None:
+    plan(tomo, job)
+    tomo(job, "ci", "apply", str(kept(job)))
+
+    again = tomo(job, "ci", "apply", str(kept(job)), "--markdown", str(job.folder / "run.md"))
+
+    assert again.code == ExitCode.PLAN_REFUSED
+    assert "was used before" in again.err
+    assert (job.folder / "run.md").read_text().startswith("### Nothing was done\n")
+
+
+def test_a_fleet_that_changed_since_is_refused(job: World, tomo: Tomo) -> None:
+    plan(tomo, job)
+    job.edit("tomo-test/web:1.0", "tomo-test/web:2.0")
+
+    ran = tomo(job, "ci", "apply", str(kept(job)), "--json", str(job.folder / "run.json"))
+
+    assert ran.code == ExitCode.PLAN_REFUSED
+    told = json.loads((job.folder / "run.json").read_text())
+    assert (told["exitCode"], told["errors"][0]["code"]) == (3, "plan-refused")
+    assert job.nas.docker.container_names == []
+
+
+def test_what_a_policy_denies_ends_the_job(job: World, tomo: Tomo) -> None:
+    risky(job, DENY)
+
+    planned = plan(tomo, job)
+    applied = tomo(job, "ci", "apply", str(kept(job)))
+
+    (result,) = json.loads(text(job, "plan.sarif"))["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("docker-socket", "error")
+    assert (planned.code, applied.code) == (ExitCode.POLICY, ExitCode.POLICY)
+    assert job.nas.docker.container_names == []
+
+
+def test_what_waits_for_people_is_planned_and_not_applied(job: World, tomo: Tomo) -> None:
+    risky(job, ASK)
+
+    planned = plan(tomo, job)
+    applied = tomo(job, "ci", "apply", str(kept(job)))
+
+    assert (planned.code, applied.code) == (ExitCode.OK, ExitCode.POLICY)
+    assert "It needs 1 approval of the role `admin`" in text(job, "plan.md")
+
+
+def test_a_mistake_in_the_fleet_is_in_the_report(job: World, tomo: Tomo) -> None:
+    job.edit("    server: nas\n", "    server: nsa\n")
+
+    ran = plan(tomo, job)
+
+    assert ran.code == ExitCode.FAILED
+    assert "there is no server `nsa`" in text(job, "plan.md")
+    assert json.loads(text(job, "plan.json"))["errors"][0]["code"] == "invalid-spec"
+
+
+def test_a_state_in_the_checkout_is_refused(world: World, tomo: Tomo) -> None:
+    ran = plan(tomo, world)
+
+    assert ran.code == ExitCode.USAGE
+    assert "which ends with the job" in ran.err
+    assert "TOMO_STATE_URL" in ran.err
+    assert tomo(world, "ci", "apply", str(kept(world))).code == ExitCode.USAGE
+
+
+def test_a_plan_that_is_not_kept_needs_no_lasting_state(world: World, tomo: Tomo) -> None:
+    ran = tomo(world, "ci", "plan", "--markdown", str(world.folder / "plan.md"))
+
+    assert ran.code == ExitCode.OK
+    assert "exactly this" not in (world.folder / "plan.md").read_text()
+
+
+def test_secrets_that_the_job_would_make_are_refused(job: World, tomo: Tomo) -> None:
+    job.config.write_text(f"encryptionsalt: {salt()}\n")
+
+    ran = plan(tomo, job)
+
+    assert ran.code == ExitCode.FAILED
+    assert "apply would generate `web.TOKEN`" in ran.err
+    assert "tomo secret set web.TOKEN" in ran.err
+
+
+def test_a_key_that_the_job_would_make_is_refused(job: World, tomo: Tomo) -> None:
+    job.config.unlink()
+
+    ran = plan(tomo, job)
+
+    assert ran.code == ExitCode.FAILED
+    assert "has no secrets key" in ran.err
+    assert not job.config.exists()
+
+
+def test_nobody_is_asked_though_somebody_is_there(job: World, tomo: Tomo) -> None:
+    def asked(prompt: str) -> str:
+        pytest.fail(f"asked: {prompt}")
+
+    settings = replace(job.settings, passphrase=None)
+    doors = Doors(settings, job.connections, ask=asked, ask_passphrase=asked)
+
+    ran = tomo(doors, "ci", "plan", "-C", str(job.folder), "-o", str(kept(job)))
+
+    assert ran.code == ExitCode.FAILED
+    assert "TOMO_PASSPHRASE" in ran.err
+
+
+def test_the_log_has_no_colour_and_no_cursor_moves(job: World, tomo: Tomo) -> None:
+    planned = plan(tomo, job)
+    applied = tomo(job, "ci", "apply", str(kept(job)))
+
+    assert "\x1b" not in planned.out + planned.err + applied.out + applied.err
+    assert salt() in job.config.read_text()
