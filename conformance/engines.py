@@ -16,6 +16,7 @@ from conformance.plugin import served
 from conformance.programs import program_served
 from conformance.store import PASSPHRASE, PROJECT, STACK, Store
 from conformance.witness import Witness, plain
+from tomo.engine.acts import executor
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
 from tomo.errors import TargetsRefused, TomoError
@@ -217,7 +218,14 @@ class TomoEngine:
         )
         saver = store.backend.saver(PROJECT, STACK, stored.seals_under(store.manager), base=stored)
         told(Begun(told.kind, {key: shown(value) for key, value in config.values.items()}))
-        world = World(Providers(store, config.opened()), told, now, new_id, None if dry else saver)
+        world = World(
+            Providers(store, config.opened()),
+            told,
+            now,
+            new_id,
+            None if dry else saver,
+            executor=executor,
+        )
         return Deployment(run, stored.snapshot, world, options)
 
 

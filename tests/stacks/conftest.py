@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tomo.catalog.index import Catalog
+from tomo.engine.acts import executor
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.run import Options, World
 from tomo.errors import TomoError
@@ -98,6 +99,7 @@ class Stack:
             ignore,
             now=lambda: f"2026-01-01T00:00:{next(self._ticks):09.6f}Z",
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012d}",
+            executor=executor,
         )
         return Deployment(self._program(dry=dry), self.snapshot, world, Options(**options))
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tomo.engine.compare import conceal, reuse_all, secret_keys, taken_by, with_secret_outputs
+from tomo.engine.compare import finished_outputs, secret_keys, taken_by
 from tomo.engine.hooks import Hooks
 from tomo.engine.recorder import Recorder
 from tomo.engine.retries import Retries
+from tomo.engine.run import Clock, Run
 from tomo.errors import ResourceFailed
 from tomo.model.provider import (
     CreateRequest,
@@ -30,13 +31,10 @@ from tomo.model.values import Properties
 
 _R = TypeVar("_R")
 
-Clock = Callable[[], str]
-"""The time now, RFC 3339 with nanoseconds."""
-
 
 @dataclass(slots=True)
 class Acts:
-    """The mutating verbs, each recorded before and after. Every method may be called from any thread."""
+    """The mutating verbs, each recorded before and after; implements `tomo.engine.executor.Executor`."""
 
     recorder: Recorder
     now: Clock
@@ -209,10 +207,9 @@ class Acts:
         )
 
 
-def finished_outputs(wanted: ResourceState, outputs: Properties) -> Properties:
-    """Outputs as they are recorded: secret where the same-named input or an option says so."""
-    marked = with_secret_outputs(conceal(outputs, wanted.inputs), wanted.additional_secret_outputs)
-    return reuse_all(marked, wanted.inputs)
+def executor(run: Run) -> Acts:
+    """What a run acts through; given to `World.executor` by whoever may act, and by nobody who only plans."""
+    return Acts(run.recorder, run.world.now, run.hooks, run.retries, run.reporter, run.as_adopted)
 
 
 def _raise_init_errors(made: ResourceState) -> None:

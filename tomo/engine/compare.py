@@ -8,6 +8,7 @@ from tomo.engine import paths
 from tomo.engine.paths import Path
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import Provider
+from tomo.model.resource import ResourceState
 from tomo.model.values import (
     Properties,
     Secret,
@@ -139,3 +140,9 @@ def with_secret_outputs(outputs: Properties, names: Sequence[str]) -> Properties
 
 def _sealed(value: Value) -> Value:
     return value if isinstance(value, (Secret, Unknown)) else Secret(reveal(value))
+
+
+def finished_outputs(wanted: ResourceState, outputs: Properties) -> Properties:
+    """Outputs as they are recorded: secret where the same-named input or an option says so."""
+    marked = with_secret_outputs(conceal(outputs, wanted.inputs), wanted.additional_secret_outputs)
+    return reuse_all(marked, wanted.inputs)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from tomo.engine.acts import finished_outputs
 from tomo.engine.chains import Chains
-from tomo.engine.compare import conceal, revealed
+from tomo.engine.compare import conceal, finished_outputs, revealed
 from tomo.engine.inherit import entry_for
 from tomo.engine.registry import as_tomo_error
 from tomo.engine.request import Request, after, answered

@@ -5,9 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import replace
 
-from tomo.engine.acts import finished_outputs
 from tomo.engine.chains import Chains
-from tomo.engine.compare import taken_by
+from tomo.engine.compare import finished_outputs, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.registry import as_tomo_error
 from tomo.engine.request import Request, answered

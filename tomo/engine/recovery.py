@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from tomo.engine.acts import finished_outputs
-from tomo.engine.compare import revealed, secret_keys
+from tomo.engine.compare import finished_outputs, revealed, secret_keys
 from tomo.engine.graph import in_order, without
 from tomo.engine.look import Observation, can_look, look
 from tomo.engine.registry import Providers, as_tomo_error

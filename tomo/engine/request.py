@@ -7,8 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tomo.engine.acts import finished_outputs
-from tomo.engine.compare import reuse_all
+from tomo.engine.compare import finished_outputs, reuse_all
 from tomo.engine.inherit import stands_for
 from tomo.engine.registry import host_of
 from tomo.errors import (

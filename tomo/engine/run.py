@@ -10,7 +10,7 @@ from threading import Event as Signal
 from threading import RLock
 from time import monotonic
 
-from tomo.engine.acts import Acts, Clock
+from tomo.engine.executor import Executor
 from tomo.engine.gate import Gate
 from tomo.engine.graph import DependencyGraph
 from tomo.engine.hooks import Hooks
@@ -21,7 +21,7 @@ from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
 from tomo.engine.retries import Patience, Retries
 from tomo.engine.targets import Targets
-from tomo.engine.tolerance import as_adopted
+from tomo.engine.tolerance import as_adopted as adopted_inputs
 from tomo.errors import TomoError
 from tomo.model.diff import PropertyDiff
 from tomo.model.drift import DriftPolicies
@@ -45,6 +45,9 @@ from tomo.model.source import ProgramRun, Registered
 from tomo.model.step import Step
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value, has_secret
+
+Clock = Callable[[], str]
+"""The time now, RFC 3339 with nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class World:
     """What a deployment needs from outside; the engine itself reads no clock and rolls no dice.
 
     `learn` is shown every value that holds a secret, so that `redact` knows what to hide. `drift` says what
-    is let be of what a look finds.
+    is let be of what a look finds. `executor` makes what a run acts through; a plan is given none.
     """
 
     providers: ProviderSource
@@ -88,6 +91,7 @@ class World:
     seed: bytes = b""
     patience: Patience = Patience()
     drift: DriftPolicies = field(default_factory=dict)
+    executor: Callable[[Run], Executor] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,8 @@ class Run:
         self.recorder = Recorder(base, None if program.dry_run else world.saver)
         self.hooks = Hooks(self)
         self._stopped = Signal()
-        retries = Retries(self, world.patience, self._stopped, enabled=options.retry)
-        self.acts = Acts(self.recorder, world.now, self.hooks, retries, self._reporter, self._as_adopted)
+        self.retries = Retries(self, world.patience, self._stopped, enabled=options.retry)
+        self._executor = world.executor(self) if world.executor is not None and not program.dry_run else None
         self.olds: dict[Urn, ResourceState] = {}
         self.graph = DependencyGraph(())
         self.targets = Targets(options.selection, base.resources)
@@ -141,6 +145,13 @@ class Run:
     def dry(self) -> bool:
         """Whether this run only plans."""
         return self.program.dry_run
+
+    @property
+    def acts(self) -> Executor:
+        """What it acts through; raises RuntimeError in a plan, and where nobody who may act began it."""
+        if self._executor is None:
+            raise RuntimeError("this run was begun without the means to act")
+        return self._executor
 
     @property
     def cancelled(self) -> bool:
@@ -259,11 +270,12 @@ class Run:
         """Whether nothing new may begin: cancelled, or failed where failures stop all."""
         return self.cancelled or (self.options.stop_on_error and bool(self.failures) and not self.dry)
 
-    def _reporter(self, entry: ResourceState) -> Report:
+    def reporter(self, entry: ResourceState) -> Report:
+        """Where a provider tells how an act goes on."""
         urn = str(entry.urn)
         return lambda message: self.emit(StepProgress(urn, self.world.redact(message)))
 
-    def _as_adopted(self, entry: ResourceState) -> Properties:
+    def as_adopted(self, entry: ResourceState) -> Properties:
         """The inputs to act with: what was adopted counts as declared."""
         policy, old = self.world.drift.get(entry.urn), self.olds.get(entry.urn)
-        return as_adopted(entry.inputs, old, policy) if policy and old else entry.inputs
+        return adopted_inputs(entry.inputs, old, policy) if policy and old else entry.inputs

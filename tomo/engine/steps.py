@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from tomo.engine.acts import finished_outputs
 from tomo.engine.cascade import Condemned, condemned_with
 from tomo.engine.chains import Chains
-from tomo.engine.compare import secret_keys, taken_by
+from tomo.engine.compare import finished_outputs, secret_keys, taken_by
 from tomo.engine.inherit import entry_for
 from tomo.engine.look import not_looked_at
 from tomo.engine.registry import host_of, is_provider, visible

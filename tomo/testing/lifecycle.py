@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as ThreadEvent
 
+from tomo.engine.acts import executor
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.look import Observation
 from tomo.engine.retries import Patience
@@ -316,6 +317,7 @@ class Lifecycle:
             drift={
                 e.urn: self.drift[e.urn.name] for e in self.snapshot.resources if e.urn.name in self.drift
             },
+            executor=executor,
         )
         if not dry:
             self.saved.begin(self.snapshot)

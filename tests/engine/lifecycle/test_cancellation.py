@@ -2,6 +2,7 @@
 
 from threading import Event
 
+from tomo.engine.acts import executor
 from tomo.engine.deployment import Deployment
 from tomo.engine.run import World
 from tomo.model.events import Result
@@ -31,6 +32,7 @@ def deployment(lifecycle: Lifecycle, provider: FakeProvider) -> Deployment:
         lifecycle.events.append,
         now=lambda: "2026-01-01T00:00:00Z",
         new_id=lambda: "00000000-0000-4000-8000-000000000001",
+        executor=executor,
     )
     return Deployment(ProgramRun(PROJECT, STACK), lifecycle.snapshot, world)
 

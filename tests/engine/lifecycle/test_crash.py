@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tomo.engine.acts import executor
 from tomo.engine.deployment import Deployment, Outcome
 from tomo.engine.recovery import Fate, Recovery, Terms, recover
 from tomo.engine.run import Options, World
@@ -128,6 +129,7 @@ class Machine:
             now=lambda: NOW,
             new_id=lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
             saver=self.backend.saver(PROJECT, STACK, None, base=stored),
+            executor=executor,
         )
         base = stored.snapshot if stored else Snapshot()
         run = ProgramRun(PROJECT, STACK, dry_run=dry)
