@@ -18,7 +18,8 @@ from bench.fleets import IMAGE, PROJECT, Node, fleet_text, program_text
 from bench.timing import PASSPHRASE, BenchError
 from tomo.errors import ExitCode
 from tomo.model.connection import HostBook
-from tomo.service.deployments import ApplyRequest, Deployments
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest
 from tomo.service.wiring import AskPassphrase, Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

@@ -11,14 +11,8 @@ from pathlib import Path
 from tomo.engine.retries import Patience
 from tomo.model.connection import HostBook, HostSpec
 from tomo.secrets.passphrase import PassphraseManagers
-from tomo.service.deployments import (
-    ApplyRequest,
-    Deployments,
-    DriftRequest,
-    PlanRequest,
-    PlanResult,
-    RunResult,
-)
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

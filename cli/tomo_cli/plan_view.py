@@ -17,10 +17,10 @@ from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.resources import tokens
-from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
+from tomo.service.runs import PlanResult
 from tomo_cli.console import clean, out, say
 from tomo_cli.policy_view import show_judgement
 

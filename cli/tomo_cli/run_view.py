@@ -32,7 +32,7 @@ from tomo.model.plan import is_hidden
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.resources import tokens
-from tomo.service.deployments import RunResult
+from tomo.service.runs import RunResult
 from tomo_cli.console import clean, err_as_it_is_now
 from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
 

@@ -18,15 +18,10 @@ from tomo.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from tomo.model.events import Event, Sink
     from tomo.model.selection import Selection
-    from tomo.service.deployments import (
-        ApplyRequest,
-        Confirm,
-        Deployments,
-        PlanRequest,
-        PlanResult,
-        RunResult,
-    )
-    from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, ShownPlan
+    from tomo.service.deployments import Deployments
+    from tomo.service.plans.making import KeptPlan, ShownPlan
+    from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+    from tomo.service.runs import ApplyRequest, Confirm, PlanRequest, PlanResult, RunResult
     from tomo.service.stop import Stop
     from tomo.service.workspace import LockTerms
 
@@ -81,7 +76,7 @@ def saved_plans() -> SavedPlans:
 
 def keep(request: PlanRequest, out: Path) -> KeptPlan:
     """Plans into a file."""
-    from tomo.service.plans.saved import SavePlanRequest
+    from tomo.service.plans.making import SavePlanRequest
 
     return saved_plans().save(SavePlanRequest(request, out))
 

@@ -7,14 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tomo.errors import ExitCode
-from tomo.service.deployments import (
-    ApplyRequest,
-    Deployments,
-    DriftRequest,
-    PlanRequest,
-    PlanResult,
-    RunResult,
-)
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.status import Statuses, StatusRequest
 from tomo.service.trial import ADDRESS, APP, SERVER, Trial, TrialRequest
 from tomo.settings import Settings

@@ -11,7 +11,8 @@ from bench.fleets import container_names, fleet_text
 from bench.states import PASSPHRASE, make_fleet, make_program, make_volumes
 from bench.timing import BenchError, timed
 from tomo.model.step import Op
-from tomo.service.deployments import Deployments, PlanRequest, PlanResult
+from tomo.service.deployments import Deployments
+from tomo.service.runs import PlanRequest, PlanResult
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

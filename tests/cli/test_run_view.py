@@ -9,7 +9,7 @@ from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
-from tomo.service.deployments import PlanResult, RunResult
+from tomo.service.runs import PlanResult, RunResult
 from tomo_cli.run_view import RunView, closing_line
 
 URN = Urn.make("dev", "shop", None, "docker:index/remoteImage:RemoteImage", "nginx")

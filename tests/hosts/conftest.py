@@ -10,7 +10,8 @@ import pytest
 from lab.hosts import Host
 from lab.registry import Registry
 from tomo.model.plan import Plan
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, PlanResult, RunResult
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

@@ -8,8 +8,9 @@ from lab.hosts import Host
 from lab.lab import Lab
 from tests.hosts.conftest import MakeSite, Site
 from tomo.errors import ExitCode, PlanRefused
-from tomo.service.deployments import PlanRequest, RunResult
-from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest
+from tomo.service.plans.making import KeptPlan, SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, RunResult
 from tomo.service.workspace import Place
 
 pytestmark = pytest.mark.hosts

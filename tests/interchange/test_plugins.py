@@ -20,7 +20,8 @@ from tests.providers.plugin.notes import install
 from tomo.errors import ExitCode
 from tomo.model.plan import is_hidden
 from tomo.secrets.passphrase import PassphraseManagers
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest, PlanRequest
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

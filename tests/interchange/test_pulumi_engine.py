@@ -22,17 +22,11 @@ from tomo.model.plan import is_hidden
 from tomo.model.step import Op
 from tomo.model.values import Secret
 from tomo.service.configs import Configs, SetConfigRequest
-from tomo.service.deployments import (
-    ApplyRequest,
-    Deployments,
-    DriftRequest,
-    PlanRequest,
-    PlanResult,
-    RefreshRequest,
-    RunResult,
-)
+from tomo.service.deployments import Deployments
+from tomo.service.outputs import Outputs
 from tomo.service.present import plan_json
-from tomo.service.status import OutputsRequest, Statuses
+from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RefreshRequest, RunResult
+from tomo.service.status import OutputsRequest
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
@@ -123,7 +117,7 @@ class Study:
         return Deployments(self.doors).refresh(RefreshRequest(self.place, lambda _: True))
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, object]:
-        return Statuses(self.doors).outputs(OutputsRequest(self.place, show_secrets))
+        return Outputs(self.doors).outputs(OutputsRequest(self.place, show_secrets))
 
     def edit(self, name: str, text: str) -> None:
         path = next(self.notes.glob(f"{name}-*.json"))

@@ -19,8 +19,10 @@ from tests.worlds import CONTAINER, PASSPHRASE, World, keys, make_world
 from tomo.errors import ExitCode
 from tomo.providers.docker.resource import Pace
 from tomo.providers.registry import ProviderRegistry
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, PlanResult, RunResult
-from tomo.service.status import OutputsRequest, Statuses
+from tomo.service.deployments import Deployments
+from tomo.service.outputs import Outputs
+from tomo.service.runs import ApplyRequest, PlanRequest, PlanResult, RunResult
+from tomo.service.status import OutputsRequest
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
@@ -117,7 +119,7 @@ def test_tomo_s_own_engine_goes_on_with_it_and_back(fleet: Fleet) -> None:
 def test_its_outputs_are_those_of_tomo_s_own_engine(fleet: Fleet) -> None:
     fleet.apply()
     both = [
-        Statuses(fleet.doors).outputs(OutputsRequest(Place(fleet.world.folder, engine=engine), False))
+        Outputs(fleet.doors).outputs(OutputsRequest(Place(fleet.world.folder, engine=engine), False))
         for engine in ("pulumi", "embedded")
     ]
 

@@ -15,8 +15,9 @@ from tests.worlds import CONTAINER, World
 from tomo.approval.agreement import Agreement, SignedAgreement, expiry
 from tomo.errors import ApprovalMissing, ApprovalRefused, ExitCode, PlanRefused, UsageError
 from tomo.service.approvals import ApprovalListing, ApprovalUseCases, ApproveRequest, ListApprovalsRequest
-from tomo.service.deployments import PlanRequest, RunResult
-from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest, ShowPlanRequest
+from tomo.service.plans.making import SavePlanRequest, ShowPlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, RunResult
 
 __all__ = ["person"]
 

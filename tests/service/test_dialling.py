@@ -7,7 +7,7 @@ import pytest
 from tests.worlds import NAS, World, host_key
 from tomo.errors import ConfigMissing, ExitCode
 from tomo.model.selection import Selection
-from tomo.service.deployments import PlanResult
+from tomo.service.runs import PlanResult
 
 SECOND = """\
   pi:

@@ -11,8 +11,9 @@ import pytest
 from tests.worlds import CONTAINER, World
 from tomo.errors import ExitCode
 from tomo.model.step import Op
-from tomo.service.deployments import PlanRequest
-from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest
+from tomo.service.plans.making import SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest
 from tomo.testing.dockerd.http import Request
 
 PAGE = "/var/lib/tomo/home/web/server/etc/page.conf"

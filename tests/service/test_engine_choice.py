@@ -10,9 +10,11 @@ from tests.worlds import World
 from tomo.errors import NotSupported, PulumiMissing, SpecError, UsageError
 from tomo.model.values import Secret
 from tomo.service.configs import Configs, SetConfigRequest
-from tomo.service.deployments import Deployments, PlanRequest
+from tomo.service.deployments import Deployments
 from tomo.service.engines import EngineName
-from tomo.service.plans.saved import SavedPlans, SavePlanRequest
+from tomo.service.plans.making import SavePlanRequest
+from tomo.service.plans.saved import SavedPlans
+from tomo.service.runs import PlanRequest
 from tomo.service.workspace import Place, Workspace
 
 PULUMI = EngineName.PULUMI

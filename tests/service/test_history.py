@@ -10,9 +10,10 @@ import pytest
 from tests.worlds import CONTAINER, World
 from tomo.errors import CannotGoBack, ExitCode, NotSupported, PlanRefused, VersionNotFound
 from tomo.model.events import Result
-from tomo.service.deployments import PlanRequest, PlanResult, RunResult
 from tomo.service.history import Histories, HistoryRequest, can_go_back_to
-from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest
+from tomo.service.plans.making import KeptPlan, SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, PlanResult, RunResult
 from tomo.testing.registry import ImageDefinition, exits
 
 OTHER_MOUNT = """\

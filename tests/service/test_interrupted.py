@@ -15,9 +15,11 @@ from tomo.errors import ExitCode, Interrupted, JournalMismatch, StateLocked
 from tomo.model.events import Event, StepDone
 from tomo.model.snapshot import OperationType, PendingOperation
 from tomo.model.urn import Urn
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
-from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest
+from tomo.service.deployments import Deployments
+from tomo.service.plans.making import SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
 from tomo.service.repairs import RepairRequest, Repairs
+from tomo.service.runs import ApplyRequest, PlanRequest, RunResult
 from tomo.service.workspace import LockTerms
 
 

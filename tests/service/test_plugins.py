@@ -14,14 +14,8 @@ from tests.providers.plugin.notes import install
 from tests.worlds import PASSPHRASE, keys
 from tomo.errors import ExitCode, PluginMissing
 from tomo.model.events import Diagnostic, Event
-from tomo.service.deployments import (
-    ApplyRequest,
-    Deployments,
-    DriftRequest,
-    PlanRequest,
-    PlanResult,
-    RunResult,
-)
+from tomo.service.deployments import Deployments
+from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RunResult
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

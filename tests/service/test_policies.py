@@ -14,9 +14,11 @@ from tomo.errors import ApprovalMissing, ExitCode, PlanRefused, PolicyDenied, Sp
 from tomo.model.approval import Approval
 from tomo.model.finding import Level
 from tomo.policy.policies import BUILT_IN, built_in
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
-from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest, ShowPlanRequest
+from tomo.service.deployments import Deployments
+from tomo.service.plans.making import KeptPlan, SavePlanRequest, ShowPlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
 from tomo.service.policies import InForce, PolicyTerms
+from tomo.service.runs import ApplyRequest, PlanRequest, RunResult
 from tomo.service.workspace import Place
 
 SOCKET = "            - {host: /var/run/docker.sock, path: /var/run/docker.sock}\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tomo.errors import NotSupported
-from tomo.service.deployments import Deployments, PlanRequest
+from tomo.service.deployments import Deployments
+from tomo.service.runs import PlanRequest
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

@@ -28,9 +28,11 @@ from tomo.service.audits import (
     RetainAuditRequest,
     VerifyAuditRequest,
 )
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RefreshRequest
-from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest
+from tomo.service.deployments import Deployments
+from tomo.service.plans.making import SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
 from tomo.service.recording import Actor, Trail, audit_store, checksum, recorded
+from tomo.service.runs import ApplyRequest, PlanRequest, RefreshRequest
 from tomo.service.secret_names import RemoveSecretRequest, Secrets, SetSecretRequest
 from tomo.service.servers import RemoveServerRequest, Servers
 from tomo.service.state_edits import ForgetRequest, StateEdits

@@ -13,7 +13,8 @@ from tomo.errors import ConfigMissing, ExitCode, PassphraseWrong, SpecError, Sta
 from tomo.model.events import Result
 from tomo.model.step import Op
 from tomo.service.apps import AddAppRequest, Apps
-from tomo.service.deployments import Deployments, PlanRequest, PlanResult
+from tomo.service.deployments import Deployments
+from tomo.service.runs import PlanRequest, PlanResult
 from tomo.state.lock import LockOwner
 from tomo.testing.registry import ImageDefinition, exits, unhealthy
 

@@ -15,15 +15,10 @@ from hypothesis import strategies as st
 
 from tests.worlds import CONTAINER, NAS, World, host_key, make_world
 from tomo.errors import ExitCode, PlanRefused, UsageError
-from tomo.service.deployments import PlanRequest, PlanResult, RunResult
 from tomo.service.plans.form import FORMAT, Envelope, digest_of, file_text, read_envelope
-from tomo.service.plans.saved import (
-    ApplyPlanRequest,
-    KeptPlan,
-    SavedPlans,
-    SavePlanRequest,
-    ShowPlanRequest,
-)
+from tomo.service.plans.making import KeptPlan, SavePlanRequest, ShowPlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, PlanResult, RunResult
 
 
 def kept(world: World, name: str = "plan.json", **options: Any) -> KeptPlan:

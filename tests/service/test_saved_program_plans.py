@@ -9,8 +9,9 @@ import pytest
 
 from tests.worlds import PASSPHRASE, World, keys, make_world, salt
 from tomo.errors import ExitCode, PlanRefused
-from tomo.service.deployments import PlanRequest, RunResult
-from tomo.service.plans.saved import ApplyPlanRequest, KeptPlan, SavedPlans, SavePlanRequest
+from tomo.service.plans.making import KeptPlan, SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, RunResult
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings

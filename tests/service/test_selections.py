@@ -10,7 +10,7 @@ from tomo.model.events import Result
 from tomo.model.selection import Selection
 from tomo.model.step import Op
 from tomo.resources.tokens import CONTAINER
-from tomo.service.deployments import PlanResult
+from tomo.service.runs import PlanResult
 
 SECOND = """\
   pi:

@@ -13,8 +13,9 @@ import pytest
 from tests.contracts.sftp import SERVER, SftpServers
 from tests.worlds import World, keys, make_world
 from tomo.errors import ExitCode, NotSupported, StateCorrupt, StateLocked, StateUnreachable, UsageError
-from tomo.service.deployments import ApplyRequest, Deployments, PlanRequest, RunResult
+from tomo.service.deployments import Deployments
 from tomo.service.doctor import Check, Doctor, DoctorRequest, Health
+from tomo.service.runs import ApplyRequest, PlanRequest, RunResult
 from tomo.service.states import ExportRequest, ImportRequest, StateRequest, States, UnlockRequest
 from tomo.service.stores import Stores
 from tomo.service.wiring import Doors

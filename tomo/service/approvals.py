@@ -18,7 +18,7 @@ from tomo.errors import ApprovalRefused, PlanRefused, UsageError
 from tomo.service.agreed import Counted, approvers, counted_of
 from tomo.service.effect import Effect
 from tomo.service.plans.basis import require_same_stack
-from tomo.service.plans.saved import SavedPlans, ShownPlan, ShowPlanRequest
+from tomo.service.plans.making import KeptPlans, ShownPlan, ShowPlanRequest
 from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
 from tomo.state.files import translated, write_atomically
@@ -86,7 +86,7 @@ class ApprovalUseCases:
         """Shows the plan, and has it signed; None where the person declined."""
         settings = self._doors.settings
         _require_sensible(request.lasts)
-        plan = SavedPlans(self._doors).show(ShowPlanRequest(request.plan))
+        plan = KeptPlans(self._doors).show(ShowPlanRequest(request.plan))
         if plan.saved.errors:
             raise PlanRefused(
                 f"the plan has errors and can't be applied: {plan.saved.errors[0].message}",
@@ -103,7 +103,7 @@ class ApprovalUseCases:
 
     def list(self, request: ListApprovalsRequest) -> ApprovalListing:
         """Every approval of the plan, those that don't count too."""
-        plan = SavedPlans(self._doors).show(ShowPlanRequest(request.plan))
+        plan = KeptPlans(self._doors).show(ShowPlanRequest(request.plan))
         workspace = self._stack_of(plan, request.place)
         counted = counted_of(workspace, plan.saved.basis.stack_id, plan.digest, request.files)
         return ApprovalListing(plan.digest, approvers(self._doors.settings), counted)

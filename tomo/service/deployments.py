@@ -2,158 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
-
-from tomo.errors import ExitCode, TomoError
-from tomo.model.events import Result, Sink, ignore
-from tomo.model.finding import Judgement
-from tomo.model.plan import Plan, is_hidden
-from tomo.model.selection import Selection
-from tomo.model.values import Value
-from tomo.service.effect import Effect
-from tomo.service.ending import exit_code
 from tomo.service.engines import Engine, EngineName
-from tomo.service.plans.seals import SecretMarks
-from tomo.service.policies import PolicyTerms
 from tomo.service.recording import recorded_run
-from tomo.service.stop import Stop
+from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RefreshRequest, RunResult
 from tomo.service.wiring import Doors
-from tomo.service.workspace import LockTerms, Place
-
-if TYPE_CHECKING:
-    from tomo.engine.run import Failure
-    from tomo.resources.requirements import Shortfall
-    from tomo.service.adoption import Adoption
-
-
-Confirm = Callable[["PlanResult"], bool]
-"""Is shown a plan and says whether to go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """What would an apply do? Reads; writes nothing anywhere.
-
-    `to` is the version of the stack's history to go back to, instead of what is declared.
-    """
-
-    effect: ClassVar[Effect] = Effect.READ
-    place: Place
-    look: bool = True
-    destroy: bool = False
-    run_program: bool = False
-    parallel: int = 16
-    sink: Sink = ignore
-    stop: Stop = field(default_factory=Stop)
-    selection: Selection = Selection()
-    adoption: Adoption | None = None
-    to: int | None = None
-    policy: PolicyTerms = PolicyTerms()
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
-    """Make it so. `confirm` says whether to go on; `run_program` has the program run before a destroy."""
-
-    effect: ClassVar[Effect] = Effect.EXECUTE
-    place: Place
-    confirm: Confirm
-    look: bool = True
-    destroy: bool = False
-    run_program: bool = False
-    parallel: int = 16
-    stop_on_error: bool = False
-    retry: bool = True
-    sink: Sink = ignore
-    plan_sink: Sink = ignore
-    stop: Stop = field(default_factory=Stop)
-    message: str = ""
-    lock: LockTerms = field(default_factory=LockTerms)
-    selection: Selection = Selection()
-    adoption: Adoption | None = None
-    to: int | None = None
-    policy: PolicyTerms = PolicyTerms()
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshRequest:
-    """Take what the hosts say into the state; `run_program` reads by the providers as they are now."""
-
-    effect: ClassVar[Effect] = Effect.WRITE
-    place: Place
-    confirm: Confirm
-    run_program: bool = False
-    sink: Sink = ignore
-    stop: Stop = field(default_factory=Stop)
-    lock: LockTerms = field(default_factory=LockTerms)
-    selection: Selection = Selection()
-
-
-@dataclass(frozen=True, slots=True)
-class DriftRequest:
-    """What was changed on the hosts outside Tomo? Reads; writes nothing."""
-
-    effect: ClassVar[Effect] = Effect.READ
-    place: Place
-    sink: Sink = ignore
-    stop: Stop = field(default_factory=Stop)
-    selection: Selection = Selection()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanResult:
-    """A plan with what people should know beside it."""
-
-    plan: Plan
-    stack: str
-    shortfalls: tuple[Shortfall, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    program_error: TomoError | None = None
-    new_secrets: tuple[str, ...] = ()
-    destroys: bool = False
-    marks: SecretMarks = field(default_factory=SecretMarks)
-    judgement: Judgement = Judgement()
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether an apply would do anything that people are shown."""
-        shown = any(not is_hidden(step) for step in self.plan.changes)
-        return shown or bool(self.plan.outputs.moved) or bool(self.new_secrets)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """OK, or why the plan can't be relied on."""
-        code = exit_code(self.failures, self.program_error, self.plan, self.shortfalls)
-        return ExitCode.POLICY if code is ExitCode.OK and self.judgement.denied else code
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run did; `done` is None where there was none. `refusal` is why policies did not let it begin."""
-
-    result: Result
-    stack: str
-    shown: PlanResult
-    done: Plan | None = None
-    failures: tuple[Failure, ...] = ()
-    program_error: TomoError | None = None
-    outputs: Mapping[str, Value] = field(default_factory=dict)
-    seconds: float = 0.0
-    declined: bool = False
-    refusal: TomoError | None = None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """OK, or what went wrong."""
-        if self.refusal is not None:
-            return self.refusal.exit_code
-        if self.done is None:
-            return ExitCode.FAILED if self.declined else self.shown.exit_code
-        if self.result is Result.CANCELLED:
-            return ExitCode.FAILED
-        return exit_code(self.failures, self.program_error, self.done, ())
+from tomo.service.workspace import Place
 
 
 class Deployments:
@@ -181,17 +34,10 @@ class Deployments:
 
     def _engine(self, place: Place) -> Engine:
         workspace = self._doors.open(place)
-        # Both need what is defined here.
         if workspace.engine is EngineName.EMBEDDED:
-            from tomo.service.embedded import EmbeddedEngine  # noqa: PLC0415
+            from tomo.service.embedded import EmbeddedEngine  # noqa: PLC0415  # each pays for its own
 
             return EmbeddedEngine(self._doors, workspace)
         from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415
 
         return PulumiEngine(self._doors, workspace)
-
-
-def may_go_on(shown: PlanResult) -> bool:
-    """Whether a plan can be applied at all."""
-    errors = shown.failures or shown.program_error is not None
-    return not errors and not any(shortfall.blocks for shortfall in shown.shortfalls)

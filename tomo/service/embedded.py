@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from tomo.model.events import Result
-from tomo.service.deployments import (
+from tomo.service.executing import Execution
+from tomo.service.opening import opened
+from tomo.service.planning import Planning
+from tomo.service.runs import (
     ApplyRequest,
-    DriftRequest,
     PlanRequest,
-    PlanResult,
     RefreshRequest,
     RunResult,
     may_go_on,
 )
-from tomo.service.drift import drifted
-from tomo.service.opening import opened
-from tomo.service.wiring import Doors
-from tomo.service.workspace import Workspace
 
 _STALE_SECONDS = 10.0
 """A look at the hosts older than this is made again before a run."""
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(Planning):
     """Tomo's own engine; implements `tomo.service.engines.Engine`."""
-
-    def __init__(self, doors: Doors, workspace: Workspace) -> None:
-        self._doors, self._workspace = doors, workspace
-
-    def plan(self, request: PlanRequest) -> PlanResult:
-        """What an apply, or a destroy, would do."""
-        looks = request.look and not request.selection.is_partial
-        with opened(self._doors, self._workspace, request.adoption, looks=looks) as session:
-            held = request.policy.of(session.workspace)
-            session.recover()
-            session.go_back(request.to)
-            outcome = session.plan(request, request.sink)
-            return held.judged(session.plan_result(outcome, destroys=request.destroy))
 
     def apply(self, request: ApplyRequest) -> RunResult:
         """Plans, asks, and does what was shown."""
@@ -46,8 +29,8 @@ class EmbeddedEngine:
         with opened(
             self._doors, self._workspace, request.adoption, locked=request.lock, looks=looks
         ) as session:
-            held = request.policy.of(session.workspace)
-            session.settle(request.sink)
+            held, work = request.policy.of(session.workspace), Execution(session)
+            work.settle(request.sink)
             session.go_back(request.to)
             asked = PlanRequest(
                 request.place,
@@ -70,18 +53,12 @@ class EmbeddedEngine:
             if not request.confirm(shown):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
             waited = time.monotonic() - asked_at > _STALE_SECONDS
-            return session.run(request, outcome, shown, look_again=waited)
+            return work.run(request, outcome, shown, look_again=waited)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""
         looks = not request.selection.is_partial and not request.run_program
         with opened(self._doors, self._workspace, locked=request.lock, looks=looks) as session:
-            session.take_up()
-            return session.refresh(request)
-
-    def drift(self, request: DriftRequest) -> PlanResult:
-        """What the hosts say against what is recorded."""
-        with opened(self._doors, self._workspace, looks=not request.selection.is_partial) as session:
-            session.recover()
-            found = session.drift(request)
-            return replace(found, plan=replace(found.plan, steps=tuple(drifted(found.plan.steps))))
+            work = Execution(session)
+            work.take_up()
+            return work.refresh(request)

@@ -9,7 +9,7 @@ from tomo.errors import UsageError
 from tomo.settings import Settings
 
 if TYPE_CHECKING:
-    from tomo.service.deployments import (
+    from tomo.service.runs import (
         ApplyRequest,
         DriftRequest,
         PlanRequest,

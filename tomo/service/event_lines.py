@@ -29,8 +29,8 @@ from tomo.model.plan import is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
-from tomo.service.deployments import PlanResult
 from tomo.service.present import changed_keys, hide
+from tomo.service.runs import PlanResult
 from tomo.state.codec import encode_resource
 
 Json = object

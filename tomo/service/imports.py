@@ -14,7 +14,7 @@ from tomo.model.step import Op, Step
 from tomo.model.values import Secret, reveal
 from tomo.resources import tokens
 from tomo.service.adoption import Adoption
-from tomo.service.deployments import ApplyRequest, Confirm, Deployments, PlanResult, RunResult
+from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
 from tomo.service.found.filled import filled
 from tomo.service.found.look import Found, Running, look_at
@@ -22,6 +22,7 @@ from tomo.service.found.matched import matched
 from tomo.service.found.written import Written, name_from, written
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.recording import audited
+from tomo.service.runs import ApplyRequest, Confirm, PlanResult, RunResult
 from tomo.service.sealing import sealing_editor
 from tomo.service.server_edits import fleet_of
 from tomo.service.stop import Stop

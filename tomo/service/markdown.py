@@ -14,10 +14,10 @@ from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
-from tomo.service.deployments import PlanResult
 from tomo.service.exposure import newly_open
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
+from tomo.service.runs import PlanResult
 
 _QUIET: Final = {Op.SAME, Op.READ}
 _SIGNS: Final = {Op.CREATE: "+", Op.IMPORT: "+", Op.DELETE: "-", Op.DISCARD: "-"}

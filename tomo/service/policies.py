@@ -19,7 +19,7 @@ from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
 
 if TYPE_CHECKING:
-    from tomo.service.deployments import PlanResult
+    from tomo.service.runs import PlanResult
     from tomo.service.wiring import Doors
     from tomo.spec.policy import LoadedPolicies, OwnRule, PolicyTest
     from tomo.spec.policy import Rule as WrittenRule
@@ -285,9 +285,9 @@ class PolicyUseCases:
 
     def judge_file(self, request: JudgeFileRequest) -> PlanResult:
         """A saved plan with what the policies in force here say about it."""
-        from tomo.service.plans.saved import SavedPlans, ShowPlanRequest  # noqa: PLC0415  # for plans only
+        from tomo.service.plans.making import KeptPlans, ShowPlanRequest  # noqa: PLC0415  # for plans only
 
-        shown = SavedPlans(self._doors).show(ShowPlanRequest(request.plan)).shown
+        shown = KeptPlans(self._doors).show(ShowPlanRequest(request.plan)).shown
         held = Held(self._in_force(request.place), PolicyTerms())
         # When it was made, its secrets were open: what was found then under the same policies is exact.
         return shown if shown.judgement.digest == held.digest else held.judged(shown)

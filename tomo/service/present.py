@@ -13,8 +13,8 @@ from tomo.model.step import Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Value, masked, transform
 from tomo.resources.tokens import DOCKER_PROVIDER, SERVER
-from tomo.service.deployments import PlanResult
 from tomo.service.plans.seals import SecretMarks
+from tomo.service.runs import PlanResult
 from tomo.state.codec import encode_resource
 
 Json = object

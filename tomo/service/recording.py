@@ -39,7 +39,7 @@ from tomo.settings import Settings
 from tomo.state.clock import rfc3339
 
 if TYPE_CHECKING:
-    from tomo.service.deployments import RunResult
+    from tomo.service.runs import RunResult
     from tomo.service.wiring import Doors
     from tomo.service.workspace import Place
 

@@ -13,6 +13,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.urn import Urn
 from tomo.service.effect import Effect
+from tomo.service.executing import Execution
 from tomo.service.opening import opened
 from tomo.service.recording import audited
 from tomo.service.wiring import Doors
@@ -77,11 +78,11 @@ class Repairs:
 
     def _settled(self, request: RepairRequest) -> RepairResult:
         with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
-            found = session.recover(_terms_of(request, session.stored))
+            found = Execution(session).recover(_terms_of(request, session.stored))
             lines = [note.message for note in found.notes]
             answers = _asked(request, found.unsettled)
             if answers.forget or answers.keep:
-                found = session.recover(_terms_of(answers, session.stored))
+                found = Execution(session).recover(_terms_of(answers, session.stored))
                 lines += [note.message for note in found.notes]
             return RepairResult(session.workspace.stack, tuple(lines), found.unsettled)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from tomo.errors import ExitCode, StackNotFound, TomoError
+from tomo.errors import ExitCode, NotSupported, StackNotFound, TomoError
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
@@ -132,20 +132,14 @@ class Statuses:
         )
 
     def outputs(self, request: OutputsRequest) -> dict[str, Value]:
-        """The outputs by name."""
+        """The recorded outputs by name; raises NotSupported where only Pulumi's CLI reads the state."""
         workspace = self._doors.open(request.place)
         if workspace.engine is EngineName.PULUMI:
-            from tomo.service.pulumi_engine import PulumiEngine  # noqa: PLC0415  # only where it's used
-
-            told = PulumiEngine(self._doors, workspace).outputs(show_secrets=request.show_secrets)
-            return dict(told)
-        stored = workspace.stored()
-        if stored is None:
-            raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")
-        found = next((e.outputs for e in stored.snapshot.resources if e.type == STACK_TYPE), {})
-        shown = reveal(found) if request.show_secrets else found
-        plain = masked(shown)
-        return dict(plain) if isinstance(plain, Mapping) else {}
+            raise NotSupported(
+                "the outputs of a stack on the `pulumi` engine are read by its CLI",
+                hint="ask at a terminal: `tomo outputs`",
+            )
+        return recorded_outputs(workspace, show_secrets=request.show_secrets)
 
     def _asked(
         self, workspace: Workspace, snapshot: Snapshot, recorded: list[ServerStatus]
@@ -156,6 +150,17 @@ class Statuses:
             ThreadPoolExecutor(_MOST_AT_ONCE) as pool,
         ):
             return list(pool.map(lambda one: _live(one, specs.get(one.name), connections), recorded))
+
+
+def recorded_outputs(workspace: Workspace, *, show_secrets: bool) -> dict[str, Value]:
+    """The outputs that a stack's state holds; raises StackNotFound where there is none."""
+    stored = workspace.stored()
+    if stored is None:
+        raise StackNotFound(f"`{workspace.stack}` has no state yet", hint="run `tomo apply` first")
+    found = next((e.outputs for e in stored.snapshot.resources if e.type == STACK_TYPE), {})
+    shown = reveal(found) if show_secrets else found
+    plain = masked(shown)
+    return dict(plain) if isinstance(plain, Mapping) else {}
 
 
 # --- from the state ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, Stac
 if TYPE_CHECKING:
     from tomo.approval.keys import Guard
     from tomo.service.approvals import ApprovalListing, ApprovalUseCases
-    from tomo.service.plans.saved import ShownPlan
+    from tomo.service.plans.making import ShownPlan
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 

@@ -59,7 +59,7 @@ from tomo_cli.runs import (
 )
 
 if TYPE_CHECKING:
-    from tomo.service.deployments import PlanResult
+    from tomo.service.runs import PlanResult
 
 _PARALLEL = 16
 
@@ -102,7 +102,7 @@ def plan(
     policy: PolicyOption = None,
 ) -> None:
     """Show what apply would change, and change nothing."""
-    from tomo.service.deployments import PlanRequest
+    from tomo.service.runs import PlanRequest
     from tomo_cli.doors import place
 
     refuse_two_forms(as_json=as_json, markdown=markdown)
@@ -151,7 +151,7 @@ def apply(
     policy: PolicyOption = None,
 ) -> None:
     """Make the servers as the file declares them."""
-    from tomo.service.deployments import ApplyRequest
+    from tomo.service.runs import ApplyRequest
     from tomo_cli.doors import place
 
     where, lock = place(directory, file, stack, engine, policy), lock_terms(lock_wait)
@@ -195,7 +195,7 @@ def show(
     markdown: MarkdownOption = False,
 ) -> None:
     """Show what a kept plan says."""
-    from tomo.service.plans.saved import ShowPlanRequest
+    from tomo.service.plans.making import ShowPlanRequest
 
     refuse_two_forms(as_json=as_json, markdown=markdown)
     kept = saved_plans().show(ShowPlanRequest(plan_file))
@@ -224,7 +224,7 @@ def destroy(
     policy: PolicyOption = None,
 ) -> None:
     """Remove everything the stack made; data volumes stay."""
-    from tomo.service.deployments import ApplyRequest
+    from tomo.service.runs import ApplyRequest
     from tomo_cli.doors import place
 
     run_asking(
@@ -272,7 +272,7 @@ def refresh(
 ) -> None:
     """Take what the hosts say into the state."""
     from tomo.model.step import Op
-    from tomo.service.deployments import RefreshRequest
+    from tomo.service.runs import RefreshRequest
     from tomo_cli.console import confirm
     from tomo_cli.doors import place
 
@@ -373,7 +373,7 @@ def drift(
     ] = False,
 ) -> None:
     """Show what was changed on the hosts outside Tomo."""
-    from tomo.service.deployments import DriftRequest
+    from tomo.service.runs import DriftRequest
     from tomo_cli.doors import place
 
     with stoppable() as stop:
@@ -417,11 +417,12 @@ def outputs(
     ] = False,
 ) -> None:
     """Show the stack's outputs."""
-    from tomo.service.status import OutputsRequest, Statuses
+    from tomo.service.outputs import Outputs
+    from tomo.service.status import OutputsRequest
     from tomo_cli.console import as_json_text, fields, print_json, say
     from tomo_cli.doors import doors, place
 
-    values = Statuses(doors()).outputs(OutputsRequest(place(directory, file, stack, engine), show_secrets))
+    values = Outputs(doors()).outputs(OutputsRequest(place(directory, file, stack, engine), show_secrets))
     if as_json:
         print_json(values)
     elif values:

@@ -21,7 +21,7 @@ from tomo_cli.options import (
 from tomo_cli.runs import deployments, stoppable
 
 if TYPE_CHECKING:
-    from tomo.service.deployments import PlanResult
+    from tomo.service.runs import PlanResult
     from tomo.service.workspace import Place
 
 
@@ -90,7 +90,7 @@ def _kept(where: Place, plan: Path) -> PlanResult:
 
 
 def _planned(where: Place, *, look: bool) -> PlanResult:
-    from tomo.service.deployments import PlanRequest
+    from tomo.service.runs import PlanRequest
 
     with stoppable() as stop:
         return deployments().plan(PlanRequest(where, look, stop=stop))

@@ -16,7 +16,10 @@ from tomo.model.selection import Selection
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
 from tomo.model.values import Value
-from tomo.service.deployments import (
+from tomo.service.pulumi_engine.cli import Ended, failure_of_cli
+from tomo.service.pulumi_engine.session import CliSession
+from tomo.service.pulumi_engine.told import Told
+from tomo.service.runs import (
     ApplyRequest,
     DriftRequest,
     PlanRequest,
@@ -25,9 +28,6 @@ from tomo.service.deployments import (
     RunResult,
     may_go_on,
 )
-from tomo.service.pulumi_engine.cli import Ended, failure_of_cli
-from tomo.service.pulumi_engine.session import CliSession
-from tomo.service.pulumi_engine.told import Told
 from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace
