@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.errors import ConfigMissing, UsageError
-from tomo.service.deployments import Deployments, PlanRequest, PlanResult, RunResult
+from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
 from tomo.service.engines import EngineName
 from tomo.service.opening import fleet_of
-from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans, SavePlanRequest
+from tomo.service.plans.making import SavePlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
 from tomo.service.policies import InForce, in_force
+from tomo.service.runs import PlanRequest, PlanResult, RunResult
 from tomo.service.sarif import Source
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace

@@ -11,9 +11,9 @@ from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op
 from tomo.model.urn import STACK_TYPE
 from tomo.model.values import masked
-from tomo.service.deployments import PlanResult, RunResult
 from tomo.service.markdown import fenced, one_line, plain, plan_parts
 from tomo.service.present import Json, error_json
+from tomo.service.runs import PlanResult, RunResult
 from tomo.state.files import translated, write_atomically
 
 COMMENT_LIMIT: Final = 65_536

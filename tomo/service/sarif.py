@@ -18,7 +18,7 @@ from tomo.model.step import Step
 from tomo.model.urn import Urn
 from tomo.policy.policies import Policies, Setting
 from tomo.resources.tokens import APP, DOCKER_PROVIDER, SERVER
-from tomo.service.deployments import PlanResult
+from tomo.service.runs import PlanResult
 from tomo.service.workspace import Workspace
 from tomo.spec.load import LoadedFleet
 

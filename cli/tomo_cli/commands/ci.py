@@ -32,7 +32,7 @@ from tomo_cli.runs import finish, lock_terms, plan_code, run_sink, show_result, 
 if TYPE_CHECKING:
     from tomo.model.events import Sink
     from tomo.service.ci import CiPlan, CiRuns
-    from tomo.service.deployments import RunResult
+    from tomo.service.runs import RunResult
     from tomo.service.stop import Stop
 
 _PARALLEL = 16
@@ -95,7 +95,7 @@ def plan(
 ) -> None:
     """Plan, and write what people and platforms read."""
     from tomo.service.ci import CiPlanRequest
-    from tomo.service.deployments import PlanRequest
+    from tomo.service.runs import PlanRequest
     from tomo_cli.doors import place
 
     reports = _Reports(markdown, as_json)
