@@ -1,0 +1,1 @@
+"""Proposed changes: what they would bring, kept for a person to decide. Nothing in here acts."""
