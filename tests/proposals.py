@@ -61,7 +61,7 @@ def proposal(id_: str = "p-abcd1234", **changed: Any) -> Proposal:
         "home",
         "a-stack",
         "fleet.yaml",
-        BaseDigests("1", "2", "3", "4"),
+        BaseDigests("1", "2", "3", "4", "5"),
         review,
     )
     return replace(made, **changed)

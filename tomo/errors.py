@@ -163,6 +163,12 @@ class HostKeyChanged(HostKeyError):
     code = "host-key-changed"
 
 
+class HostNotAccepted(HostError):
+    """No person has accepted this address, host key and credential yet, so it was not dialled."""
+
+    code = "host-not-accepted"
+
+
 class BecomeRefused(HostError):
     """`become: sudo` is asked for and sudo refuses."""
 

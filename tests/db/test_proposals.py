@@ -44,7 +44,7 @@ def test_every_step_is_kept_with_who_and_why(database: Database) -> None:
     store.add(made, {})
 
     store.move(made.id, step(ProposalState.APPROVED, "in time"))
-    store.begin(made.id, NOW + 2)
+    store.begin(made.id, NOW + 2, "desk:7")
     store.finish(made.id, step(ProposalState.APPLIED), Output(0, "out", "err", cut=True))
 
     found = store.get(made.id)
@@ -52,7 +52,7 @@ def test_every_step_is_kept_with_who_and_why(database: Database) -> None:
     assert [each.state for each in found.transitions] == states
     assert found.transitions[1] == step(ProposalState.APPROVED, "in time")
     assert found.output == Output(0, "out", "err", cut=True)
-    assert found.begun == NOW + 2
+    assert (found.begun, found.begun_by) == (NOW + 2, "desk:7")
 
 
 def test_what_can_not_follow_is_refused_and_changes_nothing(database: Database) -> None:
@@ -70,7 +70,7 @@ def test_what_is_being_applied_can_not_be_rejected(database: Database) -> None:
     store, made = Proposals(database), proposal()
     store.add(made, {})
     store.move(made.id, step(ProposalState.APPROVED))
-    store.begin(made.id, NOW)
+    store.begin(made.id, NOW, "desk:7")
 
     with pytest.raises(ProposalClosed, match="is being applied"):
         store.move(made.id, step(ProposalState.REJECTED))
@@ -110,7 +110,7 @@ def test_of_many_who_begin_at_once_one_wins(database: Database) -> None:
     store.add(made, {})
     store.move(made.id, step(ProposalState.APPROVED))
 
-    outcomes = _outcomes([lambda: store.begin(made.id, NOW)] * 6)
+    outcomes = _outcomes([lambda: store.begin(made.id, NOW, "desk:7")] * 6)
 
     assert outcomes == ["done", *["proposal-closed"] * 5]
 

@@ -41,6 +41,7 @@ _AS_THEY_ARE: Final = (
     "place",
     "replaces",
     "begun",
+    "begun_by",
 )
 
 

@@ -67,7 +67,7 @@ class Proposals:
             query = select(PROPOSAL_TEXTS.c.content).where(
                 PROPOSAL_TEXTS.c.proposal_id == id_, PROPOSAL_TEXTS.c.name == name
             )
-            return bytes(connection.scalar(query) or b"")
+            return _bytes(connection.scalar(query))
 
     def texts(self, id_: str, prefix: str) -> Mapping[str, bytes]:
         """A proposal's texts whose names begin so, by name."""
@@ -76,7 +76,7 @@ class Proposals:
                 PROPOSAL_TEXTS.c.proposal_id == id_, PROPOSAL_TEXTS.c.name.startswith(prefix, autoescape=True)
             )
             found = connection.execute(query.order_by(PROPOSAL_TEXTS.c.name))
-            return {row.name: bytes(row.content) for row in found}
+            return {row.name: _bytes(row.content) for row in found}
 
     def put_text(self, id_: str, name: str, content: bytes) -> None:
         """Adds a text to a proposal."""
@@ -91,8 +91,8 @@ class Proposals:
             require_next(found, step.state)
             return _moved(connection, found, step)
 
-    def begin(self, id_: str, now: int) -> Proposal:
-        """Takes an approved proposal for being applied; raises ProposalClosed where somebody else has."""
+    def begin(self, id_: str, now: int, by: str) -> Proposal:
+        """Takes an approved proposal for a process to apply; raises ProposalClosed where another has it."""
         with self._database.writing() as connection:
             found = _locked(connection, id_)
             if found.state is not ProposalState.APPROVED:
@@ -102,14 +102,15 @@ class Proposals:
                     f"the proposal `{id_}` is being applied already",
                     hint=f"see what becomes of it: `tomo proposals show {id_}`",
                 )
-            connection.execute(update(PROPOSALS).where(PROPOSALS.c.id == id_).values(begun=now))
-            return replace(found, begun=now)
+            connection.execute(update(PROPOSALS).where(PROPOSALS.c.id == id_).values(begun=now, begun_by=by))
+            return replace(found, begun=now, begun_by=by)
 
     def give_back(self, id_: str) -> None:
         """Undoes `begin` where nothing was done; a proposal that ended meanwhile stays as it is."""
         with self._database.writing() as connection:
             open_ = PROPOSALS.c.state == ProposalState.APPROVED.value
-            connection.execute(update(PROPOSALS).where(PROPOSALS.c.id == id_, open_).values(begun=0))
+            query = update(PROPOSALS).where(PROPOSALS.c.id == id_, open_)
+            connection.execute(query.values(begun=0, begun_by=""))
 
     def finish(self, id_: str, step: Transition, output: Output | None = None) -> Proposal:
         """Notes how an application ended, with what it left."""
@@ -159,3 +160,10 @@ def _note(connection: Connection, id_: str, step: Transition) -> None:
 
 def _put(connection: Connection, id_: str, name: str, content: bytes) -> None:
     connection.execute(insert(PROPOSAL_TEXTS).values(proposal_id=id_, name=name, content=content))
+
+
+def _bytes(value: object) -> bytes:
+    """A text as it stands; SQLite also keeps what somebody wrote there as characters."""
+    if isinstance(value, str):
+        return value.encode()
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""

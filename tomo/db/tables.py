@@ -143,6 +143,7 @@ PROPOSALS: Final = Table(
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("begun", BigInteger, nullable=False),
+    Column("begun_by", Text, nullable=False),
 )
 """`state` is that of the last transition; `change`, `base`, `review` and `output` are JSON texts."""
 

@@ -79,13 +79,14 @@ class Transition:
 class BaseDigests:
     """What a proposal starts from; SHA-256 in hex, `""` where there was nothing.
 
-    `fleet` is that of the fleet file, `state` of the state file, `config` of the stack's config file. `other`
-    is that of what a proposal without a stack changes.
+    `fleet` is that of the fleet file, `state` of the state file, `config` of the stack's config file, and
+    `after` that of the fleet file as it is proposed. `other` is that of what is changed without a plan.
     """
 
     fleet: str = ""
     state: str = ""
     config: str = ""
+    after: str = ""
     other: str = ""
 
 
@@ -162,7 +163,8 @@ class Proposal:
     `assistant` is the client that made it, `""` for a person's own; `person` is whom it acts for, `account`
     that person's account on the machine. `place` is the fleet file or folder. `change` is the typed change as
     JSON. `digest` names what people agree to: the plan, or the change itself where there is no plan, and
-    `stack_id` is what an approval must be for. `begun` is when it began to be applied, 0 before.
+    `stack_id` is what an approval must be for. `begun` is when it began to be applied, 0 before,
+    and `begun_by` the process, as JSON.
     """
 
     id: str
@@ -186,6 +188,7 @@ class Proposal:
     review: Review = Review()
     replaces: str = ""
     begun: int = 0
+    begun_by: str = ""
     output: Output | None = None
 
     @property

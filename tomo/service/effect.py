@@ -6,8 +6,12 @@ from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """`READ` changes nothing anywhere, `WRITE` files of the fleet's folder, `EXECUTE` hosts."""
+    """`READ` changes nothing anywhere, `WRITE` files of the fleet's folder, `EXECUTE` hosts.
+
+    `PROPOSE` keeps a proposal in the database; the stack may get its key and its id for it.
+    """
 
     READ = "read"
+    PROPOSE = "propose"
     WRITE = "write"
     EXECUTE = "execute"

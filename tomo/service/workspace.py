@@ -40,13 +40,17 @@ Ask = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`, `--policy`."""
+    """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`, `--policy`.
+
+    `proposed` are bytes that stand for the fleet file's own, which they are not yet.
+    """
 
     directory: Path = field(default_factory=Path)
     file: Path | None = None
     stack: str | None = None
     engine: str | None = None
     policy: Path | None = None
+    proposed: bytes | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """The fleet file or folder that is meant, in full."""
@@ -117,9 +121,11 @@ class Workspace:
     def _found(cls, place: Place, settings: Settings, means: Means) -> Workspace:
         fleet_file = _fleet_file(place)
         if fleet_file is not None:
-            from tomo.spec.load import load_fleet  # noqa: PLC0415  # its models are for fleets only
+            from tomo.spec.load import fleet_from_text, load_fleet  # noqa: PLC0415  # its models are for fleets only
 
-            return cls._of_fleet(place, settings, load_fleet(fleet_file), means)
+            text = place.proposed
+            fleet = load_fleet(fleet_file) if text is None else fleet_from_text(text, fleet_file)
+            return cls._of_fleet(place, settings, fleet, means)
         project_file = find_project(place.directory.absolute())
         if project_file is None:
             raise UsageError(

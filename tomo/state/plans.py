@@ -47,6 +47,14 @@ class PlanLedger:
             return self.stack_id()
         return made
 
+    def was_used(self, digest: str) -> bool:
+        """Whether the plan was used."""
+        try:
+            self.require_unused(digest)
+        except PlanRefused:
+            return True
+        return False
+
     def require_unused(self, digest: str) -> None:
         """Raises PlanRefused where the plan was used before."""
         try:

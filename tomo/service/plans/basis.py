@@ -70,7 +70,10 @@ def basis_of(
 
 
 def _fleet_files(workspace: Workspace) -> dict[str, str]:
-    return {workspace.fleet.file.name: _digest(workspace.fleet.file)} if workspace.fleet else {}
+    if workspace.fleet is None:
+        return {}
+    proposed, file = workspace.place.proposed, workspace.fleet.file
+    return {file.name: _digest(file) if proposed is None else hashlib.sha256(proposed).hexdigest()}
 
 
 def _catalog_files(workspace: Workspace, fleet: FleetProgram) -> dict[str, str]:

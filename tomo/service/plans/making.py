@@ -74,6 +74,7 @@ class MadePlan:
     text: bytes
     digest: str
     made_key: bool
+    basis: Basis
 
 
 class KeptPlans:
@@ -112,7 +113,8 @@ class KeptPlans:
             seals = PlanSeals(session.workspace.secrets.for_salt(session.salt), basis.state)
             body = write_body(saved, seals)
         digest = digest_of(body)
-        return MadePlan(shown, file_text(Envelope(body, digest, seals.mac(digest))), digest, made_key)
+        text = file_text(Envelope(body, digest, seals.mac(digest)))
+        return MadePlan(shown, text, digest, made_key, basis)
 
     def save(self, request: SavePlanRequest) -> KeptPlan:
         """Plans, and writes the plan's file."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import ClassVar, Final, TypeAlias
 
 from tomo.catalog.index import Catalog
@@ -214,8 +214,12 @@ class FullCleanup:
         if present:
             return _all((self._without(base, name) for name in present), base.text)
         refuse_installed(base.snapshot, self.name)
-        text = _all((_removing(name) for name in here if not is_applied(base.snapshot, name)), base.text)
-        return edit.remove_server(text, self.name)
+        return edit.remove_server(_all(map(partial(self._forgetting, base), here), base.text), self.name)
+
+    def _forgetting(self, base: FleetBase, name: str) -> Edit:
+        """The tombstone of an app that is gone from its servers, without this one."""
+        others = [server for server in base.loaded.fleet.apps[name].servers if server != self.name]
+        return setting(("apps", name, "servers"), others) if others else _removing(name)
 
     def _without(self, base: FleetBase, name: str) -> Edit:
         app = base.loaded.fleet.apps[name]

@@ -11,7 +11,8 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 _SHORT = (("kind", 32), ("state", 32), ("surface", 32), ("replaces", 32), ("digest", 80))
-_TEXTS = ("title", "why", "assistant", "person", "account", "project", "stack", "stack_id", "place")
+_SAID = ("title", "why", "assistant", "person", "account", "begun_by")
+_WHERE = ("project", "stack", "stack_id", "place")
 _JSON = ("change", "base", "review", "output")
 _TIMES = ("created", "expires", "begun")
 
@@ -23,7 +24,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
         *(sa.Column(name, sa.String(length), nullable=False) for name, length in _SHORT),
-        *(sa.Column(name, sa.Text, nullable=False) for name in (*_TEXTS, *_JSON)),
+        *(sa.Column(name, sa.Text, nullable=False) for name in (*_SAID, *_WHERE, *_JSON)),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in _TIMES),
     )
     op.create_index("ix_proposals_state", "proposals", ["state"])

@@ -1,0 +1,404 @@
+"""Proposes changes, and shows what was proposed. Changes no fleet file and no host."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import secrets
+import string
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Final, TypeAlias
+
+import orjson
+
+from tomo.errors import PlanRefused, UsageError
+from tomo.model.connection import HostSpec
+from tomo.model.events import Sink, ignore
+from tomo.model.people import Permission
+from tomo.model.proposal import (
+    BaseDigests,
+    Json,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    Transition,
+)
+from tomo.model.selection import Selection
+from tomo.service.app_edits import fleet_after
+from tomo.service.effect import Effect
+from tomo.service.hosts import declared_hosts, fleet_secrets
+from tomo.service.plans.form import read_envelope
+from tomo.service.plans.making import KeptPlans, MadePlan, ShownPlan, shown_plan
+from tomo.service.policies import PolicyTerms
+from tomo.service.propose.accepted import accepted_only, not_accepted
+from tomo.service.propose.aging import Aging, base_of_change
+from tomo.service.propose.changes import FleetBase, FleetChange
+from tomo.service.propose.other_changes import (
+    ChangeSetting,
+    OtherChange,
+    RunCommand,
+    change_json,
+)
+from tomo.service.propose.review import problems, review_of
+from tomo.service.propose.store import AFTER, BEFORE, PLAN, proposals_of
+from tomo.service.recording import recorded
+from tomo.service.runs import PlanRequest, PlanResult
+from tomo.service.server_edits import fleet_of
+from tomo.service.stop import Stop
+from tomo.service.who import people_of, person_here
+from tomo.service.wiring import Doors, new_id
+from tomo.service.workspace import Place, Workspace
+from tomo.spec.files import read_bytes
+from tomo.spec.load import LoadedFleet
+from tomo.spec.shown import CONTROL
+
+Change: TypeAlias = FleetChange | OtherChange
+
+DAY: Final = 86_400
+_SHORTEST, _LONGEST = 60, 90 * DAY
+_LETTERS: Final = string.ascii_lowercase + string.digits
+_MOST_WHY: Final = 2000
+_MOST_NAME: Final = 200
+_FORMAT: Final = "tomo.proposal/v1"
+_INSTALLATION: Final = "installation"
+_BOM: Final = "\ufeff"
+
+
+# --- requests and results ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRequest:
+    """Propose a change. `assistant` is the client that does, `""` for a person; `person` whom it acts for.
+
+    Without a person it is who runs here. `lasts` is in seconds; `replaces` is an open proposal's id, which
+    this one supersedes. `selection` names a part of the fleet, `look` says whether hosts are asked.
+    """
+
+    effect: ClassVar[Effect] = Effect.PROPOSE
+    place: Place
+    change: Change
+    why: str = ""
+    assistant: str = ""
+    person: str = ""
+    lasts: int = DAY
+    replaces: str = ""
+    look: bool = True
+    selection: Selection = Selection()
+    sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedPlan:
+    """A proposal that was just made; `shown` is its plan, None for a change without one."""
+
+    proposal: Proposal
+    shown: PlanResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListProposalsRequest:
+    """Which proposals are there? The newest first; without states those in any."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    states: tuple[ProposalState, ...] = ()
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProposalRequest:
+    """What does a proposal say? Needs no passphrase."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProposal:
+    """A proposal, its plan, and the change of the fleet file as a unified diff."""
+
+    proposal: Proposal
+    plan: ShownPlan | None = None
+    diff: str = ""
+
+
+# --- use cases ---------------------------------------------------------------------------------------
+
+
+class Proposing:
+    """The use cases over proposals that decide nothing. `clock` gives seconds since 1970."""
+
+    def __init__(self, doors: Doors, clock: Callable[[], float] = time.time) -> None:
+        self._doors, self._clock = doors, clock
+
+    def propose(self, request: ProposeRequest) -> ProposedPlan:
+        """Plans the change and keeps it for a person to decide.
+
+        Raises UsageError or SpecError for a change that makes no sense, PlanRefused for one that can't be
+        applied or brings nothing.
+        """
+        _require_lasting(request.lasts)
+        details = {"change": request.change.kind, "assistant": _line(request.assistant)}
+        needs = Permission.PROPOSE
+        object_ = str(request.place)
+        with recorded(self._doors, "proposal.propose", object_, needs=needs, details=details) as act:
+            change = request.change
+            made = (
+                self._without_plan(request, change)
+                if isinstance(change, OtherChange)
+                else self._with_plan(request, change)
+            )
+            act.details["proposal"], act.plan = made.proposal.id, made.proposal.digest
+            act.object = made.proposal.object
+            return made
+
+    def list(self, request: ListProposalsRequest) -> Sequence[Proposal]:
+        """The newest proposals, as they are by now."""
+        aging = Aging(self._doors, self._clock)
+        with proposals_of(self._doors.settings) as store:
+            found = store.find(request.states, request.limit)
+            settled = [aging.settled(store, each) for each in found]
+        return [each for each in settled if not request.states or each.state in request.states]
+
+    def show(self, request: ShowProposalRequest) -> ShownProposal:
+        """One proposal with its plan and its diff; raises PlanRefused where its bytes were changed."""
+        with proposals_of(self._doors.settings) as store:
+            proposal = Aging(self._doors, self._clock).settled(store, store.get(request.id))
+            if proposal.kind is not ProposalKind.FLEET:
+                return ShownProposal(proposal)
+            plan, before, after = (store.text(proposal.id, name) for name in (PLAN, BEFORE, AFTER))
+        return ShownProposal(proposal, plan_of(proposal, plan), _diff(proposal, before, after))
+
+    # --- fleets ---------------------------------------------------------------------------------------
+
+    def _with_plan(self, request: ProposeRequest, change: FleetChange) -> ProposedPlan:
+        workspace = self._doors.open(request.place)
+        loaded = fleet_of(workspace)
+        before = read_bytes(loaded.file)
+        after = _proposed(change, _base(workspace, before.decode()), before.decode())
+        config = workspace.config()
+        accepted = declared_hosts(loaded.fleet, config)
+        doors = accepted_only(self._doors, accepted)
+        made = KeptPlans(doors).make(
+            PlanRequest(
+                replace(request.place, proposed=after),
+                request.look,
+                sink=request.sink,
+                stop=request.stop,
+                selection=request.selection,
+                policy=PolicyTerms(by_assistant=bool(request.assistant)),
+            )
+        )
+        _require_use(made.shown, changed=before != after)
+        proposal = self._new(
+            request,
+            ProposalKind.FLEET,
+            _place(loaded.file),
+            made.digest,
+            project=workspace.project,
+            stack=workspace.stack,
+            stack_id=made.basis.stack_id,
+            base=_digests(made, before, after),
+            review=review_of(made.shown, not_accepted(self._hosts_after(loaded, after), accepted)),
+        )
+        self._keep(proposal, {PLAN: made.text, BEFORE: before, AFTER: after})
+        return ProposedPlan(proposal, made.shown)
+
+    def _hosts_after(self, loaded: LoadedFleet, after: bytes) -> Sequence[HostSpec]:
+        workspace = self._doors.open(Place(file=loaded.file.absolute(), proposed=after))
+        return declared_hosts(fleet_of(workspace).fleet, workspace.config())
+
+    # --- changes without a plan -----------------------------------------------------------------------
+
+    def _without_plan(self, request: ProposeRequest, change: OtherChange) -> ProposedPlan:
+        change.require_sensible()
+        workspace = self._stack_for(request.place, change)
+        base = base_of_change(self._doors, workspace, change)
+        if workspace is None:
+            told = {"stack_id": self._installation()}
+        else:
+            ledger = workspace.backend.plans(workspace.project, workspace.stack)
+            names = {"project": workspace.project, "stack": workspace.stack}
+            told = {**names, "stack_id": ledger.ensure_stack_id(new_id)}
+        fleet = workspace.fleet if workspace is not None else None
+        place = str(request.place) if workspace is not None else ""
+        proposal = self._new(
+            request,
+            change.about,
+            _place(fleet.file) if fleet is not None else place,
+            "",
+            base=BaseDigests(other=base),
+            **told,
+        )
+        proposal = replace(proposal, digest=digest_of_change(proposal))
+        self._keep(proposal, {})
+        return ProposedPlan(proposal)
+
+    def _stack_for(self, place: Place, change: OtherChange) -> Workspace | None:
+        if not isinstance(change, RunCommand | ChangeSetting):
+            return None
+        workspace = self._doors.open(place)
+        if isinstance(change, ChangeSetting) and workspace.is_fleet:
+            raise UsageError(
+                "a fleet's settings stand in its own file; its config holds secrets only",
+                hint="propose the change of the server or app that it belongs to",
+            )
+        return workspace
+
+    def _installation(self) -> str:
+        """The id that stands for this database where a change is about no stack."""
+        with people_of(self._doors.settings) as store, store.changing() as people:
+            return people.ensure_key(_INSTALLATION, new_id, int(self._clock()))
+
+    # --- parts ----------------------------------------------------------------------------------------
+
+    def _new(
+        self,
+        request: ProposeRequest,
+        kind: ProposalKind,
+        place: str,
+        digest: str,
+        *,
+        base: BaseDigests,
+        **more: object,
+    ) -> Proposal:
+        settings, now = self._doors.settings, int(self._clock())
+        person = request.person or person_here(settings).name
+        assistant = _line(request.assistant)
+        actor = f"{assistant} for {person}" if assistant else person
+        trail = self._doors.trail
+        return Proposal(
+            id=f"p-{''.join(secrets.choice(_LETTERS) for _ in range(8))}",
+            kind=kind,
+            title=request.change.title,
+            why=_clean(request.why)[:_MOST_WHY],
+            assistant=assistant,
+            person=person,
+            account=settings.account or settings.user,
+            surface=trail.actor.surface if trail else "cli",
+            created=now,
+            expires=now + request.lasts,
+            change=change_json(request.change),
+            digest=digest,
+            transitions=(Transition(ProposalState.PROPOSED, now, actor),),
+            place=place,
+            base=base,
+            replaces=request.replaces,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def _keep(self, proposal: Proposal, texts: dict[str, bytes]) -> None:
+        with proposals_of(self._doors.settings) as store:
+            if proposal.replaces:
+                _require_same_object(store.get(proposal.replaces), proposal)
+            store.add(proposal, texts)
+
+
+def plan_of(proposal: Proposal, text: bytes) -> ShownPlan:
+    """A proposal's plan; raises PlanRefused where its bytes are not those that were proposed."""
+    plan = shown_plan(read_envelope(text, proposal.id))
+    if plan.digest != proposal.digest:
+        raise _changed(proposal)
+    return plan
+
+
+def require_text(proposal: Proposal, text: bytes, digest: str) -> None:
+    """Raises PlanRefused where a text of a proposal is not the one that was proposed."""
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise _changed(proposal)
+
+
+def digest_of_change(proposal: Proposal) -> str:
+    """What names a proposal without a plan: all that people agree to, in one form."""
+    body: dict[str, Json] = {
+        "base": proposal.base.other,
+        "change": dict(proposal.change),
+        "proposal": proposal.id,
+        "project": proposal.project,
+        "stack": proposal.stack,
+        "stack_id": proposal.stack_id,
+    }
+    text = orjson.dumps({"body": body, "format": _FORMAT}, option=orjson.OPT_SORT_KEYS)
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+def _changed(proposal: Proposal) -> PlanRefused:
+    return PlanRefused(
+        f"the proposal `{proposal.id}` was changed after it was made: its bytes do not fit its digest",
+        hint="reject it, and have it proposed anew",
+    )
+
+
+def _base(workspace: Workspace, text: str) -> FleetBase:
+    known = fleet_secrets(workspace.config())
+    loaded = fleet_of(workspace)
+    return FleetBase(text.removeprefix(_BOM), loaded, workspace.catalog, known, workspace.snapshot())
+
+
+def _proposed(change: FleetChange, base: FleetBase, before: str) -> bytes:
+    text = change.proposed(base)
+    fleet_after(text, base.loaded, base.catalog)
+    return (_BOM * before.startswith(_BOM) + text).encode()
+
+
+def _digests(made: MadePlan, before: bytes, after: bytes) -> BaseDigests:
+    digests = [hashlib.sha256(text).hexdigest() for text in (before, after)]
+    return BaseDigests(digests[0], made.basis.state, made.basis.config, digests[1])
+
+
+def _diff(proposal: Proposal, before: bytes, after: bytes) -> str:
+    require_text(proposal, before, proposal.base.fleet)
+    require_text(proposal, after, proposal.base.after)
+    name = Path(proposal.place).name
+    old, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (before, after))
+    made = difflib.unified_diff(old, new, name, f"{name} (proposed)")
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
+
+
+def _require_use(shown: PlanResult, *, changed: bool) -> None:
+    found = list(problems(shown))
+    if found:
+        errors = [failure.error for failure in shown.failures]
+        raise PlanRefused(
+            f"this can't be applied as it is proposed: {found[0]}",
+            hint=errors[0].hint if errors else "change what it names, and propose it again",
+            detail="\n".join(found[1:]),
+        )
+    if not changed and not shown.has_changes:
+        raise UsageError(
+            "there is nothing to propose: everything is as it would be",
+            hint="see `tomo plan` and `tomo status`",
+        )
+
+
+def _require_same_object(old: Proposal, new: Proposal) -> None:
+    if (old.object, old.assistant, old.person) != (new.object, new.assistant, new.person):
+        raise UsageError(
+            f"`{old.id}` is not a proposal of yours for the same fleet, so it can't be replaced",
+            hint="propose without replacing it; whoever made it, or a person, can reject it",
+        )
+
+
+def _require_lasting(lasts: int) -> None:
+    if not _SHORTEST <= lasts <= _LONGEST:
+        raise UsageError(
+            f"a proposal can't last {lasts} seconds",
+            hint=f"between {_SHORTEST} seconds and {_LONGEST // DAY} days",
+        )
+
+
+def _place(file: Path) -> str:
+    return str(file.absolute())
+
+
+def _line(text: str) -> str:
+    """A name that a client gives itself, as it may stand in a record."""
+    return " ".join(_clean(text).split())[:_MOST_NAME]
+
+
+def _clean(text: str) -> str:
+    return CONTROL.sub("", text).strip()

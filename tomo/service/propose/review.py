@@ -1,0 +1,75 @@
+"""What a person should know of a plan before agreeing: in counts, ports, outages and data that go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tomo.model.plan import Plan
+from tomo.model.proposal import Downtime, Exposed, Outage, Review
+from tomo.model.step import Op, Step
+from tomo.model.urn import Urn
+from tomo.resources.tokens import APP, CONTAINER, VOLUME
+from tomo.service.exposure import newly_open
+from tomo.service.present import hosts_of
+from tomo.service.propose.accepted import NOT_ACCEPTED
+from tomo.service.runs import PlanResult
+
+
+def review_of(shown: PlanResult, not_accepted: Sequence[str] = ()) -> Review:
+    """The review of a plan; hosts that are `not_accepted` were not asked, needed or not."""
+    plan, hosts = shown.plan, hosts_of(shown.plan)
+    told = {each.host for each in plan.unlooked}
+    new = (f"{name}: {NOT_ACCEPTED}" for name in not_accepted if name not in told)
+    return Review(
+        {op.pulumi_name: count for op, count in plan.counts.items()},
+        shown.judgement,
+        tuple(
+            Exposed(each.host, each.address, each.port, each.protocol, each.container, each.reach)
+            for each in newly_open(plan, hosts)
+        ),
+        tuple(sorted(_downtime(plan, hosts))),
+        tuple(_data_removed(plan, hosts)),
+        shown.new_secrets,
+        (*(f"{each.host}: {each.problem}" for each in plan.unlooked), *new),
+        tuple(problems(shown)),
+    )
+
+
+def problems(shown: PlanResult) -> Iterator[str]:
+    """Why a plan can't be applied."""
+    yield from (failure.error.message for failure in shown.failures)
+    if shown.program_error is not None:
+        yield shown.program_error.message
+    yield from (shortfall.message for shortfall in shown.shortfalls if shortfall.blocks)
+
+
+def _downtime(plan: Plan, hosts: Mapping[Urn, str]) -> Iterator[Downtime]:
+    for step in plan.changes:
+        outage = _outage(step) if step.type == CONTAINER else None
+        if outage is not None:
+            name = str(step.entry.inputs.get("name") or step.urn.name)
+            yield Downtime(hosts.get(step.urn, ""), _app_of(step), name, outage)
+
+
+def _outage(step: Step) -> Outage | None:
+    """How a container's step interrupts it; what is made anew interrupts nobody."""
+    if step.op is Op.REPLACE:
+        return Outage.REPLACED
+    if step.op is Op.DELETE:
+        return Outage.REMOVED
+    stops = step.op is Op.UPDATE and step.new is not None and step.new.inputs.get("mustRun") is False
+    return Outage.STOPPED if stops else None
+
+
+def _app_of(step: Step) -> str:
+    parent = step.entry.parent
+    return parent.name.rpartition("@")[0] if parent is not None and parent.type == APP else ""
+
+
+def _data_removed(plan: Plan, hosts: Mapping[Urn, str]) -> Iterator[str]:
+    for step in plan.changes:
+        kept = step.op is Op.DELETE and step.old is not None and step.old.retain_on_delete
+        if step.type == VOLUME and step.op in {Op.DELETE, Op.REPLACE} and not kept:
+            old = step.old or step.entry
+            host = hosts.get(step.urn, "")
+            yield f"{old.inputs.get('name') or step.urn.name}{f' on {host}' if host else ''}"
