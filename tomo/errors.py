@@ -137,6 +137,12 @@ class ConnectionLost(HostError):
     code = "connection-lost"
 
 
+class HostNotAccepted(HostError):
+    """A host whose address, key or credential no person has accepted yet; nothing was sent to it."""
+
+    code = "host-not-accepted"
+
+
 class LoginRefused(HostError):
     """The server refused every credential offered."""
 
@@ -161,12 +167,6 @@ class HostKeyChanged(HostKeyError):
     """The host shows another key than the pinned or known one."""
 
     code = "host-key-changed"
-
-
-class HostNotAccepted(HostError):
-    """No person has accepted this address, host key and credential yet, so it was not dialled."""
-
-    code = "host-not-accepted"
 
 
 class BecomeRefused(HostError):
