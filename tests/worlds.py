@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tomo.engine.retries import Patience
 from tomo.model.connection import HostBook, HostSpec
+from tomo.model.log import Log, LogLevel
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.service.deployments import Deployments
 from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RunResult
@@ -88,9 +89,16 @@ class _Pool(FakeConnections):
     def __init__(self, hosts: Mapping[str, FakeHost], book: HostBook) -> None:
         super().__init__(hosts)
         self._book = book
+        self._log: Log | None = None
 
     def get(self, spec: HostSpec) -> FakeHost:
-        return super().get(self._book.complete(spec))
+        found = super().get(self._book.complete(spec))
+        if self._log is not None and not found.dialled:
+            self._log.tell(LogLevel.INFO, "dial", host=spec.label, address=spec.host)
+        return found
+
+    def listen(self, log: Log) -> None:
+        self._log = log
 
 
 @dataclass

@@ -27,6 +27,10 @@ class Settings:
     registry_user: str | None = None
     registry_password: str | None = field(default=None, repr=False)
     approvers: Path | None = None
+    log: str | None = None
+    log_file: Path | None = None
+    log_bytes: str | None = None
+    log_keep: str | None = None
     no_color: bool = False
     home: Path = field(default_factory=Path.home)
     user: str = "root"
@@ -55,6 +59,10 @@ class Settings:
             registry_user=env.get("DOCKER_REGISTRY_USER"),
             registry_password=env.get("DOCKER_REGISTRY_PASS"),
             approvers=Path(env["TOMO_APPROVERS"]) if env.get("TOMO_APPROVERS") else None,
+            log=env.get("TOMO_LOG") or None,
+            log_file=Path(env["TOMO_LOG_FILE"]) if env.get("TOMO_LOG_FILE") else None,
+            log_bytes=env.get("TOMO_LOG_BYTES") or None,
+            log_keep=env.get("TOMO_LOG_KEEP") or None,
             no_color="NO_COLOR" in env,
             home=home,
             user=first("USER", "LOGNAME") or "root",

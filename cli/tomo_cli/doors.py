@@ -17,9 +17,10 @@ from tomo.service.stores import Stores
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
-from tomo_cli.endings import at_end
+from tomo_cli.endings import at_end, on_end
 
 if TYPE_CHECKING:
+    from tomo.model.log import Log
     from tomo.service.recording import Trail
 
 _GIVEN: ContextVar[Doors | None] = ContextVar("tomo_doors", default=None)
@@ -43,9 +44,25 @@ def doors() -> Doors:
     settings = Settings.from_environment()
     stores = _stores()
     trail = _trail(settings)
+    log = _log(settings, trail)
     if not sys.stdin.isatty():
-        return Doors(settings, stores=stores, trail=trail)
-    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores, trail=trail)
+        return Doors(settings, stores=stores, trail=trail, log=log)
+    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores, trail=trail, log=log)
+
+
+def _log(settings: Settings, trail: Trail) -> Log | None:
+    """The log of this command, where the environment asks for one; its lines carry the trail's id."""
+    if settings.log is None and settings.log_file is None:
+        return None
+    from tomo.service.logs import begun, open_log
+    from tomo_cli.console import say
+
+    log = open_log(settings, sys.stderr, say)
+    if log is None:
+        return None
+    bound = log.bind(correlation=trail.correlation)
+    on_end(begun(bound, trail.actor.surface))
+    return bound
 
 
 def _trail(settings: Settings) -> Trail:

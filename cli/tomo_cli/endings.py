@@ -25,3 +25,14 @@ def at_end(end: Callable[[], None]) -> None:
     stack = _OPEN.get()
     if stack is not None:
         stack.callback(end)
+
+
+def on_end(told: Callable[[BaseException | None], None]) -> None:
+    """Has the end of the running command told, with what it failed by."""
+    stack = _OPEN.get()
+    if stack is not None:
+
+        def end(_type: object, error: BaseException | None, _traceback: object) -> None:
+            told(error)
+
+        stack.push(end)

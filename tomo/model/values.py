@@ -47,6 +47,11 @@ class Secret:
             self._open = None
         return self._value
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process knows its plaintext already."""
+        return self._open is None
+
     def __repr__(self) -> str:
         return SECRET_SHOWN
 

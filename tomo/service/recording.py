@@ -35,6 +35,7 @@ from tomo.model.audit import AuditEvent, AuditOutcome, AuditStore
 from tomo.model.events import Result
 from tomo.model.people import Permission, Person
 from tomo.service.audit_heads import NotedHead
+from tomo.service.logs import tell_act
 from tomo.settings import Settings
 from tomo.state.clock import rfc3339
 
@@ -210,6 +211,7 @@ def recorded(
         _require(trail, act, needs or needed_for(action))
     before = {file: checksum(file) for file in changes}
     trail.begin(act)
+    tell_act(doors.log, "begun", act)
     if long:
         trail.prepare()
     try:
@@ -225,6 +227,7 @@ def recorded(
     finally:
         act.details |= _changed(before)
         trail.end(act)
+        tell_act(doors.log, "ended", act)
         if not later:
             trail.settle()
 

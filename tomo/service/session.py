@@ -19,6 +19,7 @@ from tomo.model.source import ProgramRun, Source
 from tomo.model.urn import Urn
 from tomo.model.values import SECRET_SHOWN
 from tomo.providers.plugin import PluginHost
+from tomo.service.logs import logged
 from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.recovery import Recovered, needs_recovery, recovered
@@ -53,7 +54,7 @@ class Session:
         self._doors, self.connections, self._plugins = doors, connections, plugins
         self.notes: tuple[Diagnostic, ...] = ()
         self.back: WayBack | None = None
-        self._redactor = LazyRedactor()
+        self._redactor = LazyRedactor(log=doors.log)
         for value in config.values.values():
             self._redactor.learn(value)
 
@@ -183,7 +184,7 @@ class Session:
         facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins)
         return World(
             self._doors.providers(self.connections, facts),
-            sink,
+            logged(sink, self._doors.log),
             now,
             new_id,
             self.workspace.saver(salt, self.stored) if salt else None,

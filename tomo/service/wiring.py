@@ -13,11 +13,13 @@ from threading import Lock
 from tomo.engine.retries import Patience
 from tomo.errors import SecretsError
 from tomo.model.connection import Connections, HostBook, HostSpec
+from tomo.model.log import Log
 from tomo.model.provider import ProviderSource
 from tomo.model.values import Properties, Secret, Value, leaves
 from tomo.providers.plugin import PluginHost
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.redaction import Redactor
+from tomo.service.logs import learning
 from tomo.service.recording import Trail
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.service.workspace import Means, Place, Workspace
@@ -58,16 +60,22 @@ class Doors:
     """How a run waits before it tries a step again."""
     trail: Trail | None = None
     """Where acts are recorded; None in `tomo try`, which does nothing that lasts."""
+    log: Log | None = None
+    """What is told as it happens, under the trail's correlation id; None where nobody asked for it."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""
-        means = Means(self.ask, self.ask_passphrase, self.stores)
+        means = Means(learning(self.ask, self.log), self.ask_passphrase, self.stores, self.log)
         return Workspace.open(place, self.settings, means, self.secrets)
 
     @contextmanager
     def open_connections(self, book: HostBook) -> Iterator[Connections]:
         """The connections of one run; closed at its end."""
         made = self.connections(self.settings, book, self.ask_passphrase)
+        if self.log is not None:
+            from tomo.logs.watched import WatchedConnections  # noqa: PLC0415  # few have a log
+
+            made = WatchedConnections(made, self.log)
         try:
             yield made
         finally:
@@ -112,9 +120,12 @@ class LazyRedactor:
     _redactor: Redactor = field(default_factory=Redactor)
     _waiting: list[Secret] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
+    log: Log | None = None
 
     def learn(self, value: Value) -> None:
-        """Takes note of every secret in a value."""
+        """Takes note of every secret in a value, for the log too."""
+        if self.log is not None:
+            self.log.learn(value)
         found = [leaf for leaf in leaves(value) if isinstance(leaf, Secret)]
         with self._lock:
             self._waiting.extend(found)

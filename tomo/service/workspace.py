@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomo.errors import NotSupported, StackNotFound, UsageError
+from tomo.model.log import Log
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import STACK_TYPE
 from tomo.model.values import Properties
@@ -64,6 +65,7 @@ class Means:
     ask: Ask | None = None
     ask_passphrase: AskPassphrase | None = None
     stores: Stores = field(default_factory=Stores)
+    log: Log | None = None
 
 
 def _tell_nobody(_line: str) -> None:
@@ -268,10 +270,16 @@ class Workspace:
     def backend(self) -> FileBackend:
         """Where the state lives: the environment, the project's backend, or the folder itself."""
         url = self.settings.state_url or (self.program.backend_url if self.program else "")
-        if not url:
-            return FileBackend(self.directory)
         means = self._means
-        return means.stores.backend(url, self.settings, means.ask_passphrase, base=self.directory)
+        if not url:
+            found = FileBackend(self.directory)
+        else:
+            found = means.stores.backend(url, self.settings, means.ask_passphrase, base=self.directory)
+        if means.log is not None:
+            from tomo.logs.watched import WatchedStorage  # noqa: PLC0415  # few have a log
+
+            found.storage = WatchedStorage(found.storage, means.log)
+        return found
 
     def passphrase(self) -> str:
         """The stack's passphrase; raises PassphraseMissing where there is none and nobody to ask."""

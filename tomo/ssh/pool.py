@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomo.errors import HostError
 from tomo.model.connection import LOCAL, Connection, HostBook, HostSpec
+from tomo.model.log import Log, LogLevel, told
 from tomo.settings import Settings
 from tomo.ssh.config import resolve
 from tomo.ssh.link import Link, NotUnasked
@@ -37,6 +38,7 @@ class ConnectionPool:
         self._lock = threading.Lock()
         self._links: dict[tuple[str | None, str, int | None], list[Link]] = {}
         self._connections: dict[tuple[str | None, str, int | None], list[Connection]] = {}
+        self._log: Log | None = None
 
     def get(self, spec: HostSpec) -> Connection:
         """The connection for a spec, completed by the book; equal specs get the same one."""
@@ -68,6 +70,10 @@ class ConnectionPool:
         with self._lock:
             return self._link(spec)
 
+    def listen(self, log: Log) -> None:
+        """Has every dial from now on told to a log."""
+        self._log = log
+
     def close(self) -> None:
         """Ends every connection, those to jump hosts last."""
         with self._lock:
@@ -97,10 +103,14 @@ class ConnectionPool:
         from tomo.ssh.dial import connect  # noqa: PLC0415  # brings paramiko, which costs 0.2 s
 
         if may_ask or self._ask is None:
-            return connect(spec, self._settings, self, self._ask)
-        if resolve(spec, self._settings).jump is not None:  # that link would ask by itself
+            ask = self._ask
+        elif resolve(spec, self._settings).jump is not None:  # that link would ask by itself
             raise NotUnasked
-        return connect(spec, self._settings, self, _ask_nobody)
+        else:
+            ask = _ask_nobody
+        address, port = spec.host, spec.port or 22
+        with told(self._log, "dial", LogLevel.INFO, host=spec.label, address=address, port=port):
+            return connect(spec, self._settings, self, ask)
 
     def _completed(self, spec: HostSpec) -> HostSpec:
         """The declared host, with what the spec itself says on top."""
