@@ -143,6 +143,12 @@ class HostNotAccepted(HostError):
     code = "host-not-accepted"
 
 
+class LookOnly(HostError):
+    """A process that may only look at hosts was about to change one; nothing was sent."""
+
+    code = "look-only"
+
+
 class LoginRefused(HostError):
     """The server refused every credential offered."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from tomo.model.connection import ByteStream, HostBook, HostSpec
@@ -160,6 +161,63 @@ def _authorized(keys: Path) -> str:
 def _listens(folder: Path) -> bool:
     log = folder / "sshd.log"
     return log.exists() and "Server listening" in log.read_text()
+
+
+class Thief(paramiko.ServerInterface):
+    """A server that writes down who dials it, and every credential it is shown."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.dialled = 0
+        self.shown: list[str] = []
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "none,publickey,password,keyboard-interactive"
+
+    def check_auth_none(self, username: str) -> int:
+        self.shown.append("none")
+        return paramiko.AUTH_FAILED
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        self.shown.append("password")
+        return paramiko.AUTH_FAILED
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self.shown.append("publickey")
+        return paramiko.AUTH_FAILED
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int:
+        self.shown.append("keyboard-interactive")
+        return paramiko.AUTH_FAILED
+
+
+@pytest.fixture
+def thief(keys: Path) -> Iterator[Thief]:
+    """A hostile sshd; its host key is `other_ed25519`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    interface, transports = Thief(), []
+    interface.port = listener.getsockname()[1]
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            interface.dialled += 1
+            transport = paramiko.Transport(client)
+            transports.append(transport)
+            transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(keys / "other_ed25519")))
+            transport.start_server(event=threading.Event(), server=interface)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield interface
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+    for transport in transports:
+        transport.close()
 
 
 @pytest.fixture

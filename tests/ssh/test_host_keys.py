@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import paramiko
 import pytest
 
+from tests.ssh.conftest import Thief
 from tomo.errors import HostKeyChanged, HostKeyError, HostKeyUnknown, LoginRefused
 from tomo.model.connection import HostSpec
 from tomo.model.values import Secret
@@ -165,88 +163,34 @@ def test_a_scan_shows_every_key_and_logs_in_nowhere(sshd, settings) -> None:
     assert server.logins() == 0
 
 
-class Thief(paramiko.ServerInterface):
-    """A server that writes down every credential it is shown."""
-
-    def __init__(self) -> None:
-        self.shown: list[str] = []
-
-    def get_allowed_auths(self, username: str) -> str:
-        return "none,publickey,password,keyboard-interactive"
-
-    def check_auth_none(self, username: str) -> int:
-        self.shown.append("none")
-        return paramiko.AUTH_FAILED
-
-    def check_auth_password(self, username: str, password: str) -> int:
-        self.shown.append("password")
-        return paramiko.AUTH_FAILED
-
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        self.shown.append("publickey")
-        return paramiko.AUTH_FAILED
-
-    def check_auth_interactive(self, username: str, submethods: str) -> int:
-        self.shown.append("keyboard-interactive")
-        return paramiko.AUTH_FAILED
-
-
-@pytest.fixture
-def thief(keys: Path) -> Iterator[tuple[int, Thief]]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    interface, transports = Thief(), []
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            transport = paramiko.Transport(client)
-            transports.append(transport)
-            transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(keys / "other_ed25519")))
-            transport.start_server(event=threading.Event(), server=interface)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield listener.getsockname()[1], interface
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join()
-    for transport in transports:
-        transport.close()
-
-
 @pytest.mark.parametrize("pinned", [True, False])
 def test_a_hostile_server_is_shown_no_credential(
-    thief: tuple[int, Thief], keys: Path, pool: ConnectionPool, pinned: bool
+    thief: Thief, keys: Path, pool: ConnectionPool, pinned: bool
 ) -> None:
-    port, interface = thief
     host_keys = ((keys / "host_ed25519.pub").read_text(),) if pinned else ()
     spec = HostSpec(
-        host="127.0.0.1", port=port, user="root", identity=str(keys / "ed25519"),
+        host="127.0.0.1", port=thief.port, user="root", identity=str(keys / "ed25519"),
         password=Secret("hunter2"), host_keys=host_keys,
     )  # fmt: skip
 
     with pytest.raises(HostKeyError):
         pool.get(spec).run(["true"])
 
-    assert interface.shown == []
+    assert thief.shown == []
 
 
 def test_the_recording_server_does_record_where_the_key_is_right(
-    thief: tuple[int, Thief], keys: Path, pool: ConnectionPool
+    thief: Thief, keys: Path, pool: ConnectionPool
 ) -> None:
-    port, interface = thief
     spec = HostSpec(
-        host="127.0.0.1", port=port, user="root", password=Secret("x"),
+        host="127.0.0.1", port=thief.port, user="root", password=Secret("x"),
         host_keys=((keys / "other_ed25519.pub").read_text(),),
     )  # fmt: skip
 
     with pytest.raises(LoginRefused, match="refused the login"):
         pool.get(spec).run(["true"])
 
-    assert "password" in interface.shown
+    assert "password" in thief.shown
 
 
 def test_a_jump_host_that_is_not_known_stops_the_way(

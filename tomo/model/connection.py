@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, TypeAlias
 
 from tomo.errors import HostError
@@ -48,6 +48,7 @@ class HostSpec:
 
 
 LOCAL = HostSpec(host="local")
+_PLAIN = HostSpec(host="")
 
 
 class HostBook:
@@ -73,6 +74,18 @@ class HostBook:
             return exact
         at_place = self._places.get(place, [])
         return at_place[0] if len(at_place) == 1 else spec
+
+    def completed(self, spec: HostSpec) -> HostSpec:
+        """The declared host, with what the spec itself says on top."""
+        declared = self.complete(spec)
+        if declared is spec:
+            return spec
+        own = {
+            name: value
+            for name in (item.name for item in fields(HostSpec))
+            if (value := getattr(spec, name)) != getattr(_PLAIN, name)
+        }
+        return replace(declared, **own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def exit_code(
 ) -> ExitCode:
     """OK, or what went wrong: first a login, then a plan that does not hold, then anything else."""
     errors = [*(failure.error for failure in failures), *([program_error] if program_error else [])]
-    silent = [u for u in plan.unlooked if u.code != "docker-unavailable"]
+    silent = [u for u in plan.unlooked if u.code not in _NO_FAILURE]
     if any(error.exit_code is ExitCode.LOGIN for error in errors) or any(u.code in _LOGIN for u in silent):
         return ExitCode.LOGIN
     if any(error.exit_code is ExitCode.PLAN_REFUSED for error in errors):
@@ -32,3 +32,5 @@ def exit_code(
 
 
 _LOGIN = {"host-key", "host-key-unknown", "host-key-changed", "login-refused"}
+_NO_FAILURE = {"docker-unavailable", "host-not-accepted"}
+"""What a plan need not look at to hold: Docker that it installs, and hosts that its reader is to accept."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from tomo.engine.retries import Patience
 from tomo.errors import SecretsError
@@ -26,6 +27,9 @@ from tomo.service.workspace import Means, Place, Workspace
 from tomo.settings import Settings
 from tomo.ssh.hostkeys import HostKey, scan
 from tomo.state.clock import rfc3339
+
+if TYPE_CHECKING:
+    from tomo.ssh.accepted import AcceptedHosts
 
 ScanKeys = Callable[[HostSpec, Settings], Sequence[HostKey]]
 MakeConnections = Callable[[Settings, HostBook, AskPassphrase | None], Connections]
@@ -67,6 +71,12 @@ class Doors:
         """The workspace of a place."""
         means = Means(learning(self.ask, self.log), self.ask_passphrase, self.stores, self.log)
         return Workspace.open(place, self.settings, means, self.secrets)
+
+    def looking_only(self, accepted: AcceptedHosts | None = None) -> Doors:
+        """Doors through which hosts can be looked at only; with `accepted` no other host is dialled."""
+        from tomo.service.looking import looking_only  # noqa: PLC0415  # it opens these very doors
+
+        return looking_only(self, accepted)
 
     @contextmanager
     def open_connections(self, book: HostBook) -> Iterator[Connections]:

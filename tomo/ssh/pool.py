@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,6 @@ from tomo.ssh.session import SshConnection
 
 if TYPE_CHECKING:
     from tomo.ssh.transport import SshTransport
-
-_PLAIN = HostSpec(host="")
 
 
 class ConnectionPool:
@@ -42,7 +40,7 @@ class ConnectionPool:
 
     def get(self, spec: HostSpec) -> Connection:
         """The connection for a spec, completed by the book; equal specs get the same one."""
-        spec = self._completed(spec)
+        spec = self._book.completed(spec)
         with self._lock:
             of_host = self._connections.setdefault(_place(spec), [])
             for connection in of_host:
@@ -66,7 +64,7 @@ class ConnectionPool:
 
     def link(self, spec: HostSpec) -> Link:
         """The link to a jump host, which every host behind it shares."""
-        spec = self._completed(spec)
+        spec = self._book.completed(spec)
         with self._lock:
             return self._link(spec)
 
@@ -111,18 +109,6 @@ class ConnectionPool:
         address, port = spec.host, spec.port or 22
         with told(self._log, "dial", LogLevel.INFO, host=spec.label, address=address, port=port):
             return connect(spec, self._settings, self, ask)
-
-    def _completed(self, spec: HostSpec) -> HostSpec:
-        """The declared host, with what the spec itself says on top."""
-        declared = self._book.complete(spec)
-        if declared is spec:
-            return spec
-        own = {
-            name: value
-            for name in (item.name for item in fields(HostSpec))
-            if (value := getattr(spec, name)) != getattr(_PLAIN, name)
-        }
-        return replace(declared, **own)
 
 
 def _ask_nobody(_file: str) -> str | None:

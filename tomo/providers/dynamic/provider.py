@@ -79,7 +79,7 @@ class DynamicProvider(ProviderBase):
         own = self._own.get(request.urn.type)
         if own is not None:
             made = own.create(request)
-            return CreateResult(made.id, _with_provider(made.outputs, request.inputs), made.init_errors)
+            return replace(made, outputs=_with_provider(made.outputs, request.inputs))
         if request.preview:
             return CreateResult("", request.inputs)
         provider = self._users.of(request.urn, request.inputs)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tomo.errors import PlanRefused
 from tomo.model.connection import HostBook, HostSpec
+from tomo.model.resource import ResourceState
 from tomo.model.saved_plan import Basis, HostIdentity
 from tomo.model.step import Step
 from tomo.model.values import has_unknown, reveal
@@ -148,15 +149,16 @@ def hosts_in(steps: Sequence[Step], settings: Settings, book: HostBook) -> list[
     """The hosts that a program's resources name, as far as they are known; each once."""
     found: list[HostSpec] = []
     for step in steps:
-        spec = _host_in(step, settings)
+        spec = host_of(step.entry, settings)
         if spec is not None and (completed := book.complete(spec)) not in found:
             found.append(completed)
     return found
 
 
-def _host_in(step: Step, settings: Settings) -> HostSpec | None:
-    inputs = step.entry.inputs
-    if step.type == DOCKER_PROVIDER:
+def host_of(entry: ResourceState, settings: Settings) -> HostSpec | None:
+    """The host that a resource's inputs name; None where they name none, or not yet."""
+    inputs = entry.inputs
+    if entry.type == DOCKER_PROVIDER:
         from tomo.providers.docker.config import opened  # noqa: PLC0415  # for programs that use it
         from tomo.ssh.docker_host import spec_for_docker  # noqa: PLC0415
 
@@ -168,7 +170,7 @@ def _host_in(step: Step, settings: Settings) -> HostSpec | None:
 
         opened_connection = reveal(connection)
         return road_to(opened_connection).spec if isinstance(opened_connection, Mapping) else None
-    if step.type == SERVER and not has_unknown(inputs.get("host")):
+    if entry.type == SERVER and not has_unknown(inputs.get("host")):
         from tomo.providers.dynamic.roads import spec_of  # noqa: PLC0415
 
         return spec_of(inputs)
