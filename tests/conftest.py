@@ -9,6 +9,8 @@ from lab.hosts import Host
 from lab.images import broken_image, page_image, unhealthy_image
 from lab.lab import Lab
 from lab.registry import Registry
+from tests import canaries as scanner
+from tests.canaries import canaries, capsys  # noqa: F401  # fixtures for all
 
 ON_CI = os.environ.get("CI") == "true"
 SECONDS_ON_REAL_SERVERS = 600
@@ -20,10 +22,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.timeout(SECONDS_ON_REAL_SERVERS))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begins to look for secrets of this test."""
+    scanner.begin()
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fails a skipped test on CI, where everything a test may need is there."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails a test that told a secret, and on CI one that is skipped: everything that it may need is there."""
     report = yield
+    scanner.scan(item, report)
     if ON_CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome, report.longrepr = "failed", f"skipped, on CI: {report.longrepr}"
     return report

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from tests import canaries
 from tomo.engine.retries import Patience
 from tomo.model.connection import HostBook, HostSpec
 from tomo.model.log import Log, LogLevel
@@ -67,7 +68,7 @@ IMPATIENT = Patience(wait=lambda stopped, _seconds: stopped.is_set())
 @cache
 def keys() -> PassphraseManagers:
     """Derived once for all tests: a derivation takes a quarter of a second."""
-    return PassphraseManagers(lambda: PASSPHRASE)
+    return canaries.WatchedKeys(lambda: PASSPHRASE, canaries.now)
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Tomo
 from tests.worlds import World
 
@@ -33,6 +35,7 @@ def two_stacks(world: World, tomo: Tomo) -> None:
         assert tomo(world, "apply", "--yes", "--stack", stack).code == 0
 
 
+@pytest.mark.shows_secrets("asks for the state in plain")
 def test_a_moved_resource_is_the_other_stacks_with_its_secrets_sealed_anew(
     nothing: World, tomo: Tomo
 ) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import canaries
 from tests.contracts.sftp import SftpServers
 from tests.databases import put_database
 from tomo.model.connection import Connections, HostBook, HostSpec
@@ -185,7 +186,7 @@ class World:
     ) -> tuple[int, str]:
         screen = _Screen()
         secret = arguments[:2] == ["secret", "set"] or "--secret" in arguments[:2]
-        piped = Path(source).read_bytes() if source else b"a secret value\n" if secret else None
+        piped = Path(source).read_bytes() if source else b"canary-of-a-page\n" if secret else None
         patch.setattr(sys, "stdin", _Person(screen) if piped is None else _Pipe(piped))
         patch.setattr(sys, "stdout", screen)
         patch.setattr(sys, "stderr", screen)
@@ -193,6 +194,7 @@ class World:
             patch.setenv(name, value)
         with through(self._doors({**self.environment, **given})):
             code = run(arguments)
+        canaries.now().saw(f"tomo {' '.join(arguments)}", screen.getvalue())
         return code, screen.getvalue()
 
     def _doors(self, environment: dict[str, str]) -> Doors:

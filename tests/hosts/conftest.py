@@ -9,6 +9,7 @@ import pytest
 
 from lab.hosts import Host
 from lab.registry import Registry
+from tests import canaries
 from tomo.model.plan import Plan
 from tomo.service.deployments import Deployments
 from tomo.service.runs import ApplyRequest, PlanRequest, PlanResult, RunResult
@@ -109,7 +110,10 @@ class Site:
     @property
     def doors(self) -> Doors:
         """The doors of somebody who works in the fleet's folder."""
-        return Doors(Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)}))
+        canaries.now().watch(self.folder)
+        keys = canaries.WatchedKeys(lambda: PASSPHRASE, canaries.lasting)
+        settings = Settings.from_environment({"TOMO_PASSPHRASE": PASSPHRASE, "HOME": str(self.folder)})
+        return Doors(settings, secrets=keys)
 
 
 def changes(plan: Plan) -> list[str]:
