@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Ran, Tomo
 from tests.service.test_policies import ASK, DENY, SOCKET, policies
-from tests.worlds import CONTAINER, PASSPHRASE, World, salt
+from tests.worlds import CONTAINER, PASSPHRASE, PI, World, host_key, salt
 from tomo.errors import ExitCode
 from tomo.service.wiring import Doors
 
@@ -177,6 +177,114 @@ def test_a_key_that_the_job_would_make_is_refused(job: World, tomo: Tomo) -> Non
     assert ran.code == ExitCode.FAILED
     assert "has no secrets key" in ran.err
     assert not job.config.exists()
+
+
+# --- what people have agreed to ----------------------------------------------------------------------
+
+PI_SERVER = """  pi:
+    host: 192.0.2.11
+    user: root
+    host_key: {key}
+apps:
+"""
+
+
+def base(job: World) -> str:
+    """The fleet as it is now, in a folder of its own, as a checkout of the branch that a request is for."""
+    folder = job.folder.parent / "base"
+    folder.mkdir(exist_ok=True)
+    for file in job.folder.glob("*.yaml"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    return str(folder / "fleet.yaml")
+
+
+def test_a_new_server_of_a_request_is_not_dialled_and_its_plan_is_applied(job: World, tomo: Tomo) -> None:
+    agreed = base(job)
+    job.edit("apps:\n", PI_SERVER.format(key=host_key(1)))
+
+    planned = plan(tomo, job, "--base", agreed)
+
+    assert planned.code == ExitCode.OK, planned.err
+    assert (job.nas.dialled > 0, job.hosts[PI].dialled) == (True, 0)
+    assert "not looked at: pi" in text(job, "plan.md")
+    assert tomo(job, "ci", "apply", str(kept(job))).code == ExitCode.OK
+    assert job.hosts[PI].dialled > 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("host: 192.0.2.10", "host: 192.0.2.11"),
+        ("user: root", "user: admin"),
+        (host_key(), host_key(7)),
+        ("user: root", "user: root\n    identity: ~/.ssh/other"),
+        ("user: root", "user: root\n    proxy_jump: root@192.0.2.99"),
+    ],
+    ids=["address", "user", "host key", "credential", "jump host"],
+)
+def test_a_changed_road_is_not_taken(job: World, tomo: Tomo, before: str, after: str) -> None:
+    agreed = base(job)
+    job.edit(before, after)
+
+    planned = plan(tomo, job, "--base", agreed)
+
+    assert planned.code == ExitCode.OK, planned.err
+    assert [host.dialled for host in job.hosts.values()] == [0, 0]
+    assert "not looked at: nas" in text(job, "plan.md")
+
+
+def test_a_base_without_a_fleet_has_no_hosts(job: World, tomo: Tomo) -> None:
+    planned = plan(tomo, job, "--base", str(job.folder.parent / "nothing" / "fleet.yaml"))
+
+    assert planned.code == ExitCode.OK, planned.err
+    assert job.nas.dialled == 0
+
+
+def test_without_a_base_only_what_was_applied_is_dialled(job: World, tomo: Tomo) -> None:
+    plan(tomo, job)
+    before = job.nas.dialled
+    tomo(job, "ci", "apply", str(kept(job)))
+    applied = job.nas.dialled
+
+    plan(tomo, job)
+
+    assert before == 0
+    assert job.nas.dialled > applied
+
+
+def test_the_policies_in_force_are_the_bases(job: World, tomo: Tomo) -> None:
+    policies(job, DENY)
+    agreed = base(job)
+    risky(job, "schema: tomo.policy/v1\nextends: none\n")
+
+    assert plan(tomo, job, "--base", agreed).code == ExitCode.POLICY
+    assert plan(tomo, job).code == ExitCode.OK
+
+
+def test_a_plan_of_a_request_only_looks(job: World, tomo: Tomo) -> None:
+    plan(tomo, job, "--base", base(job))
+    tomo(job, "ci", "apply", str(kept(job)))
+    job.edit("tomo-test/web:1.0", "tomo-test/web:2.0")
+    writes = len(job.nas.docker.writes)
+
+    planned = plan(tomo, job, "--base", base(job))
+
+    assert planned.code == ExitCode.OK, planned.err
+    assert "to replace" in planned.out
+    assert len(job.nas.docker.writes) == writes
+
+
+def test_a_program_has_no_base(nothing: World, tomo: Tomo) -> None:
+    (nothing.folder / "Pulumi.yaml").write_text("name: post\nruntime: python\n")
+    (nothing.folder / "__main__.py").write_text("")
+
+    ran = tomo(nothing, "ci", "plan", "--stack", "one", "--base", "fleet.yaml")
+
+    assert ran.code == ExitCode.USAGE
+    assert "only a fleet has a base" in ran.err
+
+
+# --- logs --------------------------------------------------------------------------------------------
 
 
 def test_nobody_is_asked_though_somebody_is_there(job: World, tomo: Tomo) -> None:

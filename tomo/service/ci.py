@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from tomo.errors import ConfigMissing, UsageError
 from tomo.service.deployments import Deployments
@@ -13,22 +13,33 @@ from tomo.service.engines import EngineName
 from tomo.service.opening import fleet_of
 from tomo.service.plans.making import SavePlanRequest
 from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
-from tomo.service.policies import InForce, in_force
+from tomo.service.looking import accepted_hosts
+from tomo.service.policies import POLICY_VARIABLE, InForce, in_force
 from tomo.service.runs import PlanRequest, PlanResult, RunResult
 from tomo.service.sarif import Source
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Workspace
+from tomo.ssh.accepted import AcceptedHosts
+from tomo.state.config import read_stack_config
+
+if TYPE_CHECKING:
+    from tomo.spec.load import LoadedFleet
 
 _SURFACE: Final = "ci"
 
 
 @dataclass(frozen=True, slots=True)
 class CiPlanRequest:
-    """Plan for people who read it elsewhere, and keep it in a file where one is named."""
+    """Plan for people who read it elsewhere, and keep it in a file where one is named.
+
+    `base` is the fleet file that people have agreed to: the hosts and the policies beside it are those that
+    count. One that is not there is a fleet without hosts.
+    """
 
     effect: ClassVar[Effect] = Effect.WRITE
     plan: PlanRequest
     file: Path | None = None
+    base: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +61,21 @@ class CiRuns:
             self._doors.trail.actor = replace(self._doors.trail.actor, surface=_SURFACE)
 
     def plan(self, request: CiPlanRequest) -> CiPlan:
-        """What an apply would do; raises UsageError where the job's end would lose what that needs."""
+        """What an apply would do; raises UsageError where the job's end would lose what that needs.
+
+        Hosts are only looked at, and only those that people have accepted are dialled.
+        """
         workspace = self._doors.open(request.plan.place)
-        policies = _in_force(workspace)
+        base = _base(workspace, request.base)
+        policies = _in_force(workspace, base)
         plan = replace(request.plan, policy=replace(request.plan.policy, policies=policies))
+        if request.file is not None:
+            _require_lasting_state(workspace)
+            _require_committed_secrets(workspace)
+        doors = self._doors.looking_only(_accepted(workspace, base))
         if request.file is None:
-            return CiPlan(Deployments(self._doors).plan(plan), "", policies, Source.of(workspace))
-        _require_lasting_state(workspace)
-        _require_committed_secrets(workspace)
-        kept = SavedPlans(self._doors).save(SavePlanRequest(plan, request.file))
+            return CiPlan(Deployments(doors).plan(plan), "", policies, Source.of(workspace))
+        kept = SavedPlans(doors).save(SavePlanRequest(plan, request.file))
         return CiPlan(kept.shown, kept.digest, policies, Source.of(workspace))
 
     def apply(self, request: ApplyPlanRequest) -> RunResult:
@@ -67,8 +84,45 @@ class CiRuns:
         return SavedPlans(self._doors).apply(request)
 
 
-def _in_force(workspace: Workspace) -> InForce:
-    return in_force(workspace.place, workspace.settings, workspace.directory)
+# --- what people have agreed to ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The folder of the fleet file that people have agreed to; `fleet` is None where it has none yet."""
+
+    folder: Path
+    fleet: LoadedFleet | None
+
+
+def _base(workspace: Workspace, file: Path | None) -> _Base | None:
+    if file is None:
+        return None
+    if workspace.fleet is None:
+        raise UsageError("only a fleet has a base: planning a program runs it", hint="leave `--base` out")
+    from tomo.spec.load import load_fleet  # noqa: PLC0415  # its models are for fleets only
+
+    path = workspace.place.directory / file
+    return _Base(path.absolute().parent, load_fleet(path) if path.exists() else None)
+
+
+def _accepted(workspace: Workspace, base: _Base | None) -> AcceptedHosts:
+    """The hosts of the base, with the secrets that stand beside it, and those that were applied before."""
+    folder = base.folder if base is not None else workspace.directory
+    config = read_stack_config(folder / workspace.stack_file.name, workspace.project, workspace.secrets)
+    fleet = base.fleet.fleet if base is not None and base.fleet is not None else None
+    return accepted_hosts(fleet, config, workspace.snapshot(), workspace.settings)
+
+
+def _in_force(workspace: Workspace, base: _Base | None) -> InForce:
+    """The policies that are named, or else those beside the base: what is proposed does not judge itself."""
+    place, settings = workspace.place, workspace.settings
+    if base is not None and place.policy is None and not settings.variables.get(POLICY_VARIABLE):
+        return in_force(place, settings, base.folder)
+    return in_force(place, settings, workspace.directory)
+
+
+# --- what would end with the job ---------------------------------------------------------------------
 
 
 def _require_lasting_state(workspace: Workspace) -> None:

@@ -86,6 +86,15 @@ def plan(
     sarif: Annotated[
         Path | None, typer.Option("--sarif", metavar="FILE", help="Write the policies' findings as SARIF.")
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            metavar="FILE",
+            help="The fleet file that people have agreed to: only its hosts are dialled, and the policies "
+            "beside it are in force.",
+        ),
+    ] = None,
     policy: PolicyOption = None,
     no_refresh: NoRefreshOption = False,
     detailed_exitcode: Annotated[
@@ -101,7 +110,7 @@ def plan(
     reports = _Reports(markdown, as_json)
     where = place(directory, file, stack, engine, policy)
     with stoppable() as stop:
-        request = CiPlanRequest(PlanRequest(where, not no_refresh, parallel=parallel, stop=stop), out)
+        request = CiPlanRequest(PlanRequest(where, not no_refresh, parallel=parallel, stop=stop), out, base)
         try:
             made = _runs().plan(request)
         except TomoError as error:
