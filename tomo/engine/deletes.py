@@ -177,7 +177,7 @@ class Deletions:
         for each in (*party, step):
             run.decided(each)
         if error is not None and _is_protected(entry):
-            self._protected.append((step, error))
+            self._protected.append((step, self._refused_by_hook(step) or error))
             return None
         if error is not None:
             run.failed(step, error)
@@ -186,6 +186,14 @@ class Deletions:
             return answered(self._foreseen(step, party))
         limit = provider.parallel if provider else 0
         return run.lanes.submit(step.host, limit, lambda: self._delete(step, provider, party))
+
+    def _refused_by_hook(self, step: Step) -> TomoError | None:
+        """Calls the hooks of a deletion that protection then refuses, as Pulumi does; what one raises."""
+        try:
+            self._run.hooks.before(step)
+        except TomoError as error:
+            return error
+        return None
 
     def _foreseen(self, step: Step, party: Sequence[Step]) -> bool:
         run, steps = self._run, (*party, step)

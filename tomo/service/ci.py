@@ -10,10 +10,10 @@ from tomo.errors import ConfigMissing, UsageError
 from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
 from tomo.service.engines import EngineName
+from tomo.service.looking import accepted_hosts
 from tomo.service.opening import fleet_of
 from tomo.service.plans.making import SavePlanRequest
 from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
-from tomo.service.looking import accepted_hosts
 from tomo.service.policies import POLICY_VARIABLE, InForce, in_force
 from tomo.service.runs import PlanRequest, PlanResult, RunResult
 from tomo.service.sarif import Source

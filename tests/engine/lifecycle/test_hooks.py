@@ -439,6 +439,30 @@ def test_deletions_run_their_hooks_while_the_program_is_still_there(lifecycle: L
     assert (seen, lifecycle.names()) == (["a", "a"], ["b"])
 
 
+def test_the_hook_of_a_deletion_is_called_before_protection_refuses_it(lifecycle: Lifecycle, sdk) -> None:
+    seen: list[str] = []
+
+    def program(fails: bool = False) -> SdkSource:
+        def early(args: ResourceHookArgs) -> None:
+            seen.append(args.name)
+            if fails:
+                raise ValueError("not now")
+
+        def main() -> None:
+            hook = ResourceHook("early", early)
+            Res("a", {"v": 1}, protect=True, hooks=ResourceHookBinding(before_delete=[hook]))
+
+        return sdk(main)
+
+    lifecycle.up(program())
+
+    refused, failed = lifecycle.destroy(program()), lifecycle.destroy(program(fails=True))
+
+    assert "is protected" in str(refused.failures[0].error)
+    assert "not now" in str(failed.failures[0].error)
+    assert (seen, lifecycle.names()) == (["a", "a"], ["a"])
+
+
 def test_a_retry_by_the_sdk(lifecycle: Lifecycle, sdk) -> None:
     seen: list[object] = []
     lifecycle.world.faults["create", "a"] = "fail"
