@@ -14,7 +14,8 @@ from tomo.errors import ExitCode
 
 @pytest.fixture
 def environment(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment of somebody who works in the world's folder."""
+    """The environment of somebody who works in the world's folder, on a fleet without servers."""
+    world.file.write_text("fleet: home\nservers: {}\napps: {}\n")
     monkeypatch.setenv("TOMO_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("HOME", str(world.settings.home))
     monkeypatch.delenv("TOMO_LOG", raising=False)
@@ -48,7 +49,7 @@ def test_a_command_that_fails_says_so_in_its_log(
     world: World, tomo: Tomo, environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     environment.setenv("TOMO_LOG_FILE", str(tmp_path / "tomo.log"))
-    world.edit("    server: nas\n", "    server: nsa\n")
+    world.file.write_text("fleet: home\nservers: {}\napps: {web: {server: nsa}}\n")
 
     ran = tomo(None, "plan", "-C", str(world.folder))
 

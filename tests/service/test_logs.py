@@ -153,6 +153,7 @@ def test_a_file_alone_turns_the_log_on(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # starts a Python of its own
 def test_without_a_log_structlog_is_not_imported(world: World) -> None:
+    world.file.write_text("fleet: home\nservers: {}\napps: {}\n")
     text = (
         "import sys; from tomo_cli.main import run; code = run(['plan', '--no-refresh', '-C', sys.argv[1]]); "
         "assert code == 0, code; assert not [m for m in sys.modules if m.startswith(('structlog', 'tomo.logs'))]"
