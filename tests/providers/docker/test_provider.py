@@ -35,8 +35,9 @@ from tomo.model.provider import (
 )
 from tomo.model.urn import Urn
 from tomo.model.values import UNKNOWN, Secret, Unknown
+from tomo.providers.docker.kinds import KINDS
 from tomo.providers.docker.problems import image_refusal, refusal
-from tomo.providers.docker.provider import RESOURCES, DockerProvider
+from tomo.providers.docker.provider import DockerProvider
 from tomo.providers.docker.registry_auth import RegistryLogins
 from tomo.settings import Settings
 
@@ -268,7 +269,7 @@ def test_another_image_name_makes_the_image_id_unknown() -> None:
     assert predicted("a") == "sha256:1"
 
 
-@pytest.mark.parametrize("type_", sorted(RESOURCES))
+@pytest.mark.parametrize("type_", sorted(KINDS))
 def test_an_update_is_predicted_for_every_type(type_: str) -> None:
     inputs = {"name": "n", "image": "i", "imageName": "x", "sourceImage": "a", "targetImage": "b"}
     request = UpdateRequest(urn(type_), "i", inputs, {"id": "i"}, inputs, preview=True)

@@ -15,28 +15,12 @@ from tomo.errors import (
 )
 from tomo.model.provider import Report
 from tomo.model.values import Properties, Value
-from tomo.providers.docker.container_body import (
-    blocks,
-    create_body,
-    endpoint,
-    number,
-    text,
-    truth,
-    upload_archive,
-)
-from tomo.providers.docker.container_seen import (
-    Inspected,
-    config,
-    listed,
-    name_of,
-    networks,
-    part,
-    state,
-    text_of,
-    whole,
-)
+from tomo.providers.docker.container_body import create_body, endpoint, upload_archive
+from tomo.providers.docker.container_seen import networks
 from tomo.providers.docker.daemon import container_path, document, image_path
 from tomo.providers.docker.http import segment
+from tomo.providers.docker.inputs import blocks, number, text, truth
+from tomo.providers.docker.inspected import Inspected, config, listed, name_of, part, state, text_of, whole
 from tomo.providers.docker.problems import image_not_found, port_taken, taken_port
 from tomo.providers.docker.resource import Host
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tomo.model.values import Properties, Value
-from tomo.providers.docker.container_seen import Inspected, host_config, listed, part, text_of
+from tomo.providers.docker.inspected import Inspected, host_config, listed, part, text_of
 from tomo.providers.docker.schema import Values, as_text
 
 

@@ -7,22 +7,10 @@ from typing import Final
 
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Unknown, Value
-from tomo.providers.docker.container_body import number, text, truth
 from tomo.providers.docker.container_fields import BY_NAME
-from tomo.providers.docker.container_seen import (
-    READERS,
-    Inspected,
-    actual_ports,
-    config,
-    healthcheck,
-    listed,
-    name_of,
-    networks,
-    part,
-    state,
-    text_of,
-    whole,
-)
+from tomo.providers.docker.container_seen import READERS, actual_ports, healthcheck, networks
+from tomo.providers.docker.inputs import number, text, truth
+from tomo.providers.docker.inspected import Inspected, config, listed, name_of, part, state, text_of, whole
 from tomo.providers.docker.schema import Kind, Values, as_text
 
 # Outputs that repeat the input, null where there is none.

@@ -8,59 +8,24 @@ from typing import Final
 
 from tomo.model.values import Properties, Value
 from tomo.providers.docker.container_fields import BY_NAME, CONTAINER, DAEMON_UPDATE
+from tomo.providers.docker.inspected import (
+    Inspected,
+    config,
+    host_config,
+    label_list,
+    listed,
+    name_of,
+    part,
+    text_of,
+    whole,
+)
 from tomo.providers.docker.schema import Values, as_text, canonical, identity, same_meaning
 from tomo.providers.docker.units import MIB, duration, is_image_id, same_image
-
-Inspected = Mapping[str, Value]
 
 _NANO: Final = 1_000_000_000
 _DAEMON_SHM: Final = 64
 _NOTHING: Final = (None, "", "0s", 0)
 _ID_CHARS: Final = 12
-
-
-def part(values: Value, *names: str) -> Mapping[str, Value]:
-    """A nested object; empty where there is none."""
-    for name in names:  # by its type first, as asking an abstract class takes ten times as long
-        values = values.get(name) if type(values) is dict or isinstance(values, Mapping) else None
-    return values if type(values) is dict or isinstance(values, Mapping) else {}
-
-
-def listed(values: Inspected, name: str) -> list[Value]:
-    """A list, also where Docker says null."""
-    value = values.get(name)
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def whole(value: Value) -> int:
-    """A number, also where Docker says null."""
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def text_of(values: Inspected, name: str) -> str:
-    """A text, also where Docker says null."""
-    value = values.get(name)
-    return "" if value is None else as_text(value)
-
-
-def config(found: Inspected) -> Mapping[str, Value]:
-    """What belongs to the image's side of a container."""
-    return part(found, "Config")
-
-
-def host_config(found: Inspected) -> Mapping[str, Value]:
-    """What belongs to the host's side of a container."""
-    return part(found, "HostConfig")
-
-
-def state(found: Inspected) -> Mapping[str, Value]:
-    """Whether and how the container runs."""
-    return part(found, "State")
-
-
-def name_of(found: Inspected) -> str:
-    """The container's name, without Docker's slash."""
-    return text_of(found, "Name").lstrip("/")
 
 
 # --- one reader an input -----------------------------------------------------------------------------
@@ -92,12 +57,6 @@ def _rates(key: str) -> Callable[[Inspected], Value]:
         ]
 
     return read
-
-
-def label_list(found: Value) -> list[Value]:
-    """Labels as programs write them, by name."""
-    pairs = found.items() if isinstance(found, Mapping) else ()
-    return [{"label": str(name), "value": as_text(value)} for name, value in sorted(pairs)]
 
 
 def _labels(found: Inspected) -> Value:

@@ -10,9 +10,9 @@ from tomo.model.provider import InvokeResult
 from tomo.model.values import Properties, Value
 from tomo.providers.docker import container_life as life
 from tomo.providers.docker import images
-from tomo.providers.docker.container_body import text, truth
-from tomo.providers.docker.container_seen import Inspected, label_list, listed, part, text_of
 from tomo.providers.docker.http import segment
+from tomo.providers.docker.inputs import text, truth
+from tomo.providers.docker.inspected import Inspected, label_list, listed, part, text_of
 from tomo.providers.docker.problems import image_not_found
 from tomo.providers.docker.resource import Host
 from tomo.providers.docker.schema import Field, Fields, Kind, Values, check

@@ -26,9 +26,9 @@ from tomo.model.provider import (
 )
 from tomo.model.values import Properties, Secret, Unknown, Value, has_unknown
 from tomo.providers.docker import images
-from tomo.providers.docker.container_body import text, text_map, texts, truth
-from tomo.providers.docker.container_seen import text_of
 from tomo.providers.docker.daemon import document, image_path
+from tomo.providers.docker.inputs import text, text_map, texts, truth
+from tomo.providers.docker.inspected import text_of
 from tomo.providers.docker.registry_auth import Login, registry_address
 from tomo.providers.docker.resource import GONE, Host, Look, Resource
 from tomo.providers.docker.schema import Field, Kind, Values

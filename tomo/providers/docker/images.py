@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tomo.errors import DockerError
 from tomo.model.provider import Report
 from tomo.model.values import Value
-from tomo.providers.docker.container_seen import listed, part, text_of
 from tomo.providers.docker.daemon import image_path
+from tomo.providers.docker.inspected import listed, part, text_of
 from tomo.providers.docker.registry_auth import Login
 from tomo.providers.docker.resource import Host
 from tomo.providers.docker.units import ImageName

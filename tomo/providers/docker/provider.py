@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tomo.errors import DockerError, HostError, NotSupported, ProviderFailed, TomoError
+from tomo.errors import DockerError, HostError, ProviderFailed, TomoError
 from tomo.model.connection import Connections, HostSpec
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.provider import (
@@ -32,28 +32,15 @@ from tomo.model.provider import (
 )
 from tomo.model.values import SECRET_SHOWN, Properties, Unknown, has_unknown, leaves, same_value
 from tomo.providers.docker import config as configuration
-from tomo.providers.docker.container import Container, parked_name
 from tomo.providers.docker.daemon import Daemon
-from tomo.providers.docker.functions import invoke
 from tomo.providers.docker.http import Response
-from tomo.providers.docker.image import Image
-from tomo.providers.docker.network import Network
-from tomo.providers.docker.recover import recover
+from tomo.providers.docker.kinds import CONTAINER, KINDS, kind_of
 from tomo.providers.docker.registry_auth import RegistryLogins
-from tomo.providers.docker.registry_image import RegistryImage
-from tomo.providers.docker.remote_image import RemoteImage
-from tomo.providers.docker.resource import Checks, Host, Look, Pace, Resource
-from tomo.providers.docker.swap import swap
-from tomo.providers.docker.tag import Tag
-from tomo.providers.docker.volume import Volume
+from tomo.providers.docker.resource import Checks, Host, Look, Pace
 from tomo.settings import Settings
 
 HostSpecs = Callable[[str, list[str]], HostSpec]
 
-RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.type: resource
-    for resource in (Container(), Image(), Network(), RegistryImage(), RemoteImage(), Tag(), Volume())
-}
 _PARALLEL: Final = 8
 _SHORT: Final = 4
 """Shorter secrets are not masked in texts: they would take ordinary words with them."""
@@ -115,18 +102,18 @@ class DockerProvider(ProviderBase):
     def check(self, request: CheckRequest) -> CheckResult:
         """The inputs, completed and validated; an unsupported type is refused by name."""
         with self._seam(request.news, request.secret_keys):
-            return self._checks.of(_resource(request.urn.type), request, self._root)
+            return self._checks.of(kind_of(request.urn.type), request, self._root)
 
     def diff(self, request: DiffRequest) -> DiffResult:
         """What changed in meaning, and whether that replaces."""
         with self._seam(request.new_inputs, frozenset()):
-            return _resource(request.urn.type).diff(request)
+            return kind_of(request.urn.type).diff(request)
 
     # --- acting ----------------------------------------------------------------------------------
 
     def create(self, request: CreateRequest) -> CreateResult:
         """Makes the resource, or predicts it."""
-        resource = _resource(request.urn.type)
+        resource = kind_of(request.urn.type)
         with self._seam(request.inputs, request.secret_keys):
             if request.preview:
                 return resource.predict_create(request)
@@ -135,7 +122,7 @@ class DockerProvider(ProviderBase):
 
     def update(self, request: UpdateRequest) -> UpdateResult:
         """Changes the resource in place, or predicts it."""
-        resource = _resource(request.urn.type)
+        resource = kind_of(request.urn.type)
         with self._seam(request.new_inputs, request.secret_keys):
             if request.preview:
                 return resource.predict_update(request)
@@ -144,25 +131,31 @@ class DockerProvider(ProviderBase):
 
     def delete(self, request: DeleteRequest) -> None:
         """Removes the resource."""
-        resource = _resource(request.urn.type)
+        resource = kind_of(request.urn.type)
         with self._seam(request.inputs, frozenset()), self._act(request.inputs, repeatable=True) as host:
             resource.delete(host, request)
 
     def can_swap(self, type_: str) -> bool:
         """Containers are replaced with the old one kept."""
-        return type_ == Container.type
+        return type_ == CONTAINER
 
     def swap(self, request: SwapRequest) -> CreateResult:
         """Replaces a container, keeping the old one until the new one is well."""
+        from tomo.providers.docker.swap import swap  # noqa: PLC0415  # not for a plan
+
         with self._seam(request.new_inputs, request.secret_keys), self._act(request.new_inputs) as host:
             return swap(host, request)
 
     def parked_as(self, request: SwapRequest) -> str:
         """The old container's name with a part of its id."""
+        from tomo.providers.docker.container import parked_name  # noqa: PLC0415  # not without a container
+
         return parked_name(str(request.old_inputs.get("name") or ""), request.old_id)
 
     def recover(self, request: RecoverRequest) -> RecoverResult:
         """Looks for what was being made by its name."""
+        from tomo.providers.docker.recover import recover  # noqa: PLC0415  # after a run that was cut off
+
         with self._seam(request.inputs, request.secret_keys):
             return recover(self._ready(request.inputs), request)
 
@@ -170,6 +163,8 @@ class DockerProvider(ProviderBase):
         """Calls a function; where its arguments aren't known yet its result isn't either."""
         if preview and (has_unknown(args) or self._host is None):
             return InvokeResult({"id": Unknown(), **args})
+        from tomo.providers.docker.functions import invoke  # noqa: PLC0415  # few programs call one
+
         with self._seam(args, frozenset()):
             return invoke(self._ready(args), token, args)
 
@@ -236,19 +231,10 @@ class DockerProvider(ProviderBase):
             return [failed for _ in requests]
 
 
-def _resource(type_: str) -> Resource:
-    if type_ not in RESOURCES:
-        supported = ", ".join(sorted(name.rpartition(":")[2] for name in RESOURCES))
-        raise NotSupported(f"the resource type `{type_}` is not supported", hint=f"supported are {supported}")
-    return RESOURCES[type_]
-
-
 def _looked(host: Host, requests: Sequence[ReadRequest]) -> list[ReadResult]:
     """Drives every resource's look, all their wishes of one round in one go."""
     results = [ReadResult(ReadStatus.UNSUPPORTED) for _ in requests]
-    looks = {
-        i: RESOURCES[r.urn.type].look(host, r) for i, r in enumerate(requests) if r.urn.type in RESOURCES
-    }
+    looks = {i: kind_of(r.urn.type).look(host, r) for i, r in enumerate(requests) if r.urn.type in KINDS}
     answers: dict[str, Response] = {}
     wishes: dict[int, list[str]] = {}
     for index, look in looks.items():

@@ -10,11 +10,13 @@ from tomo.model.provider import NEVER_MADE, Former, RecoverRequest, RecoverResul
 from tomo.model.values import Properties, Value
 from tomo.providers.docker import container_life as life
 from tomo.providers.docker import images, network, volume
-from tomo.providers.docker.container import Container, base_name, must_run, parked_name, runs_freely, unpark
-from tomo.providers.docker.container_body import text, truth
+from tomo.providers.docker.container import Container, base_name, parked_name
+from tomo.providers.docker.container_acts import unpark
 from tomo.providers.docker.container_fields import CONTAINER
 from tomo.providers.docker.container_outputs import outputs
-from tomo.providers.docker.container_seen import Inspected, compared, name_of, part, state, text_of
+from tomo.providers.docker.container_seen import compared
+from tomo.providers.docker.inputs import must_run, text, truth
+from tomo.providers.docker.inspected import Inspected, name_of, part, runs_freely, state, text_of
 from tomo.providers.docker.network import Network
 from tomo.providers.docker.resource import Host
 from tomo.providers.docker.schema import differences

@@ -18,7 +18,7 @@ from tomo.model.provider import (
 )
 from tomo.model.values import Properties, Secret, Unknown
 from tomo.providers.docker import images
-from tomo.providers.docker.container_body import text, truth
+from tomo.providers.docker.inputs import text, truth
 from tomo.providers.docker.problems import image_not_found
 from tomo.providers.docker.registry_auth import Login, registry_address
 from tomo.providers.docker.resource import Host, Look, Resource

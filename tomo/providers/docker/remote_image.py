@@ -19,8 +19,8 @@ from tomo.model.provider import (
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Unknown, Value
 from tomo.providers.docker import images
-from tomo.providers.docker.container_body import text, truth
 from tomo.providers.docker.daemon import document, image_path
+from tomo.providers.docker.inputs import text, truth
 from tomo.providers.docker.resource import GONE, Host, Look, Resource
 from tomo.providers.docker.schema import Field, Kind, Values
 from tomo.providers.docker.units import same_image

@@ -37,6 +37,8 @@ Look: TypeAlias = Generator[list[str], Mapping[str, Response], ReadResult]
 """A look in rounds: yields the paths it needs next, is sent their answers, returns what it found."""
 
 GONE: Final = ReadResult(ReadStatus.GONE)
+RELEASE_TIME: Final = 5.0
+"""How long a network or volume may stay in use after its containers went."""
 _AUTO_NAME_DIGITS: Final = 7
 _MOST_CHECKS: Final = 5000
 

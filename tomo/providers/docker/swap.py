@@ -6,10 +6,11 @@ from tomo.errors import HostError, TomoError
 from tomo.model.provider import CreateResult, SwapRequest
 from tomo.model.values import Value
 from tomo.providers.docker import container_life as life
-from tomo.providers.docker.container import base_name, bring_up, must_run, parked_name
-from tomo.providers.docker.container_body import text
+from tomo.providers.docker.container import base_name, parked_name
+from tomo.providers.docker.container_acts import bring_up
 from tomo.providers.docker.container_outputs import outputs
-from tomo.providers.docker.container_seen import Inspected, name_of, state, text_of
+from tomo.providers.docker.inputs import must_run, text
+from tomo.providers.docker.inspected import Inspected, name_of, state, text_of
 from tomo.providers.docker.problems import name_taken
 from tomo.providers.docker.resource import Host
 

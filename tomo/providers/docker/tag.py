@@ -16,8 +16,8 @@ from tomo.model.provider import (
 )
 from tomo.model.values import Properties, Unknown
 from tomo.providers.docker import images
-from tomo.providers.docker.container_body import text
 from tomo.providers.docker.daemon import document, image_path
+from tomo.providers.docker.inputs import text
 from tomo.providers.docker.problems import image_not_found
 from tomo.providers.docker.resource import GONE, Host, Look, Resource
 from tomo.providers.docker.schema import Field, Kind, Values

@@ -19,14 +19,13 @@ from tomo.model.provider import (
     UpdateResult,
 )
 from tomo.model.values import Properties, Unknown, Value
-from tomo.providers.docker.container_body import labels, text, text_map
 from tomo.providers.docker.container_fields import LABELS
-from tomo.providers.docker.container_seen import Inspected, label_list, listed, part, text_of
 from tomo.providers.docker.daemon import document
 from tomo.providers.docker.http import segment
-from tomo.providers.docker.network import RELEASE_TIME
+from tomo.providers.docker.inputs import labels, text, text_map
+from tomo.providers.docker.inspected import Inspected, label_list, listed, part, text_of
 from tomo.providers.docker.problems import name_taken
-from tomo.providers.docker.resource import GONE, Host, Look, Resource
+from tomo.providers.docker.resource import GONE, RELEASE_TIME, Host, Look, Resource
 from tomo.providers.docker.schema import Field, Kind, Values, differences, same_meaning
 
 VOLUME: Final = (

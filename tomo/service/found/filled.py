@@ -8,7 +8,8 @@ from dataclasses import replace
 from tomo.model.declaration import Concat
 from tomo.model.values import Secret, Value, reveal
 from tomo.providers.docker.container_fields import BY_NAME
-from tomo.providers.docker.container_seen import compared, config, listed, part, whole
+from tomo.providers.docker.container_seen import compared
+from tomo.providers.docker.inspected import config, listed, part, whole
 from tomo.providers.docker.schema import same_meaning
 from tomo.providers.docker.units import same_image
 from tomo.resources.containers import KEPT, Surroundings, container_inputs

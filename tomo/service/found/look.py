@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value
-from tomo.providers.docker.container_seen import (
+from tomo.providers.docker.container_seen import compared
+from tomo.providers.docker.daemon import Daemon, container_path, document, image_path
+from tomo.providers.docker.http import Response
+from tomo.providers.docker.inspected import (
     Inspected,
-    compared,
     config,
     host_config,
     listed,
@@ -18,8 +20,6 @@ from tomo.providers.docker.container_seen import (
     state,
     text_of,
 )
-from tomo.providers.docker.daemon import Daemon, container_path, document, image_path
-from tomo.providers.docker.http import Response
 from tomo.providers.docker.units import is_image_id, same_image
 from tomo.resources import tokens
 from tomo.service.adoption import Ids

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from tomo.model.values import Value
-from tomo.providers.docker.container_seen import config, host_config, listed, part, text_of, whole
+from tomo.providers.docker.inspected import config, host_config, listed, part, text_of, whole
 from tomo.service.found.look import Found, Running
 from tomo.spec.app import SCHEMA, AppDefinition
 from tomo.spec.base import SECRET_NAME
