@@ -2,7 +2,7 @@
 
 `dataclass(frozen=True, slots=True)` writes six methods of each class as text and compiles them. A command
 loads some two hundred such classes, a sixth of its time. Here only `__init__` is compiled; for the others
-functions do that go by a class's fields. See docs/decisions/0033-frozen.md.
+functions do that go by a class's fields. See docs/decisions/0038-frozen.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ def frozen(cls: type[T]) -> type[T]:
     """
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     own: tuple[Field[Any], ...] = fields(made)
+    # What a class that derives from it, and whoever looks, goes by.
+    told = made.__dataclass_params__
+    told.init = told.repr = told.eq = told.frozen = True
     for each in own:
         if not each.init or each.hash is not None or each.kw_only:
             raise TypeError(f"`{cls.__qualname__}.{each.name}`: use `dataclass(frozen=True, slots=True)`")
