@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar
+
+from tomo.frozen import frozen
 
 
 class ExitCode(IntEnum):
@@ -69,7 +70,7 @@ class NotSupported(TomoError):
 # --- what a person wrote -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One mistake in a file: where it is, what is wrong and what to write instead."""
 

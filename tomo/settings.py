@@ -6,11 +6,13 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from tomo.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Settings:
     """The environment of one run. Texts are as given; None means not set.
 

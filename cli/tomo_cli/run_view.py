@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event as Signal
 from threading import Lock, Thread
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Self
 from rich.live import Live
 from rich.text import Text
 
+from tomo.frozen import frozen
 from tomo.model.events import (
     Diagnostic,
     Event,
@@ -40,7 +41,7 @@ _MOST_RUNNING = 12
 _REMINDER_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Running:
     step: Step
     since: float

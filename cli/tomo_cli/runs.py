@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import FrameType
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tomo.errors import ExitCode, UsageError
+from tomo.frozen import frozen
 
 if TYPE_CHECKING:
     from tomo.model.events import Event, Sink
@@ -213,7 +213,7 @@ def confirming(question: str, *, yes: bool, as_json: bool) -> Confirm:
     return asked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Telling:
     """What listens to a run, and to how it ended."""
 

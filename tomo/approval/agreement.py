@@ -8,13 +8,14 @@ tokens and one line break at the end; the signature is OpenSSH's (PROTOCOL.sshsi
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
 import orjson
 
 from tomo.errors import ApprovalRefused
+from tomo.frozen import frozen
 
 FORMAT: Final = "tomo.approval/v1"
 NAMESPACE: Final = "tomo-approval"
@@ -24,7 +25,7 @@ _NONCE: Final = re.compile(r"[0-9a-f]{32}\Z")
 _MOST_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreement:
     """One plan that somebody agrees to.
 
@@ -47,7 +48,7 @@ class Agreement:
         return datetime.fromisoformat(self.expires)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedAgreement:
     """An agreement with an OpenSSH signature in its armor; who signed is not said here but found."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from tomo.errors import ApprovalRefused
+from tomo.frozen import frozen
 from tomo.settings import Settings
 
 _SECONDS: Final = 300
@@ -17,7 +17,7 @@ _PASSED_ON: Final = ("PATH", "HOME", "TERM", "LANG", "LC_ALL", "USER", "LOGNAME"
 """No agent, and no window that asks: a key is opened by a person at the terminal, or by a touch."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """What a run of it printed, and its exit code."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 from tomo.approval.agreement import NAMESPACE, SignedAgreement
 from tomo.approval.keygen import ssh_keygen
 from tomo.errors import ApprovalRefused
+from tomo.frozen import frozen
 from tomo.settings import Settings
 
 _TYPE: Final = re.compile(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+)\s+([A-Za-z0-9+/=]+)")
@@ -24,7 +24,7 @@ _ROLES: Final = ("user", "admin")
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signer:
     """One key of one person, as a line of the file has it."""
 
@@ -34,7 +34,7 @@ class Signer:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signers:
     """The people who may approve. `place` is the file's path, `text` what it said when it was read."""
 

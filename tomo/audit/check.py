@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from tomo.audit.chain import digest_of
 from tomo.audit.retention import Removed, removed_by
+from tomo.frozen import frozen
 from tomo.model.audit import AuditEntry, AuditHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What is wrong at an entry."""
 
@@ -18,7 +18,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """A record's check. `head` is its last entry; `removed` how many retention took from its beginning."""
 

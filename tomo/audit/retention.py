@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.audit import AuditEntry, AuditEvent
 
 ACTION: Final = "audit.retain"
@@ -14,7 +14,7 @@ _LAST: Final = "removed_to"
 _DIGEST: Final = "removed_digest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """Which entries stay: those younger than `days`, and the last `entries` whatever their age."""
 
@@ -26,7 +26,7 @@ class Policy:
         return f"those of the last {self.days} days{least}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """The end of what was removed: the last entry's number and digest."""
 
@@ -34,7 +34,7 @@ class Removed:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removal:
     """What a policy removes. `count` 0: nothing."""
 

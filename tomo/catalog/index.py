@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomo.errors import AppNotFound, Problem, SpecError, TomoError
+from tomo.frozen import frozen
 from tomo.spec.base import NAME
 from tomo.spec.files import read_bytes
 from tomo.spec.problems import build, did_you_mean
@@ -24,7 +24,7 @@ SUFFIX = ".yaml"
 APPS = "apps"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppSummary:
     """What a list shows of one app."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.catalog.index import AppSummary
+from tomo.frozen import frozen
 from tomo.spec.problems import nearest
 
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -18,7 +18,7 @@ _REPEATED: Final = 0.1
 """What a word counts in each field besides the best one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """One app found, and how well it fits."""
 
@@ -26,7 +26,7 @@ class Hit:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     app: AppSummary
     fields: tuple[tuple[int, frozenset[str]], ...]

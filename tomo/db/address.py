@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.settings import Settings
 
 DATABASE_VARIABLE: Final = "TOMO_DATABASE_URL"
@@ -16,7 +17,7 @@ _SERVER_SCHEMES: Final = {"postgresql", "postgres"}
 _FORMS: Final = "`postgresql://USER@HOST/NAME` or `sqlite:///PATH`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DatabaseAddress:
     """A database: `file` for SQLite, `url` for PostgreSQL. `shown` has no password in it."""
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
@@ -16,6 +15,7 @@ from tomo.db.address import DatabaseAddress
 from tomo.db.seam import translated
 from tomo.db.tables import NEWEST
 from tomo.errors import DatabaseSchemaError, NotSupported
+from tomo.frozen import frozen
 
 BUSY_SECONDS: Final = 15.0
 _CONNECT_SECONDS: Final = 10
@@ -25,7 +25,7 @@ _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SchemaStatus:
     """The form of the tables that are there, and the one that this version of Tomo works with."""
 

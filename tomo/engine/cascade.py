@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from tomo.engine.compare import changed_keys
 from tomo.engine.graph import DependencyGraph
 from tomo.engine.registry import is_provider
 from tomo.engine.verdict import resolve
 from tomo.errors import ResourceFailed
+from tomo.frozen import frozen
 from tomo.model.diff import DiffResult
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn
@@ -19,7 +19,7 @@ DiffWith = Callable[[ResourceState, Properties], DiffResult]
 """The provider's answer for an entry whose inputs would change to these."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condemned:
     """A dependent that is deleted along, and the input keys that force it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Thread
 from time import monotonic
 
@@ -15,6 +15,7 @@ from tomo.engine.refreshes import look_at_the_rest
 from tomo.engine.registrar import EngineRegistrar
 from tomo.engine.run import Failure, Options, Run, World
 from tomo.errors import Cancelled, TargetsRefused, TomoError
+from tomo.frozen import frozen
 from tomo.model.diff import OutputChanges, PropertyDiff
 from tomo.model.events import Diagnostic, Result, Severity, Summary
 from tomo.model.plan import Plan
@@ -26,7 +27,7 @@ from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Properties, Unknown, Value, has_unknown, leaves
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What a deployment did, or in a plan would do; `snapshot` is the state it ends with."""
 

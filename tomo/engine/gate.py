@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from tomo.engine.registry import is_provider
 from tomo.errors import PlanRefused, TomoError
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
@@ -34,7 +34,7 @@ class Gate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """Holds a run to what a person saw a moment ago: operations by URN."""
 

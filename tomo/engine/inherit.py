@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from tomo.frozen import frozen
 from tomo.model.goal import Alias, Goal
 from tomo.model.resource import ResourceState
 from tomo.model.urn import STACK_TYPE, Urn, package_of, split_provider_ref
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parent:
     """What children inherit from a registered resource; `old_urn` differs where an alias matched."""
 

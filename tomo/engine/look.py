@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import monotonic
 
 from tomo.engine.compare import conceal, reuse_all, taken_by, with_secret_outputs
@@ -13,6 +13,7 @@ from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
 from tomo.engine.tolerance import adopted, tolerated
 from tomo.errors import HostError, ProviderFailed, SecretsError
+from tomo.frozen import frozen
 from tomo.model.diff import PropertyDiff
 from tomo.model.drift import NO_POLICIES, DriftPolicies
 from tomo.model.events import HostLooked, Sink
@@ -30,7 +31,7 @@ Redact = Callable[[str], str]
 """Takes known secrets out of a text."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observation:
     """What a look at recorded entries found.
 

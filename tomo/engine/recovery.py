@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from tomo.engine.compare import finished_outputs, revealed, secret_keys
@@ -11,6 +11,7 @@ from tomo.engine.graph import in_order, without
 from tomo.engine.look import Observation, can_look, look
 from tomo.engine.registry import Providers, as_tomo_error
 from tomo.errors import TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.events import ignore
 from tomo.model.provider import (
     NEVER_MADE,
@@ -46,7 +47,7 @@ class Fate(Enum):
         return self not in {Fate.UNKNOWN, Fate.UNREACHED}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """One interrupted operation and what became of it; `told` completes a sentence for people."""
 
@@ -60,7 +61,7 @@ class Resolved:
         return self.operation.resource.urn
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recovery:
     """The snapshot with what could be found out; what could not stays pending in it."""
 
@@ -73,7 +74,7 @@ class Recovery:
         return tuple(each for each in self.resolved if not each.fate.is_settled)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """How to recover. Without `act` nothing is changed outside: what would be done is predicted.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from tomo.engine.compare import finished_outputs, reuse_all
@@ -15,6 +15,7 @@ from tomo.errors import (
     ResourceFailed,
     TomoError,
 )
+from tomo.frozen import frozen
 from tomo.model.goal import Goal
 from tomo.model.provider import (
     CheckFailure,
@@ -30,7 +31,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A registration on its way to a decision: completed, with its provider and the old entry, if any.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 from typing import Final, Protocol, TypeVar
 
 from tomo.errors import TomoError, Transient
+from tomo.frozen import frozen
 from tomo.model.events import Severity
 from tomo.model.provider import Report
 from tomo.model.step import Step
@@ -26,7 +26,7 @@ LONGEST: Final = 300.0
 """Seconds since the first try after which there is no other: some failures take minutes each."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patience:
     """Time, so that tests need not wait for it. `wait` is true when the run was stopped meanwhile."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event as Signal
 from threading import RLock
 from time import monotonic
@@ -23,6 +23,7 @@ from tomo.engine.retries import Patience, Retries
 from tomo.engine.targets import Targets
 from tomo.engine.tolerance import as_adopted as adopted_inputs
 from tomo.errors import TomoError
+from tomo.frozen import frozen
 from tomo.model.diff import PropertyDiff
 from tomo.model.drift import DriftPolicies
 from tomo.model.events import (
@@ -50,7 +51,7 @@ Clock = Callable[[], str]
 """The time now, RFC 3339 with nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """How a deployment runs.
 
@@ -73,7 +74,7 @@ def _forget(_value: Value) -> None:
     """Learns nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What a deployment needs from outside; the engine itself reads no clock and rolls no dice.
 
@@ -94,7 +95,7 @@ class World:
     executor: Callable[[Run], Executor] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """One failed step, for the summary and the exit code; `done` where only a hook after it failed."""
 

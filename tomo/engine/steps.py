@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tomo.engine.cascade import Condemned, condemned_with
 from tomo.engine.chains import Chains
@@ -15,6 +15,7 @@ from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request
 from tomo.engine.run import Run
 from tomo.engine.verdict import GONE, Verdict
+from tomo.frozen import frozen
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
     CreateRequest,
@@ -32,7 +33,7 @@ from tomo.model.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Making:
     """How the new one of a replacement comes about, given the original as it stands, and what it gives."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tomo.engine import paths
 from tomo.engine.compare import changed_keys, differences
+from tomo.frozen import frozen
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.goal import Goal
 from tomo.model.resource import ResourceState
@@ -14,7 +15,7 @@ from tomo.model.step import Op
 from tomo.model.values import Properties, same_value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """SAME, UPDATE or REPLACE, with what differs and which keys force the replacement."""
 

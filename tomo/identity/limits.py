@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.errors import TooManyAttempts
+from tomo.frozen import frozen
 from tomo.model.people import Attempts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """`free` failures cost nothing; then each doubles the wait, from `first` seconds up to `longest`.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import jwt
 
 from tomo.errors import LoginFailed
+from tomo.frozen import frozen
 
 SESSION_SECONDS: Final = 24 * 3600
 _ALGORITHM: Final = "HS256"
@@ -20,7 +21,7 @@ _SHOWN: Final = 10
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """A new secret text, its digest to keep, and how it begins."""
 
@@ -29,7 +30,7 @@ class Made:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims:
     """What a session's text says of itself, found authentic."""
 

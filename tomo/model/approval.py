@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from tomo.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Approval:
     """One person's agreement. `asked_for_it` says that the plan was made for that very person."""
 

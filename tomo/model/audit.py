@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
+
+from tomo.frozen import frozen
 
 
 class AuditOutcome(StrEnum):
@@ -22,7 +24,7 @@ class AuditOutcome(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEvent:
     """One thing that somebody did or tried; texts that don't apply are `""`.
 
@@ -44,7 +46,7 @@ class AuditEvent:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEntry:
     """An event in its place of the chain. `previous` is the digest of the one before; `""` first."""
 
@@ -54,7 +56,7 @@ class AuditEntry:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditHead:
     """The newest entry's number and digest; 0 and `""` where there is none."""
 

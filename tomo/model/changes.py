@@ -7,10 +7,11 @@ Every entry has a place, a number that stays its own: old entries are counted fr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from tomo.errors import StateCorrupt
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import PendingOperation, Snapshot
 
@@ -18,7 +19,7 @@ OF_THE_RUN: Final = 1 << 32
 """The first place of a run's own entries; all below are old ones, or found outside and taken in as such."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Put:
     """A new entry, or a changed one at the place it has."""
 
@@ -26,7 +27,7 @@ class Put:
     entry: ResourceState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Carried:
     """An old entry becomes one of the run's; `before` is how it was."""
 
@@ -36,7 +37,7 @@ class Carried:
     entry: ResourceState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """An old entry becomes one of the run's as it is."""
 
@@ -44,14 +45,14 @@ class Kept:
     place: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """An entry is no more."""
 
     place: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """An operation is about to begin; the number is its own in this run."""
 
@@ -59,14 +60,14 @@ class Begun:
     operation: PendingOperation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """An operation of this run is over."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """Of the operations that earlier runs left open, only these positions remain."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Protocol, TypeAlias
 
 from tomo.errors import HostError
+from tomo.frozen import frozen
 from tomo.model.values import Secret
 
 Argv: TypeAlias = Sequence[str]
 """A command as a list of arguments; one place quotes it (`tomo.ssh.quote`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostSpec:
     """How to reach one host; equal specs share one connection in a run.
 
@@ -88,7 +89,7 @@ class HostBook:
         return replace(declared, **own)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandResult:
     """How a command ended; exit codes above 128 mean a signal, as shells say it."""
 
@@ -102,7 +103,7 @@ class CommandResult:
         return self.stdout.decode("utf-8", "replace").removesuffix("\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileStat:
     """A file on the host; `mode` holds the permission bits, `sha256` is hex of the content."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from tomo.frozen import frozen
 from tomo.model.goal import Timeouts
 from tomo.model.values import Properties, Secret, Unknown, Value, is_plain
 
@@ -13,7 +14,7 @@ Key: TypeAlias = str
 """Names one declaration within a list of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputRef:
     """Another declaration's output, by its name; `id` is the resource's id."""
 
@@ -21,14 +22,14 @@ class OutputRef:
     output: str = "id"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concat:
     """Texts joined; a part may be secret, unknown or another resource's, and then so is the whole."""
 
     parts: tuple[str | Secret | Unknown | OutputRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declaration:
     """One resource to be. `inputs` may hold OutputRef and Concat wherever a value may be.
 
@@ -59,7 +60,7 @@ class Declaration:
     """For components: what they register as their outputs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declarations:
     """A whole stack: each declaration stands after what it refers to; `outputs` are the stack's."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from tomo.frozen import frozen
 from tomo.model.values import Value, same_value
 
 
@@ -29,7 +30,7 @@ class DiffKind(StrEnum):
         return self if self.replaces else DiffKind(f"{self.value}-replace")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PropertyDiff:
     """One difference. `path` is Pulumi's property path: `envs[0]`, `labels["a.b"]`.
 
@@ -44,7 +45,7 @@ class PropertyDiff:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiffResult:
     """A provider's answer. `changed` None means it can't tell: the engine then compares inputs itself."""
 
@@ -59,7 +60,7 @@ class DiffResult:
         return bool(self.replace_keys) or any(diff.kind.replaces for diff in self.properties)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputChanges:
     """Stack outputs before and after, by name; absent means the output did not or will not exist."""
 

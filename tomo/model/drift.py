@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from tomo.frozen import frozen
 from tomo.model.urn import Urn
 
 
@@ -22,7 +23,7 @@ class DriftRule(StrEnum):
     """It is told once, recorded, and kept through other changes until the declaration of it changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DriftPolicy:
     """The rules of one resource, by input or by what a look calls it; everything else is reverted."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
 
 from tomo.errors import TomoError
+from tomo.frozen import frozen
 from tomo.model.diff import OutputChanges
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
@@ -22,7 +23,7 @@ class Severity(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """An operation begins: `kind` as the history has it, the stack's config with secrets masked.
 
@@ -34,7 +35,7 @@ class Begun:
     notes: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepStarted:
     """A step begins, or in a plan: was decided."""
 
@@ -42,7 +43,7 @@ class StepStarted:
     planning: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepDone:
     """A step ended well; `step.new` holds the real outputs."""
 
@@ -51,7 +52,7 @@ class StepDone:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputsRegistered:
     """A component got its outputs; its step was done before its children were begun."""
 
@@ -59,7 +60,7 @@ class OutputsRegistered:
     planning: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepFailed:
     """A step failed; `message` is redacted, `detail` may hold last log lines."""
 
@@ -71,7 +72,7 @@ class StepFailed:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepSkipped:
     """A step was not tried, because something it needs failed."""
 
@@ -79,7 +80,7 @@ class StepSkipped:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepProgress:
     """A running step says what it is at; ephemeral."""
 
@@ -87,7 +88,7 @@ class StepProgress:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostLooked:
     """A look at one host ended; `problem` is empty when it answered."""
 
@@ -98,7 +99,7 @@ class HostLooked:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """A line for people, from the program, a provider or the engine; redacted."""
 
@@ -115,7 +116,7 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """The end of a deployment: logical steps counted by operation; `error` ended it as a whole."""
 

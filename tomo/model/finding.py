@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from tomo.frozen import frozen
 from tomo.model.urn import Urn
 
 
@@ -22,7 +22,7 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quorum:
     """Who has to agree: how many people, and of which role; `""` is any that may approve.
 
@@ -39,7 +39,7 @@ class Quorum:
         return f"{people}{role}{' by somebody else' if self.distinct_person else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that a rule found. `field` is Pulumi's property path, `""` for the resource as a whole.
 
@@ -63,7 +63,7 @@ class Finding:
         return self.level is Level.REQUIRE_APPROVAL and not self.auto_approved
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """What the policies in force say about a plan.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tomo.frozen import frozen
 from tomo.model.hook import HookNames
 from tomo.model.urn import Urn
 from tomo.model.values import Properties, Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alias:
     """An earlier identity: a whole URN, or the parts that differed (None: as now)."""
 
@@ -23,7 +24,7 @@ class Alias:
     no_parent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeouts:
     """Seconds a step may take; None means the provider's own default."""
 
@@ -33,7 +34,7 @@ class Timeouts:
     read: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Goal:
     """One registration; None for an option means it was not given and may be inherited.
 
@@ -69,7 +70,7 @@ class Goal:
     hooks: HookNames = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadGoal:
     """A resource the program only looks at: `.get()`, `ResourceOptions(id=…)`, a stack reference."""
 
@@ -85,7 +86,7 @@ class ReadGoal:
     additional_secret_outputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InvokeGoal:
     """A function call on a provider: `docker.get_network(...)`, `command.local.run(...)`."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from tomo.frozen import frozen
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
 
@@ -27,7 +27,7 @@ HookNames: TypeAlias = Mapping[str, tuple[str, ...]]
 """The names of a resource's hooks, in their order, by `HookType`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookCall:
     """What a hook is told of the step; None where there is nothing of the kind, or not yet."""
 
@@ -39,7 +39,7 @@ class HookCall:
     old_outputs: Properties | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hook:
     """A function by its name, called before or after a step; `call` returns when it is done.
 
@@ -52,7 +52,7 @@ class Hook:
     ignore_errors: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorHook:
     """A function by its name, called when a step fails; says whether the step is to be tried again.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tomo.frozen import frozen
 
 
 class Role(StrEnum):
@@ -33,7 +34,7 @@ class Permission(StrEnum):
     """One's own password, sessions and tokens."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A person. `account` is the one under which the person works at a command line; `""` for none.
 
@@ -49,7 +50,7 @@ class User:
     created: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A login that counts until `expires`, or until it is ended."""
 
@@ -60,7 +61,7 @@ class Session:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A token of a program. `prefix` is how it begins, to know it by; `expires` 0 means never."""
 
@@ -74,7 +75,7 @@ class Token:
     last_used: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempts:
     """Failed attempts in a row, and when the last one was."""
 
@@ -82,7 +83,7 @@ class Attempts:
     last: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Person:
     """Whoever asks. `role` None is somebody unknown; `scopes` narrow a token, None is everything."""
 

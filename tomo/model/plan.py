@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tomo.frozen import frozen
 from tomo.model.diff import OutputChanges
 from tomo.model.events import Diagnostic
 from tomo.model.step import Op, Step
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, Urn
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unlooked:
     """A host, or something on it, that could not be looked at; its resources stand as recorded."""
 
@@ -22,7 +23,7 @@ class Unlooked:
     resources: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """All steps in the order they were decided, `same` included; deletes come last.
 

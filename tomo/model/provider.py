@@ -9,11 +9,12 @@ be repeated after a crash.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol
 
 from tomo.errors import HostError, NotSupported, TomoError, host_named
+from tomo.frozen import frozen
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
@@ -26,7 +27,7 @@ def quiet(_message: str) -> None:
     """A report for those who don't listen."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckFailure:
     """An input the provider refuses; `property` is `""` when it concerns them all."""
 
@@ -34,7 +35,7 @@ class CheckFailure:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckRequest:
     """Inputs to complete with defaults and to validate; `olds` is empty for a new resource."""
 
@@ -45,7 +46,7 @@ class CheckRequest:
     secret_keys: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckResult:
     """The checked inputs, or why they are refused."""
 
@@ -53,7 +54,7 @@ class CheckResult:
     failures: tuple[CheckFailure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiffRequest:
     """The recorded (or just observed) inputs and outputs against the new inputs."""
 
@@ -65,7 +66,7 @@ class DiffRequest:
     ignore_changes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateRequest:
     """Make a resource; with `preview`, only predict its outputs and touch nothing."""
 
@@ -77,7 +78,7 @@ class CreateRequest:
     report: Report = quiet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateResult:
     """`id` is `""` only in a preview. With `init_errors` the resource exists but isn't as asked.
 
@@ -91,7 +92,7 @@ class CreateResult:
     unlooked: HostError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateRequest:
     """Change a resource in place; with `preview`, only predict its outputs."""
 
@@ -107,7 +108,7 @@ class UpdateRequest:
     report: Report = quiet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateResult:
     """The outputs after the update; with `init_errors` it isn't as asked."""
 
@@ -115,7 +116,7 @@ class UpdateResult:
     init_errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeleteRequest:
     """Remove a resource; one that is gone already is a success."""
 
@@ -127,7 +128,7 @@ class DeleteRequest:
     report: Report = quiet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwapRequest:
     """Replace a resource so that the old one serves until the new one is well.
 
@@ -144,7 +145,7 @@ class SwapRequest:
     report: Report = quiet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadRequest:
     """Look at a resource; inputs and outputs are as recorded, both empty for an import.
 
@@ -170,7 +171,7 @@ class ReadStatus(Enum):
     """The provider cannot look at this type; the recorded state stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadResult:
     """What a look found.
 
@@ -203,7 +204,7 @@ def unreachable(error: TomoError) -> ReadResult:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Former:
     """The resource that an interrupted replacement was about."""
 
@@ -212,7 +213,7 @@ class Former:
     outputs: Properties
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoverRequest:
     """Find out what became of a creation that was begun and whose end nobody recorded.
 
@@ -244,7 +245,7 @@ class RecoverStatus(Enum):
     """There is no way to tell: a person has to say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoverResult:
     """What became of it; `told` completes a sentence for people, as `it was made and is running`."""
 
@@ -259,7 +260,7 @@ NEVER_MADE = RecoverResult(RecoverStatus.NOTHING, told="nothing was made")
 CANNOT_TELL = RecoverResult(RecoverStatus.UNKNOWN, told="nothing tells whether it was made")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InvokeResult:
     """A function's result, or why its arguments are refused; `unknown` in a plan that can't ask yet."""
 

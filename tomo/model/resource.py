@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from tomo.frozen import frozen
 from tomo.model.goal import Timeouts
 from tomo.model.hook import HookNames
 from tomo.model.urn import Urn, provider_ref, split_provider_ref
 from tomo.model.values import Properties, Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceState:
     """A resource as last recorded. `extra` carries file keys that Tomo does not use, unchanged.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tomo.frozen import frozen
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
@@ -27,7 +28,7 @@ class HostIdentity:
         return f"{user}{self.address}" + (f":{self.port}" if self.port else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Basis:
     """What a plan rests on. Digests are SHA-256 in hex, `""` where there is no such file.
 
@@ -48,7 +49,7 @@ class Basis:
     history: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanError:
     """Why a plan can't be applied; `urn` is `""` where it is about no single resource."""
 
@@ -58,7 +59,7 @@ class PlanError:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedPlan:
     """A plan as it was kept. Its steps have no outputs; `new_secrets` are those that apply will make.
 

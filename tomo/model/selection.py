@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tomo.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """What a person named; nothing named means everything.
 

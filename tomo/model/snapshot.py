@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.values import Value
 
@@ -20,7 +21,7 @@ class OperationType(StrEnum):
     IMPORTING = "importing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PendingOperation:
     """A step that was begun and whose end is not recorded.
 
@@ -33,7 +34,7 @@ class PendingOperation:
     parked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """Resources in dependency order (each after what it needs) and operations under way."""
 

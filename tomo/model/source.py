@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from tomo.frozen import frozen
 from tomo.model.events import Severity
 from tomo.model.goal import Goal, InvokeGoal, ReadGoal
 from tomo.model.hook import ErrorHook, Hook
@@ -15,7 +16,7 @@ from tomo.model.urn import Urn
 from tomo.model.values import Properties
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registered:
     """The engine's answer to a registration.
 
@@ -73,7 +74,7 @@ class Registrar(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramRun:
     """What a program is told about the run it is part of."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from tomo.frozen import frozen
 from tomo.model.diff import PropertyDiff
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn
@@ -52,7 +52,7 @@ _PHYSICAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One decided operation: the entry before, the entry after (outputs predicted), and why.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tomo.errors import StateError
+from tomo.frozen import frozen
 
 PRIVATE: Final = 0o600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One name in a folder. `modified` is in nanoseconds since 1970 by the storage's own clock."""
 
@@ -20,7 +20,7 @@ class Entry:
     is_file: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """A file as it was read; `modified` as in `Entry`."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import orjson
+
+from tomo.frozen import frozen
 
 Value: TypeAlias = object
 """None, bool, int, float, str, list, dict, or one of the classes below, nested at will."""
@@ -73,7 +74,7 @@ class Secret:
         raise TypeError("a Secret is not pickled")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """A value that exists only after apply.
 
@@ -101,7 +102,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asset:
     """A file's content: exactly one of text, path, uri; `hash` is its SHA-256 in hex."""
 
@@ -111,7 +112,7 @@ class Asset:
     hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Archive:
     """Several files: exactly one of assets, path, uri; `hash` as engine-spec 0.3 computes it."""
 
@@ -121,7 +122,7 @@ class Archive:
     hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceRef:
     """A resource passed as a value; components have no id, `Unknown` when not created yet."""
 

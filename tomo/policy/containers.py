@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 from tomo.model.urn import Urn
@@ -147,7 +147,7 @@ def _other_devices(step: Step, entry: ResourceState, allowed: tuple[str, ...]) -
 # --- folders of the host -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bind:
     """A path of the host that a container sees: as it stands in the inputs, and opened."""
 

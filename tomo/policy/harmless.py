@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.plan import Plan
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
@@ -18,7 +18,7 @@ Steps = Mapping[Urn, Step]
 """The logical steps of a plan by their resource."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HarmlessClass:
     """A kind of change: its name, what it is in words, and whether a step is one."""
 

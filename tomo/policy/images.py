@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 from tomo.model.urn import Urn
@@ -18,7 +18,7 @@ BUILT_IMAGE: Final = "docker:index/image:Image"
 _DOCKER_HUB: Final = "docker.io"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """An image as Docker reads its name: `docker.io/library/nginx`, tag, digest."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
 
 from tomo.errors import PolicyRuleBroken
+from tomo.frozen import frozen
 from tomo.policy.policies import BUILT_IN
 from tomo.policy.rule import Case, Options, Rule, Violation
 
@@ -16,7 +16,7 @@ GROUP: Final = "tomo.policy_rules"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InstalledRule:
     """A rule that a distribution brings. Nothing of it is loaded before `load`."""
 
@@ -43,7 +43,7 @@ class InstalledRule:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Named:
     """A rule under its entry point's name, whatever it calls itself."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.finding import Level, Quorum
 from tomo.policy import acts, containers, images, ports, removals, roads
 from tomo.policy.rule import Case, Options, Rule, Violation
 from tomo.resources.tokens import HOST_FOLDER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuiltIn:
     """A rule that comes with Tomo."""
 
@@ -58,7 +59,7 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = {
 """Every rule of Tomo's own by its name, in the order in which people see them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """A rule as it is in force. `origin` says who set it: a built-in set, a file, a distribution.
 
@@ -75,7 +76,7 @@ class Setting:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policies:
     """All rules with their settings. `everything` has rules look at what stays as it is, too.
 

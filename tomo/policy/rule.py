@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol, Self, TypeAlias
 
+from tomo.frozen import frozen
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
@@ -20,7 +21,7 @@ _REMOVES: Final = frozenset({Op.DELETE})
 _KEEPS: Final = frozenset({Op.SAME, Op.READ, Op.REFRESH})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Violation:
     """Something that is against a rule: in which resource, in which field, what and what to do about it.
 
@@ -34,7 +35,7 @@ class Violation:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """A plan as rules see it.
 

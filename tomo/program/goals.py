@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from tomo.errors import NotSupported, ProgramFailed
+from tomo.frozen import frozen
 from tomo.model import wire
 from tomo.model.goal import Alias, Goal, InvokeGoal, ReadGoal, Timeouts
 from tomo.model.hook import HookNames, HookType
@@ -38,7 +38,7 @@ _HOOKS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """Where source positions start (the project's folder) and where assets do (the program's)."""
 

@@ -6,9 +6,9 @@ The rules are the SDK's, so that a declared stack and a program that says the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tomo.errors import ProgramFailed
+from tomo.frozen import frozen
 from tomo.model.declaration import Concat, OutputRef
 from tomo.model.source import Registered
 from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, is_plain, reveal
@@ -17,7 +17,7 @@ from tomo.model.wire import number
 Lookup = Callable[[OutputRef], Value]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A resource that was registered: the inputs it was given and what the engine said."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tomo.errors import ProgramFailed
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Key, OutputRef, references
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, package_of
 from tomo.model.values import Value, is_plain
@@ -14,7 +15,7 @@ _TYPE_PARTS = 3
 _NOTHING: frozenset[Key] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """One declaration with what it inherits: the SDK hands protection and providers down to children."""
 

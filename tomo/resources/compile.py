@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 
 from tomo.errors import AppNotFound, Problem, SpecError
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Declarations, Key, OutputRef
 from tomo.model.drift import DriftPolicies, DriftPolicy
 from tomo.model.urn import Urn
@@ -22,7 +23,7 @@ from tomo.spec.overlay import overlaid
 _SHOWN_FACTS = ("osName", "arch")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompiledFleet:
     """A fleet's declarations, and the data that it says must go.
 

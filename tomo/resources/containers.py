@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.errors import NotSupported
+from tomo.frozen import frozen
 from tomo.model.declaration import Key, OutputRef
 from tomo.model.values import Properties, Value
 from tomo.resources import tokens
@@ -44,7 +44,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
 """The inputs that a word of `keep` in a fleet file is about."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """The other declarations that a container refers to.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
+from tomo.frozen import frozen
 from tomo.model.values import Properties
 from tomo.resources.compile import definition_of
 from tomo.spec.app import AppDefinition
@@ -14,7 +14,7 @@ from tomo.spec.fleet import Fleet
 _MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shortfall:
     """Something a server lacks. One that `blocks` means that the app can't run there at all."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.errors import NotSupported
+from tomo.frozen import frozen
 from tomo.model.declaration import Concat, Declaration, Declarations, Key, OutputRef
 from tomo.model.values import Secret, Value
 from tomo.resources import tokens
@@ -59,7 +59,7 @@ class _ConfigSecret(Secret):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Code:
     """An expression that stands as it is."""
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from tomo.errors import ConfigMissing
+from tomo.frozen import frozen
 from tomo.model.declaration import Concat, OutputRef
 from tomo.model.values import Secret, Unknown, Value
 from tomo.spec import template
@@ -20,7 +21,7 @@ from tomo.spec.overlay import Binding, app_url, bindings, overlaid
 Part: TypeAlias = str | Secret | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FleetValues:
     """What a fleet refers to and does not hold: the secrets of the stack's config, by name.
 

@@ -10,10 +10,11 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from tomo.errors import PassphraseWrong, SecretsError, TomoError
+from tomo.frozen import frozen
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -129,7 +130,7 @@ def _split_salt(text: str) -> tuple[bytes, str]:
     return _unb64(salt), check
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Key:
     """A derived key and the cipher over it."""
 

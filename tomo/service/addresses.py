@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.spec.app import HIGHEST_PORT
 from tomo.spec.fleet import LOCAL
 from tomo.spec.shown import shown
@@ -16,7 +16,7 @@ _FORM: Final = "write `[USER@]HOST[:PORT]`, such as `root@192.168.1.10` or `root
 _LONGEST_NAME: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where a server is reached; what was not typed is left to `~/.ssh/config` and the defaults."""
 

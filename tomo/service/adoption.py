@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Declarations, Key
 from tomo.model.resource import ResourceState
 from tomo.model.values import Secret
@@ -18,7 +19,7 @@ Ids = Mapping[tuple[str, str], str]
 """Ids of what exists on the server, by resource type and name in Docker; images by their full name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adoption:
     """The fleet as it will be, and the ids of what its new apps take over on one server.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +10,13 @@ from tomo.approval.agreement import SignedAgreement, read_agreement
 from tomo.approval.shelf import Shelf
 from tomo.approval.signers import Signers, read_signers, require_in_time, signer_of
 from tomo.errors import ApprovalRefused, UsageError
+from tomo.frozen import frozen
 from tomo.model.approval import Approval
 from tomo.service.workspace import Workspace
 from tomo.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counted:
     """The approvals of one plan. `expires` says until when each person's counts, `void` why others don't."""
 
@@ -53,7 +53,7 @@ def counted_of(workspace: Workspace, stack_id: str, digest: str, files: Sequence
     return Counted(approvals, expires, tuple(void))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     """The plan that approvals are counted for, and who may approve."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tomo.catalog.index import Catalog
 from tomo.errors import SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.model.snapshot import Snapshot
 from tomo.resources.tokens import APP
 from tomo.spec import edit
@@ -22,7 +23,7 @@ Edit = Callable[[str], str]
 """What makes another text of a fleet file's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppSettings:
     """What a person sets of an app: inputs, inputs taken from secrets, ports by name, reach, variables.
 

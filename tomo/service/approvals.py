@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -15,6 +14,7 @@ from tomo.approval.shelf import Shelf
 from tomo.approval.signers import Signers, signer_of
 from tomo.approval.signing import signed
 from tomo.errors import ApprovalRefused, PlanRefused, UsageError
+from tomo.frozen import frozen
 from tomo.service.agreed import Counted, approvers, counted_of
 from tomo.service.effect import Effect
 from tomo.service.plans.basis import require_same_stack
@@ -31,7 +31,7 @@ _NONCE_BYTES: Final = 16
 _LONGEST: Final = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApproveRequest:
     """Have the person at the terminal agree to a saved plan.
 
@@ -48,7 +48,7 @@ class ApproveRequest:
     output: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Approved:
     """An approval that was made. `person` is `""` where no file of approvers is in force here."""
 
@@ -57,7 +57,7 @@ class Approved:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListApprovalsRequest:
     """Who has agreed to a saved plan, and who may. Needs no passphrase."""
 
@@ -67,7 +67,7 @@ class ListApprovalsRequest:
     files: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApprovalListing:
     """A plan's approvals; `signers` is None where no file of approvers is in force."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from pathlib import Path
 from typing import ClassVar
 
+from tomo.frozen import frozen
 from tomo.model.values import SECRET_SHOWN, Secret, Value
 from tomo.resources.texts import FleetValues, Instance
 from tomo.service.app_edits import (
@@ -45,7 +46,7 @@ from tomo.state.config import StackConfig
 # --- requests and results ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddAppRequest:
     """Put an app of the catalog into the fleet file, and make the secrets it needs."""
 
@@ -57,7 +58,7 @@ class AddAppRequest:
     settings: AppSettings = field(default_factory=AppSettings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeAppRequest:
     """Set or unset inputs, ports and reach of an app in the fleet file."""
 
@@ -68,7 +69,7 @@ class ChangeAppRequest:
     unset: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveAppRequest:
     """Mark an app as absent in the fleet file; with `remove_data` its volumes go too."""
 
@@ -78,7 +79,7 @@ class RemoveAppRequest:
     remove_data: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppsRequest:
     """The apps of the fleet file. Dials nothing, opens no secret."""
 
@@ -86,7 +87,7 @@ class AppsRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddedApp:
     """An app as it was added."""
 
@@ -96,7 +97,7 @@ class AddedApp:
     notes: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemovedApp:
     """What remains of a removed app. `forgotten`: nothing of it was on a server, so its entry is gone."""
 
@@ -107,7 +108,7 @@ class RemovedApp:
     forgotten: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputView:
     """One input; a secret's value is never in it. `source`: set, default, generated, secret or none."""
 
@@ -118,7 +119,7 @@ class InputView:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppView:
     """An app as the fleet file and its definition together have it."""
 

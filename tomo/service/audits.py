@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from tomo.audit.chain import sealed
 from tomo.audit.check import Checked, check
 from tomo.audit.retention import ACTION, Policy, Removal, removal
 from tomo.errors import AuditBroken
+from tomo.frozen import frozen
 from tomo.model.audit import AuditEntry, AuditEvent, AuditOutcome, AuditStore
 from tomo.model.people import Permission
 from tomo.service.audit_heads import NotedHead, read_head
@@ -23,7 +23,7 @@ from tomo.service.wiring import Doors
 from tomo.state.clock import rfc3339
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListAuditRequest:
     """What was done? The newest entries; of an act that has ended only its end, unless all are asked for."""
 
@@ -32,7 +32,7 @@ class ListAuditRequest:
     everything: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyAuditRequest:
     """Is the record whole? `head` is `NUMBER:DIGEST`, noted earlier in another place."""
 
@@ -40,7 +40,7 @@ class VerifyAuditRequest:
     head: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportAuditRequest:
     """The entries from a number on."""
 
@@ -48,7 +48,7 @@ class ExportAuditRequest:
     first: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetainAuditRequest:
     """Remove what a policy no longer keeps; `dry_run` only says what that is."""
 

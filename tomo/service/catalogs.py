@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tomo.catalog.index import AppSummary, Catalog
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.service.effect import Effect
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomo.spec.app import AppDefinition
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogRequest:
     """What is in the catalog? `query` and `category` narrow it. Reads files only."""
 
@@ -28,7 +28,7 @@ class CatalogRequest:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogListing:
     """Apps of the catalog, and what is wrong with files that can't be read."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tomo.errors import ConfigMissing, UsageError
+from tomo.frozen import frozen
 from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
 from tomo.service.engines import EngineName
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _SURFACE: Final = "ci"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiPlanRequest:
     """Plan for people who read it elsewhere, and keep it in a file where one is named.
 
@@ -42,7 +43,7 @@ class CiPlanRequest:
     base: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiPlan:
     """A plan with what its reports need; `digest` is `""` for one that is kept nowhere."""
 
@@ -87,7 +88,7 @@ class CiRuns:
 # --- what people have agreed to ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Base:
     """The folder of the fleet file that people have agreed to; `fleet` is None where it has none yet."""
 

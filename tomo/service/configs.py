@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tomo.errors import ConfigMissing, UsageError
+from tomo.frozen import frozen
 from tomo.model.values import SECRET_SHOWN, Secret
 from tomo.service.effect import Effect
 from tomo.service.engines import ENGINE_KEY, engine_name
@@ -20,7 +20,7 @@ from tomo.state.config import ConfigValue, open_text
 from tomo.state.config_text import full_key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigRequest:
     """What is a stack set to? Secrets are opened only where `show_secrets` asks for it."""
 
@@ -29,7 +29,7 @@ class ConfigRequest:
     show_secrets: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetConfigRequest:
     """Set a key of the stack's config; a `Secret` is sealed."""
 
@@ -39,7 +39,7 @@ class SetConfigRequest:
     value: ConfigValue
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveConfigRequest:
     """Take a key out of the stack's config."""
 
@@ -48,7 +48,7 @@ class RemoveConfigRequest:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigEntry:
     """A key as it may be shown; `inherited` from the project's defaults."""
 

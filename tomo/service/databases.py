@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tomo.audit.waiting import Waiting
 from tomo.db.address import database_address
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.service.recording import recorded
 from tomo.service.wiring import Doors
 from tomo.spec.shown import shown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DatabaseStatus:
     """Where the database is and which form its tables have; `waiting`: audit entries not yet in it."""
 
@@ -33,7 +32,7 @@ class DatabaseStatus:
         return self.current == self.newest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """A change of the tables; `copy` is the file as it was before, `""` for none."""
 

@@ -8,13 +8,13 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo import __version__
 from tomo.errors import ExitCode, PassphraseMissing, SpecError, TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import LOCAL, HostBook
 from tomo.secrets.source import find_passphrase
 from tomo.service.effect import Effect
@@ -36,7 +36,7 @@ class Health(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoctorRequest:
     """Check the environment. Changes nothing; it dials this machine's Docker and the state's server only."""
 
@@ -44,7 +44,7 @@ class DoctorRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """One thing that was looked at."""
 
@@ -54,7 +54,7 @@ class Check:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """Every check, in a fixed order."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tomo.catalog.index import Catalog
 from tomo.errors import ConfigMissing, SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import HostSpec
 from tomo.model.declaration import Declarations
 from tomo.model.snapshot import Snapshot
@@ -29,7 +30,7 @@ from tomo.state.config import StackConfig
 from tomo.state.config_editor import StackConfigEditor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FleetProgram:
     """What a fleet declares, ready for the engine, and what it needs beside that."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.service.effect import Effect
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormatRequest:
     """Which file: `fleet`, `app` or `policy`."""
 
@@ -18,7 +18,7 @@ class FormatRequest:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DescribedFormat:
     """Every field in Markdown for people, and as a JSON Schema (2020-12) for editors."""
 

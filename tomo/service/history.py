@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from tomo.errors import CannotGoBack, NotSupported, ProgramFailed
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import Source
@@ -24,7 +25,7 @@ from tomo.state.past import PastState, load_past
 _SUCCEEDED = "succeeded"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryRequest:
     """What was done to the stack? Opens no secret, dials nothing."""
 
@@ -32,7 +33,7 @@ class HistoryRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StackHistory:
     """A stack's versions, newest first."""
 
@@ -59,7 +60,7 @@ def can_go_back_to(version: Version) -> bool:
     return version.entry.result == _SUCCEEDED and bool(version.checkpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WayBack:
     """From what is recorded now to what a version holds."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.errors import PlanRefused, Problem, SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import HostBook
 from tomo.model.events import Sink, ignore
 from tomo.model.step import Op, Step
@@ -42,7 +43,7 @@ _MADE_WITHOUT_TOUCHING: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdoptRequest:
     """Take running containers into the fleet: as a catalog app, as one of the file, or as they are.
 
@@ -63,7 +64,7 @@ class AdoptRequest:
     stop: Stop = field(default_factory=Stop)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adopted:
     """How an adoption went, the apps it was about, and the secrets it found."""
 
@@ -75,7 +76,7 @@ class Adopted:
     """The apps that were not in the fleet file before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Prepared:
     """What an adoption will write, before anybody was asked."""
 

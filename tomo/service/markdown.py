@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Severity
 from tomo.model.finding import Finding, Judgement
@@ -31,7 +31,7 @@ def plan_markdown(result: PlanResult) -> str:
     return "\n\n".join([parts.heading, *parts.steps, *parts.opened, *parts.told]) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanParts:
     """The blocks of a plan's page: its heading, what is done, what that opens, and what is told about it."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tomo.frozen import frozen
 from tomo.model.events import Severity
 from tomo.model.source import ProgramRun, Registrar, Source
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noted:
     """A source that first says what people should know of it."""
 

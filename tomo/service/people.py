@@ -7,10 +7,11 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 
 from tomo.errors import LoginFailed, NotAllowed, PasswordRefused, UsageError, UserNotFound
+from tomo.frozen import frozen
 from tomo.identity.breach import times_leaked
 from tomo.identity.limits import BY_ADDRESS, BY_NAME, Limit, require_not_limited
 from tomo.identity.passwords import ROUNDS, hashed, matches, require_good
@@ -48,7 +49,7 @@ Keys: TypeAlias = Sequence[tuple[Limit, str]]
 """What failures are counted under, each with its limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddUserRequest:
     """Add somebody. `code` is the one-time code that the very first one, an admin, needs."""
 
@@ -60,7 +61,7 @@ class AddUserRequest:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PasswordRequest:
     """Give somebody another password; ends the person's sessions."""
 
@@ -69,7 +70,7 @@ class PasswordRequest:
     password: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoginRequest:
     """Begin a session. `address` is where it comes from, which has limits of its own; `""` for none."""
 
@@ -79,7 +80,7 @@ class LoginRequest:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewTokenRequest:
     """Make a token for a program. No scopes: all that its person may; `days` 0: it doesn't expire."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tomo.errors import PlanRefused, TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.approval import Approval, Approvals, no_approvals
 from tomo.model.finding import Finding, Judgement, Level, Quorum
 from tomo.policy.gate import not_approved, refusal
@@ -29,7 +30,7 @@ POLICY_FILE: Final = "tomo-policy.yaml"
 POLICY_VARIABLE: Final = "TOMO_POLICY"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InForce:
     """Policies and where they stand; `source` is `""` for the set that is built in."""
 
@@ -38,7 +39,7 @@ class InForce:
     tests: tuple[PolicyTest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyTerms:
     """What a plan is held to; the caller decides.
 
@@ -56,7 +57,7 @@ class PolicyTerms:
         return Held(found, self, approvals_on=workspace.settings.approvers is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """What one plan is held to."""
 
@@ -223,7 +224,7 @@ def _own_setting(found: InstalledRule, written: OwnRule) -> Setting:
 # --- use cases ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListPoliciesRequest:
     """Which rules are in force, and who says so."""
 
@@ -231,7 +232,7 @@ class ListPoliciesRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyListing:
     """The policies in force, and rules of installed packages that no file names."""
 
@@ -239,7 +240,7 @@ class PolicyListing:
     idle: tuple[InstalledRule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JudgeFileRequest:
     """What do the policies say about a saved plan? Needs no stack and no passphrase."""
 
@@ -248,7 +249,7 @@ class JudgeFileRequest:
     plan: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunCasesRequest:
     """Do the policies say what the cases of their file expect? Reads that file alone."""
 
@@ -256,7 +257,7 @@ class RunCasesRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseOutcome:
     """One case of a policy file: what it expects, and what was found, as levels by rule."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from tomo.errors import TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of
 from tomo.service.server_edits import fleet_of
@@ -15,7 +15,7 @@ from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramRequest:
     """Write the fleet as a standalone Pulumi program into a folder; nothing there is overwritten."""
 
@@ -24,7 +24,7 @@ class ProgramRequest:
     directory: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrittenProgram:
     """The files that were written. `config` says whether the stack's config is among them."""
 

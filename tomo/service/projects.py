@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.errors import TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.service.addresses import valid_name
 from tomo.service.effect import Effect
 from tomo.service.server_edits import NewServer
@@ -22,7 +22,7 @@ from tomo.state.project import PROJECT_FILES
 _IGNORED: Final = ".pulumi/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitRequest:
     """Begin a fleet in a folder, with its first server if there is one. Dials nothing."""
 
@@ -32,7 +32,7 @@ class InitRequest:
     server: NewServer | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewFleet:
     """What was written; `ignore_file` is None where git ignored the state already."""
 

@@ -30,6 +30,7 @@ from tomo.errors import (
     TomoError,
     UsageError,
 )
+from tomo.frozen import frozen
 from tomo.identity.roles import needed_for, require
 from tomo.model.audit import AuditEvent, AuditOutcome, AuditStore
 from tomo.model.events import Result
@@ -71,7 +72,7 @@ class _OfAPlace(Protocol):
     def place(self) -> Place: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Actor:
     """Who acts, in which role, and through what."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tomo.engine.recovery import Fate, Recovery, Resolved, Terms, recover
 from tomo.engine.run import World
 from tomo.errors import Interrupted
+from tomo.frozen import frozen
 from tomo.model.events import Diagnostic, Severity, Sink
 from tomo.model.snapshot import OperationType
 from tomo.service.workspace import Workspace
@@ -17,7 +18,7 @@ from tomo.state.clock import age, parse_rfc3339
 from tomo.state.journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recovered:
     """The state to go on with, and what there is to tell."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
 from tomo.engine.recovery import Fate, Resolved, Terms
 from tomo.errors import StateLocked, UsageError
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.urn import Urn
@@ -24,7 +25,7 @@ from tomo.state.lock import HeldLock
 FORGET, KEEP = "forget", "keep"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairRequest:
     """Fold in what an interrupted run left, settle what it began, release its lock.
 
@@ -43,7 +44,7 @@ class RepairRequest:
     lock: LockTerms = field(default_factory=LockTerms)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairResult:
     """What was found and done, a line each; `unsettled` are those that a person still has to decide about."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
 from tomo.errors import ExitCode, TomoError
+from tomo.frozen import frozen
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
@@ -29,7 +30,7 @@ Confirm = Callable[["PlanResult"], bool]
 """Is shown a plan and says whether to go on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanRequest:
     """What would an apply do? Reads; writes nothing anywhere.
 
@@ -50,7 +51,7 @@ class PlanRequest:
     policy: PolicyTerms = PolicyTerms()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApplyRequest:
     """Make it so. `confirm` says whether to go on; `run_program` has the program run before a destroy."""
 
@@ -74,7 +75,7 @@ class ApplyRequest:
     policy: PolicyTerms = PolicyTerms()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshRequest:
     """Take what the hosts say into the state; `run_program` reads by the providers as they are now."""
 
@@ -88,7 +89,7 @@ class RefreshRequest:
     selection: Selection = Selection()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DriftRequest:
     """What was changed on the hosts outside Tomo? Reads; writes nothing."""
 
@@ -99,7 +100,7 @@ class DriftRequest:
     selection: Selection = Selection()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanResult:
     """A plan with what people should know beside it."""
 
@@ -126,7 +127,7 @@ class PlanResult:
         return ExitCode.POLICY if code is ExitCode.OK and self.judgement.denied else code
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """What a run did; `done` is None where there was none. `refusal` is why policies did not let it begin."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from tomo import __version__
 from tomo.errors import TomoError
+from tomo.frozen import frozen
 from tomo.model.finding import Finding, Level
 from tomo.model.plan import Plan
 from tomo.model.step import Step
@@ -42,7 +42,7 @@ FINGERPRINT: Final = "tomoFinding/v1"
 _GITHUBS_FINGERPRINT: Final = "primaryLocationLineHash"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """The file that a plan comes from. Paths in reports start at `root`; `fleet` is None for a program."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tomo.errors import ConfigMissing, UsageError
+from tomo.frozen import frozen
 from tomo.model.values import Secret
 from tomo.service.apps import used_secrets
 from tomo.service.effect import Effect
@@ -20,7 +20,7 @@ from tomo.spec.shown import shown
 from tomo.state.config_text import full_key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetSecretRequest:
     """Seal a value into the stack's config under a name."""
 
@@ -30,7 +30,7 @@ class SetSecretRequest:
     value: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretsRequest:
     """Which secrets are set, and where are they used? Opens none."""
 
@@ -38,7 +38,7 @@ class SecretsRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveSecretRequest:
     """Take a secret out of the stack's config; refused while the fleet uses it."""
 
@@ -47,7 +47,7 @@ class RemoveSecretRequest:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretName:
     """A secret that is set; `uses` says where the fleet file needs it."""
 
@@ -55,7 +55,7 @@ class SecretName:
     uses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangedSecret:
     """What became of a name."""
 

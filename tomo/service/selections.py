@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_URNS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """A resource that the state or the fleet has; `root` is the outermost one above it, or itself."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.model.snapshot import Snapshot
 from tomo.service.addresses import Address
 from tomo.service.workspace import Workspace
@@ -16,7 +16,7 @@ from tomo.spec.shown import shown
 from tomo.ssh.hostkeys import parse_host_key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewServer:
     """What a person says about a server to add."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.errors import ExitCode, TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import Connection, HostBook, HostSpec
 from tomo.model.snapshot import Snapshot
 from tomo.model.values import Properties
@@ -32,7 +33,7 @@ _MOST_AT_ONCE: Final = 16
 # --- requests and results ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScanRequest:
     """Which host keys does an address show? Dials, and sends no credential."""
 
@@ -41,7 +42,7 @@ class ScanRequest:
     identity: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownKey:
     """A key that a host showed."""
 
@@ -50,7 +51,7 @@ class ShownKey:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddServerRequest:
     """Write a server into the fleet file, its key pinned."""
 
@@ -59,7 +60,7 @@ class AddServerRequest:
     server: NewServer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplaceKeyRequest:
     """Pin other keys for a server of the fleet file."""
 
@@ -69,7 +70,7 @@ class ReplaceKeyRequest:
     host_keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveServerRequest:
     """Take a server out of the fleet file; refused while apps name it."""
 
@@ -78,7 +79,7 @@ class RemoveServerRequest:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListServersRequest:
     """The servers of the fleet file, with the facts of the state. Dials nothing."""
 
@@ -86,7 +87,7 @@ class ListServersRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TestServersRequest:
     """Log in to servers and say what they are; changes nothing on them. No name means all."""
 
@@ -96,7 +97,7 @@ class TestServersRequest:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerView:
     """A server as the fleet file has it, and what the last run found there."""
 
@@ -113,7 +114,7 @@ class ServerView:
     facts: Properties
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FleetChange:
     """A fleet file after an edit."""
 
@@ -121,7 +122,7 @@ class FleetChange:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoginTest:
     """How a login went; `facts` is empty where it failed."""
 
@@ -141,7 +142,7 @@ class LoginTest:
         return "the login is not root and sudo wants a password; allow it `NOPASSWD` in sudoers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoginTests:
     """The tests of several servers, in the fleet file's order."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tomo.errors import Interrupted, StackNotFound
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
@@ -25,7 +26,7 @@ from tomo.state.history import HistoryEntry
 from tomo.state.move import Link, moved
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """What becomes of the state: `gone` are forgotten, `old` is called `new` from now on."""
 
@@ -38,7 +39,7 @@ class Edit:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForgetRequest:
     """Forget a resource without deleting what it stands for; it goes on existing on its host."""
 
@@ -50,7 +51,7 @@ class ForgetRequest:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenameRequest:
     """Give a resource another name in the state, as its program does."""
 
@@ -61,7 +62,7 @@ class RenameRequest:
     confirm: Callable[[Edit], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """What a move does: `links` are dropped, `copied` are providers that the other stack gets."""
 
@@ -74,7 +75,7 @@ class Transfer:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MoveRequest:
     """Move resources into another stack of the project, with all that lies in them."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tomo.errors import StackNotFound, StateCorrupt, StateError, UsageError
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import PendingOperation
 from tomo.service.effect import Effect
@@ -24,7 +25,7 @@ from tomo.state.seals import Seals
 from tomo.state.transfer import export_deployment, import_deployment
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateRequest:
     """What is recorded? Opens no secret, dials nothing."""
 
@@ -32,7 +33,7 @@ class StateRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportRequest:
     """The state as `pulumi stack export` prints it; secrets sealed unless asked for."""
 
@@ -41,7 +42,7 @@ class ExportRequest:
     show_secrets: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportRequest:
     """Put a document in the state's place; the old state is kept as a backup."""
 
@@ -51,7 +52,7 @@ class ImportRequest:
     confirm: Callable[[ImportResult], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnlockRequest:
     """Remove the stack's locks after `confirm` was shown who holds them."""
 
@@ -60,7 +61,7 @@ class UnlockRequest:
     confirm: Callable[[tuple[str, ...]], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateListing:
     """The recorded resources in dependency order, and operations that were never finished."""
 
@@ -72,7 +73,7 @@ class StateListing:
     pending: tuple[PendingOperation, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportResult:
     """What an import does to the state. `before` is None where there was none, or none to be read."""
 

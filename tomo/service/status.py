@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar, Final
 
 from tomo.errors import ExitCode, NotSupported, StackNotFound, TomoError
+from tomo.frozen import frozen
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
@@ -26,7 +27,7 @@ _HEALTH: Final = re.compile(r"\((healthy|unhealthy|health: starting)\)")
 _MOST_AT_ONCE: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusRequest:
     """What runs where? From the state; with `live` the hosts are asked, and nothing is written."""
 
@@ -35,7 +36,7 @@ class StatusRequest:
     live: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputsRequest:
     """The stack's outputs; secrets are opened only where `show_secrets` asks for it."""
 
@@ -44,7 +45,7 @@ class OutputsRequest:
     show_secrets: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainerStatus:
     """One container. `state` is `recorded`, or live Docker's own word, or `gone`."""
 
@@ -66,7 +67,7 @@ class ContainerStatus:
         return self.state in {_RECORDED, "running"} and self.health != "unhealthy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppStatus:
     """An app on one server; `""` as its name stands for containers that belong to none."""
 
@@ -76,7 +77,7 @@ class AppStatus:
     containers: tuple[ContainerStatus, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerStatus:
     """One server or Docker host; `problem` says why it could not be asked."""
 
@@ -89,7 +90,7 @@ class ServerStatus:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """A stack as a whole; `pending` counts operations that were begun and never finished."""
 

@@ -7,10 +7,11 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from tomo.frozen import frozen
 from tomo.secrets.generate import generate
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.secrets.source import find_passphrase
@@ -35,7 +36,7 @@ APP: Final = "miniflux"
 BROKEN: Final = f"{APP}-server"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrialRequest:
     """Try plan, apply, drift and repair on a server in memory; leaves nothing behind."""
 
@@ -43,7 +44,7 @@ class TrialRequest:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """A place and doors for the ordinary use cases, and what a person could do to the host by hand."""
 

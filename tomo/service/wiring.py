@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tomo.engine.retries import Patience
 from tomo.errors import SecretsError
+from tomo.frozen import frozen
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.log import Log
 from tomo.model.provider import ProviderSource
@@ -47,7 +48,7 @@ def shown_keys(spec: HostSpec, settings: Settings) -> Sequence[HostKey]:
     return scan(spec, settings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doors:
     """What differs between a real run, `tomo try` and tests: how hosts are reached, who can be asked."""
 
@@ -111,7 +112,7 @@ class Doors:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramFacts:
     """What providers are told about the program. `stack_outputs` gives another stack's, None without it."""
 

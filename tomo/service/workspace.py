@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomo.errors import NotSupported, StackNotFound, UsageError
+from tomo.frozen import frozen
 from tomo.model.log import Log
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import STACK_TYPE
@@ -39,7 +40,7 @@ Ask = Callable[[str], str]
 """Asks a person for a line that is not shown; raises or is None where nobody is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """What the command line says about where, and by what: `-C`, `-f`, `--stack`, `--engine`, `--policy`.
 
@@ -58,7 +59,7 @@ class Place:
         return str((self.directory / (self.file or "")).absolute())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Means:
     """What a workspace asks people and servers with; None where nobody is there to be asked."""
 
@@ -72,7 +73,7 @@ def _tell_nobody(_line: str) -> None:
     """A line for nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockTerms:
     """How a stack's lock is taken: how many seconds another owner is waited for, and who is told of it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from tomo.errors import Problem
+from tomo.frozen import frozen
 from tomo.spec.app import HIGHEST_PORT, AppDefinition, Input
 from tomo.spec.base import SecretRef
 from tomo.spec.consistency import dangling_references, unsupported
@@ -27,7 +27,7 @@ _SECRET_WORDS: Final = re.compile(
 _NOT_SECRET: Final = re.compile(r"_(?:FILE|PATH|URL|MODE|LENGTH|EXPIRY|TTL|USER|NAME)$")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """One app under check."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tomo.frozen import frozen
 from tomo.spec.app import AppDefinition, Expose, Mount, Port, Service, Web
 from tomo.spec.base import InputRef
 from tomo.spec.fleet import EVERYWHERE, App, Server, ServiceSettings
@@ -94,7 +94,7 @@ def _port(port: Port, app: App) -> Port:
 # --- where it is reached -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binding:
     """One published port of one app on one server."""
 

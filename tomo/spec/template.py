@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from tomo.frozen import frozen
 
 KNOWN: Final = {
     "app.name": "the app's name in the fleet",
@@ -22,7 +23,7 @@ _INPUT: Final = "input."
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """One `${…}` of a text: a name of `KNOWN`, or `input.NAME`."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tomo.errors import TomoError
+from tomo.frozen import frozen
 from tomo.model.connection import LOCAL, HostBook, HostSpec
 from tomo.model.values import Secret
 from tomo.settings import Settings
@@ -15,7 +15,7 @@ from tomo.ssh.config import Endpoint, resolve
 _MOST_JUMPS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Road:
     """Where a host is, who may answer there, and what is shown to it; compared, never printed."""
 

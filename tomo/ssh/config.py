@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tomo.errors import HostError, NotSupported
+from tomo.frozen import frozen
 from tomo.model.connection import HostSpec
 from tomo.settings import Settings
 from tomo.ssh.known_hosts import SYSTEM_FILES, Trust, trust
@@ -24,7 +25,7 @@ _HARMLESS: Final = frozenset({"none", "no"})
 _MAX_INCLUDES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """Where and as whom to connect, once the spec and the config files are put together."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 from tomo.errors import DockerDenied, DockerUnavailable
+from tomo.frozen import frozen
 from tomo.model.connection import Argv, ByteStream, CommandResult, HostSpec
 
 DOCKER_SOCKET: Final = "/var/run/docker.sock"
@@ -41,7 +41,7 @@ class _Way(Enum):
     SUDO = "sudo"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Facts:
     """What the host says about its Docker."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 
 if TYPE_CHECKING:
     from tomo.model.connection import HostSpec
@@ -27,7 +27,7 @@ ALGORITHMS: Final = {
 _LENGTH = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostKey:
     """One public key of a host."""
 

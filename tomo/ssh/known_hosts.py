@@ -7,11 +7,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from tomo.errors import HostError, UsageError
+from tomo.frozen import frozen
 from tomo.ssh.hostkeys import ALGORITHMS, HostKey, parse_host_key
 
 SYSTEM_FILES: Final = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
@@ -20,7 +21,7 @@ _SSH_PORT = 22
 _HASHED_PARTS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownKey:
     """A key that stands for a host, and where that is written."""
 
@@ -28,7 +29,7 @@ class KnownKey:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """What may identify one host: keys, authorities that sign its certificates, and what never may."""
 
@@ -52,7 +53,7 @@ class Trust:
         return [kind for kind in ALGORITHMS if kind in known]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Line:
     marker: str
     patterns: tuple[str, ...]

@@ -10,12 +10,13 @@ import stat
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Final
 
 from paramiko import Message
 
+from tomo.frozen import frozen
 from tomo.model.connection import ByteStream
 
 CHUNK: Final = 32_768
@@ -69,7 +70,7 @@ class SftpLost(Exception):
     """The stream ended or is no SFTP; whether the last requests were done is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attributes:
     """What is known of a file; `modified` is in seconds."""
 
@@ -93,7 +94,7 @@ class Attributes:
         return stat.S_ISDIR(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """The answer to one request; the field that belongs to its kind is set."""
 
@@ -109,7 +110,7 @@ class Reply:
         return self.status == Status.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One request: its kind and what follows its number."""
 

@@ -10,10 +10,10 @@ import posixpath
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tomo.errors import HostError, HostKeyUnknown, StateError, StateFileExists, StateFileMissing
+from tomo.frozen import frozen
 from tomo.model.connection import ByteStream
 from tomo.model.storage import PRIVATE, Content, Entry
 from tomo.settings import Settings
@@ -375,7 +375,7 @@ def _of_the_store(error: HostError, address: StoreAddress) -> HostError:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _New:
     """A file on its way: `handle` is its own, `folder` its folder's; `look` what is at its place so far."""
 

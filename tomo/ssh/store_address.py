@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote as percent
 from urllib.parse import unquote, urlsplit
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import HostSpec
 from tomo.model.storage import checked
 
@@ -18,7 +18,7 @@ _FORM: Final = "write `ssh://[USER@]SERVER[:PORT]/PATH`; `/~/PATH` begins at the
 _NAME: Final = re.compile(r"(?!-)[^\s/@]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreAddress:
     """A store on a server. `root` is a folder there, relative to the login's home unless it begins with `/`.
 

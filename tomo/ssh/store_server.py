@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tomo.errors import HostError, NotSupported, StateError, StateUnreachable
+from tomo.frozen import frozen
 from tomo.model.connection import ByteStream
 from tomo.ssh import quote, sftp
 from tomo.ssh.sftp import Reply, Request, Sftp, SftpLost, Status
@@ -19,7 +19,7 @@ _ROOM: Final = 1 << 16
 """A disk with less than this left is full: folders and journals need some too."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """One try at an act. `again` says that an earlier one was cut off; it may have been done all the same."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from tomo.errors import JournalMismatch, NotSupported, StackNotFound, StateCorrupt, TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.snapshot import Snapshot
 from tomo.model.storage import Content, Storage, exists, newest
 from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
@@ -52,7 +53,7 @@ class StackName:
         return f"{ORGANIZATION}/{self.project}/{self.stack}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredStack:
     """A stack as loaded. `salt` and `seals` are what its secrets are under; "" and None without any.
 
@@ -83,7 +84,7 @@ class StoredStack:
         return Seals(manager)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """A stack's files as read; `path` is that of the checkpoint."""
 

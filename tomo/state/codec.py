@@ -7,13 +7,14 @@ import gc
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import orjson
 
 from tomo import __version__
 from tomo.errors import NotSupported, StateCorrupt, StateError
+from tomo.frozen import frozen
 from tomo.model.goal import Timeouts
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
@@ -124,7 +125,7 @@ def _encode_timeouts(timeouts: Timeouts) -> dict[str, Json]:
 # --- snapshots --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkpoint:
     """A checkpoint file as read: the snapshot, the salt its secrets are under, and who wrote it."""
 
@@ -278,7 +279,7 @@ def _list(latest: dict[str, Json], key: str) -> list[Json]:
 # --- writing ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncodedResource:
     """An entry's bytes, and the features a reader of them must know."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from tomo.errors import ConfigMissing, NotSupported, SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.model.values import Secret
 from tomo.secrets.passphrase import PassphraseManager, PassphraseManagers
 from tomo.spec.yaml import Document, parse
@@ -23,7 +24,7 @@ SECURE: Final = "secure"
 _KEYS: Final = {"encryptionsalt", "config", "secretsprovider", "encryptedkey"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StackConfig:
     """A stack's settings by full key (`project:name`). Secrets stay sealed until they are revealed."""
 

@@ -7,11 +7,11 @@ more memory to read than all that is done with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
+from tomo.frozen import frozen
 from tomo.state.properties import Json
 
 _LARGE: Final = 4 << 20
@@ -21,7 +21,7 @@ _FIRST: Final = b'"resources":[{"urn":"'
 _BETWEEN: Final = b'},{"urn":"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Groups:
     """A checkpoint taken apart: `frame` is the document with its last entry alone, `groups` hold the others.
 

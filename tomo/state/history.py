@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import orjson
 
 from tomo.errors import StateError
+from tomo.frozen import frozen
 from tomo.model.storage import Storage
 
 _ENDING: Final = ".history.json"
 _FORMS: Final = ("", ".gz", ".zst")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryEntry:
     """One finished operation. Times are whole seconds since 1970; `kind` and `result` Pulumi's words."""
 
@@ -28,7 +29,7 @@ class HistoryEntry:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """One place in a stack's history: the first operation is 1, as the files have no number of their own.
 

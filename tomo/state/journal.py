@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Final, TypeAlias, assert_never
 
 import orjson
 
 from tomo.errors import NotSupported, StateCorrupt
+from tomo.frozen import frozen
 from tomo.model.changes import Begun, Carried, Change, Ended, Folding, Kept, Put, Removed, Settled
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType, PendingOperation, Snapshot
@@ -30,7 +31,7 @@ _SUM_LENGTH: Final = 2 * _SUM_BYTES
 Json: TypeAlias = object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalHead:
     """What a journal belongs to: `base` is the SHA-256 of the checkpoint's bytes, `salt` its secrets'."""
 
@@ -42,7 +43,7 @@ class JournalHead:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Journal:
     """A journal as read: every whole line, in order.
 

@@ -9,19 +9,19 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 import orjson
 
 from tomo.errors import StateError, StateLocked, TomoError
+from tomo.frozen import frozen
 from tomo.model.storage import Storage
 from tomo.state.clock import age, parse_rfc3339, rfc3339
 from tomo.state.process import Process
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockOwner:
     """Who holds or takes a lock."""
 
@@ -35,7 +35,7 @@ class LockOwner:
         return cls(os.getpid(), username, socket.gethostname())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lease:
     """What Tomo's own locks say besides: by which process, until when, under which name."""
 
@@ -44,7 +44,7 @@ class Lease:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldLock:
     """A lock file as found; `owner` is None where the file can't be read, `lease` where it isn't Tomo's.
 

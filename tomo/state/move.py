@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tomo.errors import StateError, UsageError
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import PROVIDER_TYPE_PREFIX, STACK_TYPE, Urn, provider_ref, split_provider_ref
 from tomo.model.values import same_value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """What a resource needs of another; a move that parts the two drops it. `how` is as Pulumi says it."""
 
@@ -21,7 +22,7 @@ class Link:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """Both states after a move. `links` were dropped, named as the URNs were before."""
 

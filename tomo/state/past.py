@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tomo.errors import CannotGoBack, StateCorrupt, VersionNotFound
+from tomo.frozen import frozen
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.state.backend import FileBackend
@@ -17,7 +17,7 @@ from tomo.state.integrity import problems
 from tomo.state.seals import Seals
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastState:
     """A stack's state as a version of its history has it; `digest` is the SHA-256 of the file's bytes."""
 

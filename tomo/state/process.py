@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tomo.frozen import frozen
 
 _PROC: Final = Path("/proc")
 _START_FIELD: Final = 19
 """Of what stands behind the command's name in `/proc/PID/stat`: field 22 of all."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """A process: the machine's boot, its namespace of process ids, its id and when it started.
 

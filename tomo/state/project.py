@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from tomo.errors import Problem, SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.spec.yaml import Document, parse
 from tomo.state.config_text import Plain, config_text, full_key, plain_text
 from tomo.state.files import translated
@@ -20,7 +21,7 @@ _KEYS: Final = {
 _DECLARATION_KEYS: Final = {"type", "items", "default", "value", "description", "secret"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectFile:
     """A project as its file describes it. `defaults` and `required` name config keys in full."""
 

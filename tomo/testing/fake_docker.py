@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tomo.frozen import frozen
 from tomo.testing.clock import Clock, SystemClock
 from tomo.testing.dockerd.container import Container
 from tomo.testing.dockerd.containers import Containers
@@ -53,7 +54,7 @@ _UNSERVED: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One request that the daemon answered."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from tomo.errors import HostUnreachable, NotSupported, ProviderFailed
+from tomo.frozen import frozen
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.provider import (
     NEVER_MADE,
@@ -36,7 +37,7 @@ PACKAGE = "fake"
 TYPE = "fake:index:Res"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One call of a mutating or reading verb, by resource name."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from posixpath import dirname, join, normpath
 from typing import Final
+
+from tomo.frozen import frozen
 
 _STANDARD: Final = (
     "/bin",
@@ -25,7 +27,7 @@ _STANDARD: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A file or folder."""
 

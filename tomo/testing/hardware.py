@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tomo.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Hardware:
     """What a look at the host finds; sizes in KiB."""
 

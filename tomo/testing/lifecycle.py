@@ -13,6 +13,7 @@ from tomo.engine.look import Observation
 from tomo.engine.retries import Patience
 from tomo.engine.run import Options, World
 from tomo.errors import StateError
+from tomo.frozen import frozen
 from tomo.model.changes import Change, Folding
 from tomo.model.drift import DriftPolicy
 from tomo.model.events import Event
@@ -34,7 +35,7 @@ PROJECT, STACK = "proj", "dev"
 _PATIENCE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out:
     """An output of a resource, to be used as another's input."""
 
@@ -42,7 +43,7 @@ class Out:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Handle:
     """A registered resource, as a program holds it."""
 
@@ -145,7 +146,7 @@ def _plain(value: Value) -> Value:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionSource:
     """A function as a source of goals."""
 

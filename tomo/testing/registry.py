@@ -7,9 +7,11 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
+
+from tomo.frozen import frozen
 
 _DEFAULT_DOMAIN: Final = "docker.io"
 DEFAULT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,7 +21,7 @@ _REFERENCE: Final = re.compile(
 _IMAGE_FIELD: Final = re.compile(r"""^[ \-]+image:\s*["']?([^\s"'#]+)""", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """An image's name in parts, as Docker shows it: `repository:tag` or `repository@digest`."""
 
@@ -57,7 +59,7 @@ class Reference:
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Behaviour:
     """What a container of the image does once started.
 
@@ -83,7 +85,7 @@ def unhealthy(output: str = "connection refused") -> Behaviour:
     return Behaviour(health="unhealthy", health_output=output)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageDefinition:
     """An image: its name, Docker's `Config`, what it does, and a `revision` that tells builds apart."""
 

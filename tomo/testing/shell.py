@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from tomo.frozen import frozen
 from tomo.testing.files import FileTree
 
 NOT_FOUND: Final = 127
@@ -15,7 +15,7 @@ _SEPARATORS: Final = frozenset({";", "&&", "||"})
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How a command ended, and what it wrote."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tomo.errors import TomoError
+from tomo.frozen import frozen
 from tomo_cli.options import (
     HERE,
     ApprovalOption,
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
     add_group(app, "ci", "Plan and apply in CI jobs, asking nothing", {"plan": plan, "apply": apply})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reports:
     """The files that a job leaves beside its log."""
 

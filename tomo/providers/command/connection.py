@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tomo.errors import HostUnreachable, ProviderFailed
+from tomo.frozen import frozen
 from tomo.model.connection import Connection, Connections, HostSpec
 from tomo.model.values import Properties, Secret, Value
 
@@ -20,7 +20,7 @@ ENDLESS_SECONDS: Final = 86_400.0
 _FIRST_DELAY, _DELAY_GROWTH, _LONGEST_DELAY = 1.0, 1.5, 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Road:
     """A host and how often dialling it may fail; -1 means without end."""
 

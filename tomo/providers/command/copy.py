@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tomo.errors import HostError, NotSupported, ProviderFailed
+from tomo.frozen import frozen
 from tomo.model.connection import Connection
 from tomo.model.values import Archive, Asset, Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One thing to put: a file's content, or a folder that has to exist (content None).
 
@@ -23,7 +23,7 @@ class Entry:
     content: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cargo:
     """What a source holds: one file of some name (`""` for a text), or a folder's entries."""
 

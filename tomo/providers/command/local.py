@@ -8,11 +8,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from tomo.errors import CommandFailed, CommandTimeout
+from tomo.frozen import frozen
 from tomo.model.provider import Report
 from tomo.providers.command.ran import LOCAL, Ran, Shown
 
@@ -20,7 +20,7 @@ DEFAULT_INTERPRETER = ("/bin/sh", "-c")
 _GRACE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalRun:
     """One command to run here; `environment` is the whole of it."""
 

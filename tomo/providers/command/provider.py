@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tomo.errors import NotSupported, ProviderFailed
+from tomo.frozen import frozen
 from tomo.model.connection import LOCAL as HERE
 from tomo.model.connection import Connection, Connections
 from tomo.model.diff import DiffResult
@@ -71,7 +71,7 @@ _SAID = ("stdout", "stderr")
 _MADE = ("assets",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """One command about to run: its text and everything it runs with."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from tomo.errors import CommandFailed, DiskFull, HostError, PackageLockHeld
+from tomo.frozen import frozen
 from tomo.model.provider import Report
 from tomo.model.values import Properties, Secret, Value
 
@@ -38,7 +38,7 @@ class Logging(StrEnum):
         return self is Logging.BOTH or self.value == stream
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """A command that ended; `mixed` is both streams in the order they came, where that is known."""
 
@@ -48,7 +48,7 @@ class Ran:
     mixed: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """How much of a command people may see: nothing of it when one of its inputs is secret."""
 

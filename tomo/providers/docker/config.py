@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.provider import CheckFailure
 from tomo.model.values import Properties, Secret, Value, has_unknown, reveal
 from tomo.providers.docker.schema import Field, Fields, Kind, check
@@ -38,7 +38,7 @@ CONFIG: Final[Fields] = (
 _JSON_KINDS: Final = {Kind.TEXTS, Kind.BLOCKS, Kind.BOOL}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DockerConfig:
     """The configuration, opened. `known` is false while the host comes from another resource."""
 

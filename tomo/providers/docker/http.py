@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from tomo.frozen import frozen
 from tomo.model.connection import ByteStream
 from tomo.model.values import Value
 
@@ -26,7 +27,7 @@ class StreamBroken(Exception):
         self.answered = answered
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One call; `body` is sent as it is, `content_type` goes with it."""
 
@@ -47,7 +48,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """One answer, read whole."""
 

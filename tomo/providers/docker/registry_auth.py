@@ -6,11 +6,12 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from tomo.errors import NotSupported, UsageError
+from tomo.frozen import frozen
 from tomo.model.values import Properties, Secret, Value
 from tomo.providers.docker.schema import as_bool
 from tomo.settings import Settings
@@ -19,7 +20,7 @@ DOCKER_HUB: Final = "docker.io"
 _HUB_NAMES: Final = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", ""}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Login:
     """A user of one registry."""
 

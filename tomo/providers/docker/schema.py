@@ -6,10 +6,10 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
+from tomo.frozen import frozen
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.provider import CheckFailure
 from tomo.model.values import Properties, Unknown, Value, has_unknown, is_plain
@@ -34,7 +34,7 @@ def itself(value: Value) -> Value:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """One input. `default` is recorded by `check`; `zero` only says what absent means.
 
@@ -286,7 +286,7 @@ def identity(field: Field, item: Value) -> str:
 # --- checking --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """Inputs with defaults filled in and values brought to their kinds, and what is wrong with them."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.values import Value
 
 MIB: Final = 1024 * 1024
@@ -74,7 +74,7 @@ def same_image(value: Value) -> Value:
     return str(ImageName.parse(text)) if text else text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageName:
     """An image's name in its parts; `registry` is `docker.io` where the name has none."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from tomo.errors import DockerUnavailable, HostError, NotSupported
+from tomo.frozen import frozen
 from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value, same_value
 from tomo.providers.docker.http import HttpStream, Request, StreamBroken
@@ -33,7 +34,7 @@ _LONGEST = 200
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """One look at a host. Amounts are bytes; `docker_version` is empty where no daemon answers.
 

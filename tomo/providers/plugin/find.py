@@ -10,11 +10,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tomo.errors import NotSupported, PluginMissing, UsageError
+from tomo.frozen import frozen
 from tomo.settings import Settings
 
 ATTACHED: Final = "PULUMI_DEBUG_PROVIDERS"
@@ -26,14 +26,14 @@ Order = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
 """A version as something to sort by."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attached:
     """A provider that runs already, on a port of this machine; it is not ours to end."""
 
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binary:
     """A plugin to start. `ambient` says that it was found on the PATH."""
 

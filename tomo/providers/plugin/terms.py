@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tomo.frozen import frozen
 from tomo.model.urn import Urn
 from tomo.model.values import (
     UNKNOWN,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from google.protobuf import struct_pb2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What a plugin said it accepts, in its handshake or when it was configured."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tomo.frozen import frozen
 from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value
 from tomo.providers.docker.container_seen import compared
@@ -27,7 +28,7 @@ from tomo.service.adoption import Ids
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Running:
     """A container: `inputs` are what a program would write, `raw` is the inspection.
 
@@ -81,7 +82,7 @@ class Running:
         return host_config(self.raw).get(name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What a server has; networks and volumes by name, `files` are paths that are files and no folders."""
 

@@ -7,12 +7,12 @@ line break at the end. A file with the same meaning and other bytes is refused.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import orjson
 
 from tomo.errors import PlanRefused, StateError
+from tomo.frozen import frozen
 
 FORMAT: Final = "tomo.plan/v1"
 _MEMBERS: Final = {"body", "digest", "format", "mac"}
@@ -24,7 +24,7 @@ Json: TypeAlias = object
 """None, bool, int, float, str, list or dict."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """A plan file, taken apart. `digest` is `sha256:…` of format and body; `mac` is hex."""
 

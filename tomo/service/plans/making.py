@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.engine.run import Failure
 from tomo.errors import TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import HostBook, HostSpec
 from tomo.model.saved_plan import Basis, PlanError, SavedPlan
 from tomo.model.step import Step
@@ -30,7 +30,7 @@ from tomo.state.files import translated, write_atomically
 _PRIVATE: Final = 0o600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavePlanRequest:
     """Make a plan and keep it in a file. Changes no host; may make the stack's key and its id."""
 
@@ -39,7 +39,7 @@ class SavePlanRequest:
     file: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeptPlan:
     """A plan in its file; `made_key` says that the stack's config got a secrets key for it."""
 
@@ -49,7 +49,7 @@ class KeptPlan:
     made_key: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowPlanRequest:
     """What does a saved plan say? Reads the file alone: needs no stack and no passphrase."""
 
@@ -57,7 +57,7 @@ class ShowPlanRequest:
     file: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownPlan:
     """A saved plan for people; whether this stack's key made it shows when it is applied."""
 
@@ -66,7 +66,7 @@ class ShownPlan:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MadePlan:
     """A plan's bytes as its file holds them; `made_key` says that the stack's config got a key for it."""
 

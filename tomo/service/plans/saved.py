@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -18,6 +18,7 @@ from tomo.errors import (
     TomoError,
     VersionNotFound,
 )
+from tomo.frozen import frozen
 from tomo.model.connection import LOCAL, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.saved_plan import SavedPlan
@@ -45,7 +46,7 @@ _PRIVATE: Final = 0o600
 _MOST_THREADS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApplyPlanRequest:
     """Do what a saved plan says. `show` is given the plan once it has been found to hold, before the run."""
 

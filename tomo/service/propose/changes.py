@@ -6,12 +6,13 @@ No change holds a secret's value: where one is needed, it is named.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial, reduce
 from typing import ClassVar, Final, TypeAlias
 
 from tomo.catalog.index import Catalog
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.model.proposal import Json
 from tomo.model.snapshot import Snapshot
 from tomo.service.app_edits import (
@@ -44,7 +45,7 @@ _SERVER_FIELDS: Final = (
 _SECRET_FIELDS: Final = ("identity_password", "password")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FleetBase:
     """What a change starts from: the fleet file's text and what it says, its apps, secrets and state.
 
@@ -65,7 +66,7 @@ class FleetBase:
 # --- servers -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddServer:
     """A server enters the fleet. `password_secret` names the secret of the login's password."""
 
@@ -96,7 +97,7 @@ class AddServer:
         return edit.add_server(base.text, self.server.name, {**self.server.entry(), **given})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetServer:
     """Fields of a server get other values. `secrets` names the secrets of `password`, `identity_password`."""
 
@@ -129,7 +130,7 @@ class SetServer:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InstallDocker:
     """Docker comes onto a server, from where and in which version; `""` is the newest."""
 
@@ -167,7 +168,7 @@ class InstallDocker:
         return edit.set_value(base.text, ("servers", self.server, "docker"), given)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveServer:
     """A server that nothing of the fleet is on any more leaves it; the machine is left alone."""
 
@@ -187,7 +188,7 @@ class RemoveServer:
         return edit.remove_server(base.text, self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FullCleanup:
     """Every app leaves a server; with nothing left there, the server leaves the fleet.
 
@@ -239,7 +240,7 @@ class FullCleanup:
 # --- apps --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InstallApp:
     """An app of the catalog comes onto servers. Secrets that it generates are made when it is applied."""
 
@@ -270,7 +271,7 @@ class InstallApp:
         return edit.add_app(base.text, name, entry_of(definition, self.servers, settings))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateApp:
     """An app gets other settings, images by service (`""` is its main one), or an expected version."""
 
@@ -323,7 +324,7 @@ class UpdateApp:
             yield setting(("apps", self.name, "services", service, "image"), image)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UninstallApp:
     """An app leaves its servers; its data stays, unless it is to go for good."""
 
@@ -345,7 +346,7 @@ class UninstallApp:
         return edit.mark_app_absent(base.text, self.name, remove_data=self.remove_data)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AsDeclared:
     """Nothing in the fleet file changes: what it says already is to be made so."""
 

@@ -6,10 +6,11 @@ Policies, approvers and keys are not among them: nothing proposed ever changes w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
 from tomo.model.people import Role
 from tomo.model.proposal import Json, ProposalKind
 from tomo.spec.shown import shown
@@ -19,7 +20,7 @@ _MOST_ARGUMENTS: Final = 256
 _LONGEST: Final = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunCommand:
     """One command, once, on a server of the fleet: a list of arguments, which no shell reads."""
 
@@ -51,7 +52,7 @@ class RunCommand:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeSetting:
     """A key of a stack's config gets another value, which is no secret; None removes it."""
 
@@ -71,7 +72,7 @@ class ChangeSetting:
             raise UsageError("which setting?", hint="name a key, such as `tomo:engine`")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetainAudit:
     """Entries of the audit record older than `days` are removed, but for the last `entries`."""
 
@@ -92,7 +93,7 @@ class RetainAudit:
             raise UsageError("at least one day has to stay", hint="such as 365 days")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddUser:
     """Somebody is added, without a password: an own one is for a person to type."""
 
@@ -111,7 +112,7 @@ class AddUser:
         """Nothing more than the name's own rules, which adding checks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetUserRole:
     """Somebody gets another role."""
 
@@ -129,7 +130,7 @@ class SetUserRole:
         """Any role can be somebody's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetUserDisabled:
     """Somebody is kept out, or let in again."""
 

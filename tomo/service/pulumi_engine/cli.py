@@ -11,11 +11,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 from tomo.errors import PluginMissing, PulumiFailed, PulumiMissing, StackNotFound, TomoError
+from tomo.frozen import frozen
 from tomo.settings import Settings
 
 CLI_VARIABLE: Final = "TOMO_PULUMI"
@@ -42,7 +42,7 @@ def find_cli(settings: Settings) -> Path:
     return Path(found).absolute()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a command of the CLI ended."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from posixpath import join, normpath
 from typing import Any, Final
 
+from tomo.frozen import frozen
 from tomo.testing.clock import rfc3339
 from tomo.testing.dockerd.config import has_healthcheck
 from tomo.testing.dockerd.core import NEVER, ROOT
@@ -24,7 +25,7 @@ _SECOND: Final = 1_000_000_000
 _LOG_LENGTH: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """A place in the container that is not its own disk."""
 
@@ -80,7 +81,7 @@ class Endpoint:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLine:
     """One line a container wrote; stream 1 is stdout, 2 stderr."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+from tomo.frozen import frozen
 from tomo.testing.clock import Clock, rfc3339
 from tomo.testing.dockerd.http import Json, Request, Response
 from tomo.testing.dockerd.refused import ApiError
@@ -22,7 +23,7 @@ POLL_SECONDS: Final = 0.02
 Handler = Callable[..., Response]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """An endpoint: method, path pattern, and what answers it; groups of the pattern are its arguments."""
 

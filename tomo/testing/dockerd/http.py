@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tomo.frozen import frozen
 from tomo.testing.dockerd.refused import ApiError
 
 Json: TypeAlias = dict[str, Any]
@@ -21,7 +22,7 @@ _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _CHUNKED_FROM: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One request; header names are lower case, query values the first of each name."""
 
@@ -61,7 +62,7 @@ class Request:
         return {name: list(values) for name, values in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """One answer: a body, or chunks, or (`raw`) bytes until the connection closes.
 

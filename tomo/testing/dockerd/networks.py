@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
+from tomo.frozen import frozen
 from tomo.testing.clock import rfc3339
 from tomo.testing.dockerd.core import Core, Route, check_filters, matches_labels, route
 from tomo.testing.dockerd.http import Json, Request, Response
@@ -29,7 +30,7 @@ _BRIDGE_OPTIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lease:
     """A running container's place in a network."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tomo.frozen import frozen
 from tomo.testing.dockerd.http import Json
 from tomo.testing.dockerd.refused import ApiError
 
@@ -13,7 +14,7 @@ _EVERY_V6: Final = "::"
 _FIRST_EPHEMERAL: Final = 32768
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """One port in use: by a container, or (`""`) by a process of the host."""
 
