@@ -30,6 +30,7 @@ _EXIT_CODES: Final = {
 def pages() -> Mapping[Path, str]:
     """Every generated file with its content."""
     sys.path[:0] = [str(ROOT), str(ROOT / "cli")]
+    from tomo.mcp.reference import tools_page  # noqa: PLC0415
     from tomo.spec.reference import app_reference, fleet_reference, policy_reference  # noqa: PLC0415  # after the path is set
     from tomo.spec.schema import app_schema, fleet_schema, policy_schema  # noqa: PLC0415
 
@@ -38,6 +39,7 @@ def pages() -> Mapping[Path, str]:
         DOCS / "fleet-reference.md": _GENERATED + fleet_reference(),
         DOCS / "app-reference.md": _GENERATED + app_reference(),
         DOCS / "policy-reference.md": _GENERATED + policy_reference(),
+        DOCS / "mcp-tools.md": _GENERATED + tools_page(),
         DOCS / "schema" / "fleet.json": _json(fleet_schema()),
         DOCS / "schema" / "app.json": _json(app_schema()),
         DOCS / "schema" / "policy.json": _json(policy_schema()),

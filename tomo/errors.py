@@ -518,3 +518,12 @@ class UserNotFound(TomoError):
     """There is no person, session or token of that name."""
 
     code = "user-not-found"
+
+
+# --- assistants ------------------------------------------------------------------------------------
+
+
+class ToolsInvalid(TomoError):
+    """A tool for assistants does not say what it may do, or has a name or an argument it may not have."""
+
+    code = "tools-invalid"

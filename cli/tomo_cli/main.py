@@ -24,6 +24,7 @@ from tomo_cli.commands import (
     db,
     deploy,
     extra,
+    mcp,
     people,
     policy,
     servers,
@@ -75,6 +76,7 @@ extra.register(app)
 audit.register(app)
 db.register(app)
 people.register(app)
+mcp.register(app)
 
 
 def main() -> None:

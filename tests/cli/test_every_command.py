@@ -109,6 +109,8 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "Approvals are off here" in does("approvals", plan).err
     does("ci plan --markdown", str(tmp_path / "plan.md"))
     assert "which ends with the job" in does("ci apply", plan, code=64).err
+    # Nobody speaks to it: it ends with its input.
+    does("mcp --profile all")
     (nothing.folder / "tomo-policy.yaml").unlink()
     does("config set EXTRA --secret", stdin=b"x")
     assert "[secret]" in does("config list").out
@@ -178,7 +180,9 @@ def test_every_command_takes_the_place_options(words: str) -> None:
     assert {"-C", "-f", "--stack"} <= names
 
 
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {"completion", "state export", "audit export"}))
+@pytest.mark.parametrize(
+    "words", sorted(COMMANDS.keys() - {"completion", "mcp", "state export", "audit export"})
+)
 def test_every_command_that_shows_something_has_json(words: str) -> None:
     names = {name for parameter in COMMANDS[words].params for name in parameter.opts}  # type: ignore[attr-defined]
 

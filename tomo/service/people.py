@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 
 from tomo.errors import LoginFailed, NotAllowed, PasswordRefused, UsageError, UserNotFound
@@ -15,7 +16,7 @@ from tomo.frozen import frozen
 from tomo.identity.breach import times_leaked
 from tomo.identity.limits import BY_ADDRESS, BY_NAME, Limit, require_not_limited
 from tomo.identity.passwords import ROUNDS, hashed, matches, require_good
-from tomo.identity.roles import ALLOWED, require
+from tomo.identity.roles import ALLOWED, may, require
 from tomo.identity.tokens import (
     SESSION_SECONDS,
     code_digest,
@@ -92,11 +93,22 @@ class NewTokenRequest:
 
 
 class Identities:
-    """The use cases over people. `clock` gives seconds since 1970, `rounds` are bcrypt's."""
+    """The use cases over people. `clock` gives seconds since 1970, `rounds` are bcrypt's.
 
-    def __init__(self, doors: Doors, clock: Callable[[], float], *, rounds: int = ROUNDS) -> None:
+    `who` says who asks; without it the person of this process's account does.
+    """
+
+    def __init__(
+        self,
+        doors: Doors,
+        clock: Callable[[], float],
+        *,
+        rounds: int = ROUNDS,
+        who: Callable[[], Person] | None = None,
+    ) -> None:
         self._settings, self._doors = doors.settings, doors
         self._clock, self._rounds = clock, rounds
+        self._who = who or partial(person_here, doors.settings)
 
     # --- people ---------------------------------------------------------------------------------------
 
@@ -315,8 +327,8 @@ class Identities:
 
     def _own_name(self) -> str | None:
         """The name that a person without rights over others is limited to; None for who has them."""
-        person = person_here(self._settings)
-        if person.role is Role.ADMIN:
+        person = self._who()
+        if may(person, Permission.MANAGE):
             return None
         require(person, Permission.OWN)
         return person.name
@@ -328,7 +340,7 @@ class Identities:
         return user.name
 
     def _own_or_manage(self, user: User) -> Permission:
-        here = person_here(self._settings)
+        here = self._who()
         return Permission.OWN if here.id == user.id else Permission.MANAGE
 
     def _new_password(self, password: Secret | None, name: str) -> str:

@@ -105,7 +105,7 @@ class Trail:
         who: Callable[[], Person] | None = None,
     ) -> None:
         """`who` says as whom an act is done, when one is; without it everything is allowed to the actor."""
-        self._settings, self._tell, self._who = settings, tell, who
+        self._settings, self.tell, self._who = settings, tell, who
         self.actor = actor
         self.correlation = uuid.uuid4().hex
         self._waiting = Waiting(settings.data_folder)
@@ -138,7 +138,7 @@ class Trail:
             try:
                 self._add_directly(event, error)
             except AuditUnwritable as refused:
-                self._tell(f"warning: {refused.message}; keep this entry: {_line(event)}")
+                self.tell(f"warning: {refused.message}; keep this entry: {_line(event)}")
 
     def prepare(self) -> None:
         """Loads what the database needs while a run waits for hosts; nothing depends on it."""
@@ -152,7 +152,7 @@ class Trail:
             with audit_store(self._settings) as store:
                 keep_waiting(self._settings, store)
         except TomoError as error:
-            self._tell(
+            self.tell(
                 f"warning: {error.message}; the audit entries wait in {self._waiting.file} "
                 "and are taken in by the next command"
             )

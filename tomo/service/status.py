@@ -29,11 +29,15 @@ _MOST_AT_ONCE: Final = 16
 
 @frozen
 class StatusRequest:
-    """What runs where? From the state; with `live` the hosts are asked, and nothing is written."""
+    """What runs where? From the state; with `live` the hosts are asked, and nothing is written.
+
+    `names` are the servers that are meant; none means all.
+    """
 
     effect: ClassVar[Effect] = Effect.READ
     place: Place
     live: bool = False
+    names: tuple[str, ...] = ()
 
 
 @frozen
@@ -121,7 +125,8 @@ class Statuses:
         workspace = self._doors.open(request.place)
         stored = workspace.stored()
         snapshot = stored.snapshot if stored else Snapshot()
-        recorded = _recorded(snapshot, _declared_servers(workspace))
+        every = _recorded(snapshot, _declared_servers(workspace))
+        recorded = [each for each in every if not request.names or each.name in request.names]
         servers = self._asked(workspace, snapshot, recorded) if request.live else recorded
         return Status(
             workspace.project,

@@ -1,0 +1,300 @@
+"""The server over real HTTP on loopback, with people and their tokens in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.mcp.conftest import CLIENT, envelope
+from tests.worlds import World, make_world
+from tomo.errors import UsageError
+from tomo.mcp.http import require_loopback
+from tomo.mcp.serving import Terms, over_http, serve_http
+from tomo.model.people import Permission, Role
+from tomo.model.values import Secret
+from tomo.service.people import AddUserRequest, Identities, LoginRequest, NewTokenRequest
+from tomo.service.propose.desk import ProposalDesk
+from tomo.service.read.services import Reading, for_assistants
+from tomo.service.wiring import Doors
+
+PASSWORD = "ravine 71 teapot mellow quartz"
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+
+
+@dataclass
+class Office:
+    """A fleet whose installation knows an admin, a user and somebody who only reads, each with a token."""
+
+    world: World
+    tokens: dict[str, str]
+    tokens_narrow: dict[str, str]
+    sessions: dict[str, str]
+    token_ids: dict[str, str]
+
+    def serving(self, work: Callable[[str], Awaitable[Any]], profile: str = "all") -> Any:
+        """Does something while the server listens; `work` is given its address."""
+
+        async def main() -> Any:
+            place = self.world.place
+            doors = for_assistants(self.world.doors, place)
+            terms = Terms("0", profile, port=0)
+            reading = Reading.of(doors, place)
+            built = over_http(reading, ProposalDesk(doors, place), terms)
+            bound: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            server = asyncio.create_task(serve_http(built, reading.people.by_token, terms, bound.set_result))
+            try:
+                return await work(await bound)
+            finally:
+                server.cancel()
+                await asyncio.gather(server, return_exceptions=True)
+
+        return asyncio.run(main())
+
+    def calls(
+        self, who: str, *wanted: tuple[str, dict[str, Any]], mode: str = "auto"
+    ) -> list[dict[str, Any]]:
+        """The envelopes of calls with somebody's token."""
+
+        async def work(address: str) -> list[dict[str, Any]]:
+            async with connected(address, self.tokens[who], mode) as client:
+                return [await envelope(client, *each) for each in wanted]
+
+        found: list[dict[str, Any]] = self.serving(work)
+        return found
+
+    def post(self, token: str | None = None, **headers: str) -> httpx2.Response:
+        """The answer to one request as some program sends it."""
+
+        async def work(address: str) -> httpx2.Response:
+            given = {**HEADERS, **headers}
+            if token is not None:
+                given["Authorization"] = f"Bearer {token}"
+            async with httpx2.AsyncClient() as http:
+                return await http.post(address, json=LIST, headers=given)
+
+        found: httpx2.Response = self.serving(work)
+        return found
+
+
+class connected:  # noqa: N801  # used as a function
+    """The official client over HTTP, with a token."""
+
+    def __init__(self, address: str, token: str, mode: str = "auto") -> None:
+        self.http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        transport = streamable_http_client(address, http_client=self.http)
+        self.client = Client(transport, client_info=CLIENT, mode=mode)
+
+    async def __aenter__(self) -> Client:
+        await self.http.__aenter__()
+        return await self.client.__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.client.__aexit__(*error)
+        await self.http.__aexit__(*error)
+
+
+@contextmanager
+def as_account(doors: Doors, account: str) -> Iterator[Identities]:
+    settings = replace(doors.settings, account=account)
+    yield Identities(replace(doors, settings=settings), time.time, rounds=4)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Three people: anna is an admin, bob a user, carl reads."""
+    world = make_world(tmp_path)
+    tokens, narrow, sessions, ids = {}, {}, {}, {}
+    with as_account(world.doors, "anna") as people:
+        code = people.first_code()
+        for name, role in (("anna", Role.ADMIN), ("bob", Role.USER), ("carl", Role.READONLY)):
+            people.add(AddUserRequest(name, role, name, Secret(PASSWORD), code))
+            _, tokens[name] = people.create_token(NewTokenRequest("assistant", name))
+            token, narrow[name] = people.create_token(NewTokenRequest("narrow", name, (Permission.OWN,)))
+            sessions[name] = people.login(LoginRequest(name, Secret(PASSWORD)))
+            ids[name] = token.id
+    return Office(world, tokens, narrow, sessions, ids)
+
+
+# --- who gets in -------------------------------------------------------------------------------------
+
+
+def test_a_request_without_a_token_is_asked_for_one(office: Office) -> None:
+    answer = office.post()
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("token", ["tomo_nobodys", "x"])
+def test_a_token_that_is_nobodys_is_refused(office: Office, token: str) -> None:
+    assert office.post(token).status_code == 401
+
+
+def test_a_token_that_may_not_read_is_refused(office: Office) -> None:
+    answer = office.post(office.tokens_narrow["anna"])
+
+    assert answer.status_code == 403
+    assert "insufficient_scope" in answer.headers["www-authenticate"]
+
+
+def test_a_login_is_no_token(office: Office) -> None:
+    assert office.post(office.sessions["anna"]).status_code == 401
+
+
+def test_a_revoked_token_is_out_at_once(office: Office) -> None:
+    other = office.tokens_narrow["bob"]
+
+    async def work(address: str) -> list[int]:
+        headers = {**HEADERS, "Authorization": f"Bearer {other}"}
+        async with httpx2.AsyncClient() as http, connected(address, office.tokens["bob"]) as client:
+            before = await http.post(address, json=LIST, headers=headers)
+            ended = await envelope(client, "revoke_token", {"token_id": office.token_ids["bob"]})
+            assert ended["success"], ended
+            after = await http.post(address, json=LIST, headers=headers)
+        return [before.status_code, after.status_code]
+
+    assert office.serving(work) == [403, 401]
+
+
+def test_an_address_that_guesses_tokens_has_to_wait_whatever_it_says_of_itself(office: Office) -> None:
+    async def work(address: str) -> list[httpx2.Response]:
+        async with httpx2.AsyncClient() as http:
+            return [
+                await http.post(
+                    address,
+                    json=LIST,
+                    headers={
+                        **HEADERS,
+                        "Authorization": f"Bearer guess{n}",
+                        "X-Forwarded-For": f"192.0.2.{n}",
+                    },
+                )
+                for n in range(22)
+            ]
+
+    answers = office.serving(work)
+
+    assert {answer.status_code for answer in answers[:20]} == {401}
+    assert answers[-1].status_code == 429
+    assert answers[-2].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert answers[-1].json()["error"] == "too-many-attempts"
+
+
+# --- what a browser can't be made to do --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:80"]
+)
+def test_a_name_that_was_made_to_point_here_is_not_answered(office: Office, host: str) -> None:
+    async def work(address: str) -> httpx2.Response:
+        port = str(httpx2.URL(address).port)
+        headers = {
+            **HEADERS,
+            "Authorization": f"Bearer {office.tokens['anna']}",
+            "Host": host.format(port=port),
+        }
+        async with httpx2.AsyncClient() as http:
+            return await http.post(address, json=LIST, headers=headers)
+
+    assert office.serving(work).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "https://127.0.0.1:8765", "http://localhost:3000", "null", "file://", "http://["],
+)
+def test_a_page_of_another_origin_is_refused(office: Office, origin: str) -> None:
+    answer = office.post(office.tokens["anna"], Origin=origin)
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "example.org", "", "127.0.0.1.evil.example"]
+)
+def test_the_server_listens_on_loopback_only(host: str) -> None:
+    with pytest.raises(UsageError, match="no loopback address"):
+        require_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "bound"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")]
+)
+def test_every_loopback_address_will_do(host: str, bound: str) -> None:
+    assert require_loopback(host) == bound
+
+
+# --- for whom ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_call_is_for_the_person_of_its_token(office: Office, mode: str) -> None:
+    found = [office.calls(name, ("whoami", {}), mode=mode)[0]["data"] for name in ("anna", "bob", "carl")]
+
+    assert [(each["person"], each["role"]) for each in found] == [
+        ("anna", "admin"),
+        ("bob", "user"),
+        ("carl", "readonly"),
+    ]
+
+
+def test_a_proposal_over_http_is_the_token_persons(office: Office) -> None:
+    made, listed = office.calls(
+        "bob",
+        ("update_app", {"name": "web", "inputs": {"GREETING": "hi"}, "why": "because"}),
+        ("list_proposals", {}),
+    )
+
+    assert made["success"], made
+    assert made["data"]["person"] == "bob"
+    assert [each["id"] for each in listed["data"]] == [made["data"]["id"]]
+
+
+def test_the_record_says_for_whom_through_what_and_which_call(office: Office) -> None:
+    office.calls("bob", ("uninstall_app", {"name": "web", "why": "because"}))
+
+    entries = office.calls("anna", ("list_audit_entries", {}))[0]["data"]["entries"]["value"]
+
+    entry = next(each for each in entries if each["action"] == "proposal.propose")
+    assert (entry["actor"], entry["role"], entry["surface"]) == ("bob", "user", "mcp-http")
+    assert len(entry["correlation"]) == 32
+    assert entry["details"]["assistant"] == "test-client 1.2"
+
+
+def test_somebody_elses_session_of_the_protocol_is_not_taken_over(office: Office) -> None:
+    async def work(address: str) -> tuple[int, int]:
+        start = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {},
+                "clientInfo": {"name": "x", "version": "1"},
+            },
+        }
+        async with httpx2.AsyncClient() as http:
+            own = {**HEADERS, "Authorization": f"Bearer {office.tokens['anna']}"}
+            begun = await http.post(address, json=start, headers=own)
+            session = begun.headers["mcp-session-id"]
+            foreign = {**own, "Authorization": f"Bearer {office.tokens['bob']}", "Mcp-Session-Id": session}
+            taken = await http.post(address, json=LIST, headers=foreign)
+            return begun.status_code, taken.status_code
+
+    begun, taken = office.serving(work)
+
+    assert begun == 200
+    assert taken in {403, 404}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.mcp.conftest import Assistant
+from tests.worlds import World
+
+
+def proposed(assistant: Assistant, tool: str, /, **arguments: Any) -> dict[str, Any]:
+    answer = assistant.call(tool, why="because", **arguments)
+    assert answer["success"], answer
+    return answer["data"]
+
+
+def test_what_an_assistant_changes_is_a_proposal_and_nothing_else(world: World) -> None:
+    file, state = world.file.read_bytes(), world.state.read_bytes()
+    writes = len(world.nas.docker.writes)
+
+    made = proposed(Assistant(world), "update_app", name="web", inputs={"GREETING": "hi"})
+
+    assert made["state"] == "proposed"
+    assert made["id"].startswith("p-")
+    assert made["steps"]["replace"] >= 1
+    assert (world.file.read_bytes(), world.state.read_bytes()) == (file, state)
+    assert len(world.nas.docker.writes) == writes
+
+
+def test_a_proposal_names_the_assistant_and_whom_it_acts_for(world: World) -> None:
+    made = proposed(Assistant(world), "uninstall_app", name="web")
+
+    assert made["person"] == "tester"
+    assert made["says"]["value"]["assistant"] == "test-client 1.2"
+    assert made["says"]["value"]["why"] == "because"
+
+
+def test_a_proposal_can_be_listed_read_and_explained(world: World) -> None:
+    assistant = Assistant(world)
+    made = proposed(assistant, "update_app", name="web", inputs={"GREETING": "hi"})
+
+    listed, page, why = assistant.calls(
+        ("list_proposals", {"state": "proposed"}),
+        ("get_plan", {"proposal_id": made["id"]}),
+        ("explain_change", {"proposal_id": made["id"], "resource": "web"}),
+    )
+
+    assert [each["id"] for each in listed["data"]] == [made["id"]]
+    assert "GREETING: hi" in page["data"]["diff"]["text"]
+    assert page["data"]["plan"]["untrusted"] is True
+    assert "GREETING" in json.dumps(why["data"]["steps"]["value"])
+
+
+def test_an_app_and_a_server_can_be_proposed_together_with_nothing_dialled_that_nobody_accepted(
+    bare: World,
+) -> None:
+    made = proposed(Assistant(bare), "add_server", name="pi", address="root@192.0.2.11")
+
+    assert made["kind"] == "fleet"
+    assert any("pi" in each for each in made["says"]["value"]["not_looked_at"])
+    assert bare.hosts["192.0.2.11"].dialled == 0
+
+
+def test_every_proposing_tool_makes_a_proposal_of_its_kind(world: World) -> None:
+    assistant = Assistant(world)
+    wanted: list[tuple[str, str, dict[str, Any]]] = [
+        ("add_server", "fleet", {"name": "pi", "address": "192.0.2.11"}),
+        ("full_cleanup", "fleet", {"name": "nas", "confirm": "nas", "remove_data": True}),
+        ("prepare_server", "fleet", {"name": "nas", "timezone": "Europe/Berlin"}),
+        ("install_docker", "fleet", {"server": "nas", "registry_mirrors": ["https://192.0.2.9"]}),
+        ("install_app", "fleet", {"app": "uptime-kuma", "servers": ["nas"]}),
+        ("update_app", "fleet", {"name": "web", "images": {"": "tomo-test/web:2.0"}}),
+        ("uninstall_app", "fleet", {"name": "web", "remove_data": True}),
+        ("propose_command", "command", {"server": "nas", "argv": ["uptime"]}),
+        ("propose_retention", "settings", {"days": 365}),
+        ("propose_user", "people", {"name": "anna", "role": "admin"}),
+    ]
+
+    answers = assistant.calls(*((tool, {"why": "because", **given}) for tool, _, given in wanted))
+
+    assert [answer["success"] for answer in answers] == [True] * len(wanted), answers
+    assert [answer["data"]["kind"] for answer in answers] == [kind for _, kind, _ in wanted]
+    assert not world.nas.docker.writes[len(world.nas.docker.writes) :]
+
+
+def test_a_server_is_cleaned_only_where_its_name_is_written_twice(world: World) -> None:
+    answer = Assistant(world).call("full_cleanup", name="nas", confirm="yes", why="because")
+
+    assert answer["error"]["code"] == "usage"
+    assert "both arguments" in answer["error"]["hint"]
+
+
+def test_a_secret_input_is_not_taken_as_a_value(world: World) -> None:
+    answer = Assistant(world).call("update_app", name="web", inputs={"TOKEN": "hunter22"}, why="because")
+
+    assert answer["error"]["code"] == "usage"
+    assert "hunter22" not in json.dumps(answer)
+
+
+def test_a_proposal_that_brings_nothing_is_refused_by_name(world: World) -> None:
+    answer = Assistant(world).call("propose_plan", why="because")
+
+    assert answer["error"]["code"] == "usage"
+    assert "nothing to propose" in answer["message"]
+
+
+def test_a_hand_written_program_is_never_run_for_an_assistant(nothing: World) -> None:
+    ran = nothing.folder / "ran"
+    (nothing.folder / "Pulumi.yaml").write_text("name: own\nruntime: python\n")
+    (nothing.folder / "Pulumi.dev.yaml").write_text("config: {}\n")
+    (nothing.folder / "__main__.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    assistant = Assistant(nothing)
+
+    answers = assistant.calls(
+        ("propose_plan", {"why": "because"}),
+        ("detect_drift", {}),
+        ("show_program", {}),
+        ("get_system_info", {}),
+    )
+
+    assert [each["error"] and each["error"]["code"] for each in answers] == [*["not-supported"] * 3, None]
+    assert answers[0]["error"]["hint"] == "a person plans it: `tomo plan`"
+    assert not ran.exists()

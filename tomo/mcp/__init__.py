@@ -1,0 +1,1 @@
+"""The surface for assistants: looks and proposes, and can do neither more nor through anything else."""

@@ -1,0 +1,1 @@
+"""Tools over the apps of the fleet and of the catalog."""

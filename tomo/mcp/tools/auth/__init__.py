@@ -1,0 +1,1 @@
+"""Tools over who one is, and own tokens."""

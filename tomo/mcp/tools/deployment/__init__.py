@@ -1,0 +1,1 @@
+"""Tools over plans, proposals and runs."""

@@ -1,0 +1,1 @@
+"""Tools over how long the audit record is kept."""

@@ -1,0 +1,1 @@
+"""Tools over the servers of the fleet."""

@@ -1,0 +1,1 @@
+"""Tools over what a stack is set to."""

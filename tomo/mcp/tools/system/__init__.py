@@ -1,0 +1,1 @@
+"""Tools over this installation and the tools themselves."""

@@ -1,0 +1,63 @@
+"""The apps of the fleet, and those of the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tomo.frozen import frozen
+from tomo.service.catalogs import CatalogListing, CatalogRequest, Catalogs
+from tomo.service.read.asker import Asker
+from tomo.service.read.reader import Reader
+
+if TYPE_CHECKING:
+    from tomo.service.apps import AppView
+    from tomo.spec.app import AppDefinition
+
+
+@frozen
+class AppPage:
+    """An app of the catalog in words: all of them are those of whoever wrote its file."""
+
+    definition: AppDefinition
+    title: str
+    tagline: str
+    description: str
+    before: str
+    after: str
+    grants: tuple[str, ...]
+
+
+class AppReads(Reader):
+    """The use cases that look at apps. They dial nothing."""
+
+    def list(self, by: Asker) -> tuple[AppView, ...]:
+        """Every app of the fleet file."""
+        from tomo.service.apps import Apps, AppsRequest  # noqa: PLC0415  # its models take 0.2 s of the start
+
+        return Apps(self._for(by)).list(AppsRequest(self._place))
+
+    def show(self, by: Asker, name: str) -> AppView:
+        """One of them."""
+        from tomo.service.apps import Apps, AppsRequest  # noqa: PLC0415  # as above
+
+        return Apps(self._for(by)).show(AppsRequest(self._place), name)
+
+    def search(self, by: Asker, words: str, category: str) -> CatalogListing:
+        """The catalog's apps that fit, the best first."""
+        return Catalogs(self._for(by)).list(CatalogRequest(self._place, words, category))
+
+    def page(self, by: Asker, app: str) -> AppPage:
+        """One app of the catalog."""
+        from tomo.spec.app import in_language  # noqa: PLC0415  # as above
+        from tomo.spec.risk import grants_of  # noqa: PLC0415
+
+        found = Catalogs(self._for(by)).show(CatalogRequest(self._place), app)
+        return AppPage(
+            found,
+            in_language(found.title),
+            in_language(found.tagline),
+            in_language(found.description),
+            in_language(found.notes.before_install),
+            in_language(found.notes.after_install),
+            tuple(grants_of(found)),
+        )
