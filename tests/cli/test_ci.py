@@ -233,6 +233,21 @@ def test_a_changed_road_is_not_taken(job: World, tomo: Tomo, before: str, after:
     assert "not looked at: nas" in text(job, "plan.md")
 
 
+def test_another_login_of_a_known_server_is_a_finding(job: World, tomo: Tomo) -> None:
+    plan(tomo, job, "--base", base(job))
+    tomo(job, "ci", "apply", str(kept(job)))
+    agreed = base(job)
+    job.edit("user: root", "user: root\n    identity: ~/.ssh/other")
+
+    planned = plan(tomo, job, "--base", agreed)
+
+    assert planned.code == ExitCode.OK, planned.err
+    (result,) = json.loads(text(job, "plan.sarif"))["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("changed-host", "note")
+    assert "the login of `nas` is not the one that people have accepted" in result["message"]["text"]
+    assert tomo(job, "ci", "apply", str(kept(job))).code == ExitCode.OK
+
+
 def test_a_base_without_a_fleet_has_no_hosts(job: World, tomo: Tomo) -> None:
     planned = plan(tomo, job, "--base", str(job.folder.parent / "nothing" / "fleet.yaml"))
 

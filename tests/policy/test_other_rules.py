@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.policy.conftest import Looks, step, urn_of
+from tests.policy.conftest import Looks, plan_of, step, urn_of
 from tomo.model.diff import DiffKind, PropertyDiff
+from tomo.model.finding import Level
+from tomo.model.plan import Unlooked
 from tomo.model.step import Op
 from tomo.model.values import UNKNOWN, Secret, Unknown
 from tomo.policy.images import BUILT_IMAGE, reference
+from tomo.policy.judge import judge
+from tomo.policy.policies import BUILT_IN, Policies, Setting
 from tomo.policy.roads import COPY
 from tomo.resources import tokens
 from tomo.resources.scripts import docker_install_script
@@ -162,6 +168,19 @@ def test_an_unchanged_road_says_nothing(look: Looks) -> None:
     server = step(HOME, type_=tokens.SERVER, op=Op.UPDATE, old=dict(HOME), name="nas")
 
     assert look("changed-host").findings(server) == ()
+
+
+def test_a_login_that_only_the_fleet_file_has_is_found_by_who_was_not_dialled(look: Looks) -> None:
+    server = step(HOME, type_=tokens.SERVER, op=Op.SAME, old=dict(HOME), name="nas")
+    new = step({**HOME, "host": "192.0.2.98"}, type_=tokens.SERVER, name="pi")
+    unlooked = tuple(Unlooked(name, "x", code="host-not-accepted") for name in ("nas", "pi"))
+    silent = (Unlooked("nas", "x", code="host-unreachable"),)
+    rule = Policies((Setting(BUILT_IN["changed-host"], Level.DENY),))
+
+    [finding] = judge(replace(plan_of(server, new), unlooked=unlooked), rule, {})
+
+    assert finding.message == "the login of `nas` is not the one that people have accepted"
+    assert judge(replace(plan_of(server), unlooked=silent), rule, {}) == ()
 
 
 # --- acts --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
 
+from tomo.errors import HostNotAccepted
 from tomo.model.finding import Finding, Level
 from tomo.model.plan import Plan
 from tomo.model.urn import STACK_TYPE, Urn
@@ -28,7 +29,8 @@ def judge(
     fails is a finding at its own level.
     """
     case = Case.of(plan, hosts, everything=policies.everything)
-    if not case.made and not case.removed:
+    strangers = any(host.code == HostNotAccepted.code for host in plan.unlooked)
+    if not case.made and not case.removed and not strangers:
         return ()
     names = _Names(plan)
     found = {

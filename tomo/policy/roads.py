@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
+from tomo.errors import HostNotAccepted
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op
+from tomo.model.urn import Urn
 from tomo.model.values import Secret, Unknown, Value, same_value
 from tomo.policy.rule import Case, Options, Violation
 from tomo.policy.values import name_of, opened, untold
@@ -42,7 +44,8 @@ def new_hosts(case: Case, _options: Options) -> Iterator[Violation]:
 
 
 def changed_hosts(case: Case, _options: Options) -> Iterator[Violation]:
-    """Known hosts whose address, host key or login is another one."""
+    """Known hosts whose address, host key or login is another one, or not the accepted one."""
+    said: set[Urn] = set()
     for step, entry in case.after(*_AT_TOP, DOCKER_PROVIDER, *_IN_CONNECTION):
         if step.old is None or step.op is Op.SAME:
             continue
@@ -50,10 +53,27 @@ def changed_hosts(case: Case, _options: Options) -> Iterator[Violation]:
         _, old = _road(step.old)
         moved = list(_moved(old, new))
         if moved:
+            said.add(step.urn)
             what = " and ".join(dict.fromkeys(moved))
             message = f"the {what} of `{name_of(entry)}` changed"
             yield Violation(
                 step.urn, path, message, "make sure that it is the same machine: `tomo server test`"
+            )
+
+    yield from _not_accepted(case, said)
+
+
+def _not_accepted(case: Case, said: Container[Urn]) -> Iterator[Violation]:
+    """Servers that were not dialled though they were there before: what differs is in no resource.
+
+    A fleet's key file and jump host are in its file alone, and only who knows the base can compare them.
+    """
+    names = {host.host for host in case.plan.unlooked if host.code == HostNotAccepted.code}
+    for step in case.plan.steps:
+        if step.type == SERVER and step.urn.name in names and step.old is not None and step.urn not in said:
+            message = f"the login of `{step.urn.name}` is not the one that people have accepted"
+            yield Violation(
+                step.urn, "", message, "look at `identity`, `password` and `proxy_jump` of the server"
             )
 
 
