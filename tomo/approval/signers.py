@@ -26,12 +26,13 @@ _QUOTED: Final = re.compile(r'"[^"]*"')
 
 @frozen
 class Signer:
-    """One key of one person, as a line of the file has it."""
+    """One key of one person, as a line of the file has it. `told` says that the line names the role."""
 
     person: str
     role: str
     key: str
     line: int
+    told: bool = False
 
 
 @frozen
@@ -50,6 +51,10 @@ class Signers:
     def role(self, person: str) -> str:
         """What somebody may: `user` or `admin`; `""` for somebody who is not in the file."""
         return next((signer.role for signer in self.signers if signer.person == person), "")
+
+    def tells_role(self, person: str) -> bool:
+        """Whether a line of somebody's names the role."""
+        return any(signer.told for signer in self.signers if signer.person == person)
 
 
 def read_signers(file: Path) -> Signers:
@@ -118,7 +123,8 @@ def _signers(text: str, file: Path) -> Iterator[Signer]:
             raise _bad_line(
                 file, number, f"`{people}` is not one person", "give each person a line of their own"
             )
-        yield Signer(people, _role(rest[found.end() :], file, number), found[2], number)
+        comment = rest[found.end() :]
+        yield Signer(people, _role(comment, file, number), found[2], number, bool(_ROLE.search(comment)))
 
 
 def _role(comment: str, file: Path, line: int) -> str:

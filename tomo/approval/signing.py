@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from tomo.approval.agreement import NAMESPACE, Agreement, SignedAgreement
 from tomo.approval.keygen import ssh_keygen
@@ -12,6 +13,22 @@ from tomo.errors import ApprovalRefused
 from tomo.settings import Settings
 
 _TERMINAL = Path("/dev/tty")
+
+
+def open_terminal() -> IO[bytes]:
+    """The controlling terminal; raises ApprovalRefused where there is none."""
+    try:
+        return _TERMINAL.open("rb")
+    except OSError as error:
+        raise ApprovalRefused(
+            "approving needs a person at a terminal, and there is none",
+            hint="type the command yourself, in a terminal",
+        ) from error
+
+
+def require_terminal() -> None:
+    """Raises ApprovalRefused where the process has no controlling terminal."""
+    open_terminal().close()
 
 
 def signed(agreement: Agreement, key: Path, settings: Settings) -> SignedAgreement:
@@ -25,14 +42,7 @@ def signed(agreement: Agreement, key: Path, settings: Settings) -> SignedAgreeme
         text = Path(folder, "agreement")
         text.write_bytes(agreement.text)
         # It asks at its standard input's terminal; with a pipe there it would look for an agent or a window.
-        try:
-            terminal = _TERMINAL.open("rb")
-        except OSError as error:
-            raise ApprovalRefused(
-                "approving needs a person at a terminal, and there is none",
-                hint="type the command yourself, in a terminal",
-            ) from error
-        with terminal:
+        with open_terminal() as terminal:
             said = ssh_keygen(settings, ["-Y", "sign", "-f", key, "-n", NAMESPACE, text], terminal=terminal)
         signature = text.with_suffix(".sig")
         if said.code or not signature.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -102,7 +102,7 @@ class Outage(StrEnum):
     """Goes for good."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Downtime:
     """A container that will not serve, for a while or for good. `app` is `""` where it is of none."""
 
@@ -112,7 +112,7 @@ class Downtime:
     outage: Outage
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Exposed:
     """A port that becomes reachable; `reach` says from where."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from tomo.approval.signers import Signers, read_signers, require_in_time, signer
 from tomo.errors import ApprovalRefused, UsageError
 from tomo.frozen import frozen
 from tomo.model.approval import Approval
+from tomo.model.people import Role
+from tomo.service.who import KnownPeople, known_people
 from tomo.service.workspace import Workspace
 from tomo.settings import Settings
 
@@ -25,49 +27,79 @@ class Counted:
     void: tuple[str, ...] = ()
 
 
+@frozen
+class Asked:
+    """What approvals are counted for: a stack's id, a digest, and the person it was made for (`""`: none)."""
+
+    stack_id: str
+    digest: str
+    person: str = ""
+
+
 def approvers(settings: Settings) -> Signers | None:
     """Who may approve; None where approvals are off. Raises ApprovalRefused for a file that names nobody."""
     return read_signers(settings.approvers) if settings.approvers is not None else None
 
 
-def counted_of(workspace: Workspace, stack_id: str, digest: str, files: Sequence[Path] = ()) -> Counted:
+def counted_of(workspace: Workspace, asked: Asked, files: Sequence[Path] = ()) -> Counted:
     """The approvals of a plan that count now: those beside the state, and those in files."""
-    signers = approvers(workspace.settings)
-    if signers is None:
+    if workspace.settings.approvers is None:
         return Counted()
     shelf = Shelf(workspace.backend.storage, workspace.project, workspace.stack)
-    asked = _Asked(stack_id, digest, signers, workspace.settings)
+    return counted(workspace.settings, asked, (*shelf.of(asked.digest), *_texts(files)))
+
+
+def counted(settings: Settings, asked: Asked, found: Iterable[tuple[str, bytes]]) -> Counted:
+    """Those of some approvals that count now, each told with where it was found."""
+    signers = approvers(settings)
+    if signers is None:
+        return Counted()
+    count = _Count(asked, signers, settings, known_people(settings))
     people: dict[str, tuple[Approval, str]] = {}
     void: list[str] = []
-    for where, text in (*shelf.of(digest), *_texts(files)):
+    for where, text in found:
         try:
             made = read_agreement(text, where)
-            person = asked.person_of(made, where)
+            approval = count.approval(made, where)
         except ApprovalRefused as error:
             void.append(error.message)
             continue
-        known = people.get(person)
+        known = people.get(approval.person)
         if known is None or made.agreement.expires > known[1]:
-            people[person] = Approval(person, signers.role(person)), made.agreement.expires
+            people[approval.person] = approval, made.agreement.expires
     approvals, expires = zip(*people.values(), strict=True) if people else ((), ())
     return Counted(approvals, expires, tuple(void))
 
 
 @frozen
-class _Asked:
-    """The plan that approvals are counted for, and who may approve."""
+class _Count:
+    """What approvals are counted for, and who may approve."""
 
-    stack_id: str
-    digest: str
+    asked: Asked
     signers: Signers
     settings: Settings
+    known: KnownPeople
 
-    def person_of(self, made: SignedAgreement, where: str) -> str:
+    def approval(self, made: SignedAgreement, where: str) -> Approval:
         """Whose approval it is; raises ApprovalRefused where it doesn't count for this plan now."""
-        if made.agreement.plan != self.digest or made.agreement.stack_id != self.stack_id:
+        if made.agreement.plan != self.asked.digest or made.agreement.stack_id != self.asked.stack_id:
             raise ApprovalRefused(f"the approval `{where}` is for another plan or stack")
         require_in_time(made, where, datetime.now(UTC))
-        return signer_of(made, self.signers, self.settings, where)
+        person = signer_of(made, self.signers, self.settings, where)
+        asked_for_it = bool(self.asked.person) and self.known.are_one(person, self.asked.person)
+        return Approval(person, self._role(person), asked_for_it)
+
+    def _role(self, person: str) -> str:
+        """The role of an approver; raises ApprovalRefused for somebody whom the database keeps from it."""
+        user, role = self.known.user(person), self.signers.role(person)
+        if user is None:
+            return role
+        if user.disabled or user.role is Role.READONLY:
+            why = "is disabled" if user.disabled else f"has the role `{user.role}`"
+            raise ApprovalRefused(f"the approval of `{person}` doesn't count: `{user.name}` {why}")
+        # A file of one's own account is no authority over the file of approvers; a server of all is.
+        said_here = self.signers.tells_role(person) or self.settings.database_url is None
+        return role if said_here else user.role.value
 
 
 def _texts(files: Sequence[Path]) -> Iterator[tuple[str, bytes]]:

@@ -15,7 +15,7 @@ from tomo.approval.signers import Signers, signer_of
 from tomo.approval.signing import signed
 from tomo.errors import ApprovalRefused, PlanRefused, UsageError
 from tomo.frozen import frozen
-from tomo.service.agreed import Counted, approvers, counted_of
+from tomo.service.agreed import Asked, Counted, approvers, counted_of
 from tomo.service.effect import Effect
 from tomo.service.plans.basis import require_same_stack
 from tomo.service.plans.making import KeptPlans, ShownPlan, ShowPlanRequest
@@ -85,7 +85,7 @@ class ApprovalUseCases:
     def approve(self, request: ApproveRequest) -> Approved | None:
         """Shows the plan, and has it signed; None where the person declined."""
         settings = self._doors.settings
-        _require_sensible(request.lasts)
+        require_lasting(request.lasts)
         plan = KeptPlans(self._doors).show(ShowPlanRequest(request.plan))
         if plan.saved.errors:
             raise PlanRefused(
@@ -94,10 +94,10 @@ class ApprovalUseCases:
             )
         signers = approvers(settings)
         workspace = self._stack_of(plan, request.place) if request.output is None else None
-        key = _key(request.key, settings)
+        key = key_of(request.key, settings)
         if not request.confirm(plan, key, guard_of(key)):
             return None
-        made = signed(_agreement(plan, request.lasts), key, settings)
+        made = signed(agreement_to(plan.saved.basis.stack_id, plan.digest, request.lasts), key, settings)
         person = signer_of(made, signers, settings, str(key)) if signers is not None else ""
         return Approved(made.agreement, person, _put(made, workspace, request.output))
 
@@ -105,7 +105,7 @@ class ApprovalUseCases:
         """Every approval of the plan, those that don't count too."""
         plan = KeptPlans(self._doors).show(ShowPlanRequest(request.plan))
         workspace = self._stack_of(plan, request.place)
-        counted = counted_of(workspace, plan.saved.basis.stack_id, plan.digest, request.files)
+        counted = counted_of(workspace, Asked(plan.saved.basis.stack_id, plan.digest), request.files)
         return ApprovalListing(plan.digest, approvers(self._doors.settings), counted)
 
     def _stack_of(self, plan: ShownPlan, place: Place) -> Workspace:
@@ -115,9 +115,10 @@ class ApprovalUseCases:
         return workspace
 
 
-def _agreement(plan: ShownPlan, lasts: timedelta) -> Agreement:
+def agreement_to(stack_id: str, digest: str, lasts: timedelta) -> Agreement:
+    """What somebody signs who agrees to a plan of a stack for so long."""
     nonce = secrets.token_hex(_NONCE_BYTES)
-    return Agreement(plan.saved.basis.stack_id, plan.digest, nonce, expiry(datetime.now(UTC) + lasts))
+    return Agreement(stack_id, digest, nonce, expiry(datetime.now(UTC) + lasts))
 
 
 def _put(made: SignedAgreement, workspace: Workspace | None, output: Path | None) -> str:
@@ -130,7 +131,8 @@ def _put(made: SignedAgreement, workspace: Workspace | None, output: Path | None
     return Shelf(workspace.backend.storage, workspace.project, workspace.stack).put(made)
 
 
-def _key(given: Path | None, settings: Settings) -> Path:
+def key_of(given: Path | None, settings: Settings) -> Path:
+    """The private key to sign with: the one that is named, or the first in `~/.ssh`."""
     if given is not None:
         return given
     found = [settings.home / ".ssh" / name for name in _KEYS]
@@ -143,7 +145,8 @@ def _key(given: Path | None, settings: Settings) -> Path:
     return key
 
 
-def _require_sensible(lasts: timedelta) -> None:
+def require_lasting(lasts: timedelta) -> None:
+    """Raises UsageError for a time that an approval can't count."""
     if not timedelta() < lasts <= _LONGEST:
         raise UsageError(
             f"an approval can't last {lasts}", hint=f"name a time of up to {_LONGEST.days} days: `--lasts 8h`"

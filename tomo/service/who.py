@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tomo.db.address import database_address
-from tomo.model.people import Person, Role
+from tomo.frozen import frozen
+from tomo.model.people import Person, Role, User
 from tomo.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,43 @@ def person_here(settings: Settings) -> Person:
         if user is not None and not user.disabled:
             return Person(user.name, user.role, id=user.id)
         return Person(account, None if people.users() else Role.ADMIN)
+
+
+@frozen
+class KnownPeople:
+    """The people of the database, to find those whom other files name."""
+
+    users: tuple[User, ...] = ()
+
+    def user(self, name: str) -> User | None:
+        """Somebody by name or account; an address counts by what stands before its `@`, too."""
+        exact = (each for each in self.users if name in {each.name, each.account})
+        local = name.partition("@")[0]
+        near = (each for each in self.users if local and local in {each.name, each.account})
+        return next(exact, None) or next(near, None)
+
+    def are_one(self, one: str, other: str) -> bool:
+        """Whether two names mean the same person, as far as can be told."""
+        return bool(self._names(one) & self._names(other))
+
+    def _names(self, name: str) -> set[str]:
+        user = self.user(name)
+        return _spellings(name) | ({user.name, user.account} - {""} if user is not None else set())
+
+
+def _spellings(name: str) -> set[str]:
+    return {name, name.partition("@")[0]} - {""}
+
+
+def known_people(settings: Settings) -> KnownPeople:
+    """Everybody in the database; nobody where none was ever added."""
+    from tomo.db.peek import has_users  # noqa: PLC0415  # as above
+
+    address = database_address(settings)
+    if settings.database_url is None and address.file is not None and not has_users(address.file):
+        return KnownPeople()
+    with people_of(settings) as store, store.reading() as people:
+        return KnownPeople(tuple(people.users()))
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def edit_fleet(path: FilePath | str, change: Callable[[str], str]) -> LoadedFlee
     after = _BOM * text.startswith(_BOM) + change(text.removeprefix(_BOM))
     loaded = fleet_from_text(after.removeprefix(_BOM), file)
     if after != text:
-        _replace(file, before, after.encode())
+        replace_file(file, before, after.encode())
     return loaded
 
 
@@ -123,8 +123,8 @@ def write_new(path: FilePath | str, text: str) -> None:
         raise _unwritable(FilePath(path), error) from error
 
 
-def _replace(file: FilePath, before: bytes, after: bytes) -> None:
-    """Replaces the file a link points to, unless someone else changed it meanwhile."""
+def replace_file(file: FilePath, before: bytes, after: bytes) -> None:
+    """Replaces the file a link points to, whole; raises UsageError where it was changed meanwhile."""
     target = FilePath(os.path.realpath(file))
     temporary = ""
     try:

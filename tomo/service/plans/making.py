@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -47,6 +48,17 @@ class KeptPlan:
     file: Path
     digest: str
     made_key: bool
+
+
+@frozen
+class PlanText:
+    """A kept plan's bytes that lie in no file; `name` is what people know it by."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @frozen
@@ -126,7 +138,7 @@ class KeptPlans:
 
     def show(self, request: ShowPlanRequest) -> ShownPlan:
         """The plan in a file; raises PlanRefused where its bytes are not those that were written."""
-        return shown_plan(read_plan_file(request.file))
+        return shown_plan(read_plan(request.file))
 
 
 def shown_plan(envelope: Envelope) -> ShownPlan:
@@ -144,8 +156,10 @@ def _ensure_key(workspace: Workspace) -> bool:
     return True
 
 
-def read_plan_file(file: Path) -> Envelope:
-    """The envelope in a plan's file; raises UsageError where there is none, PlanRefused for changed bytes."""
+def read_plan(file: Path | PlanText) -> Envelope:
+    """The envelope of a kept plan; raises UsageError where there is none, PlanRefused for changed bytes."""
+    if isinstance(file, PlanText):
+        return read_envelope(file.content, file.name)
     try:
         text = file.read_bytes()
     except OSError as error:

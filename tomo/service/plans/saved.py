@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Final
@@ -22,14 +23,14 @@ from tomo.frozen import frozen
 from tomo.model.connection import LOCAL, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.saved_plan import SavedPlan
-from tomo.service.agreed import Counted, counted_of
+from tomo.service.agreed import Asked, Counted, counted_of
 from tomo.service.effect import Effect
 from tomo.service.executing import Execution
 from tomo.service.opening import opened
 from tomo.service.plans.basis import require_same_basis, require_same_stack
 from tomo.service.plans.body import read_body
 from tomo.service.plans.form import Envelope
-from tomo.service.plans.making import KeptPlans, basis_here, hosts_of_plan, read_plan_file, result_of
+from tomo.service.plans.making import KeptPlans, PlanText, basis_here, hosts_of_plan, read_plan, result_of
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.plans.values import ValueReader
 from tomo.service.policies import Held as HeldToPolicies
@@ -46,13 +47,31 @@ _PRIVATE: Final = 0o600
 _MOST_THREADS: Final = 32
 
 
+def _nothing_to_write() -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@frozen
+class Origin:
+    """Where a plan comes from that was proposed.
+
+    `proposal` is its id, `person` whom it was made for, `agreed` who agreed at a terminal. `writing` is
+    entered under the stack's lock once everything holds, and is left when the plan is noted as used.
+    """
+
+    proposal: str = ""
+    person: str = ""
+    agreed: str = ""
+    writing: Callable[[], AbstractContextManager[None]] = _nothing_to_write
+
+
 @frozen
 class ApplyPlanRequest:
     """Do what a saved plan says. `show` is given the plan once it has been found to hold, before the run."""
 
     effect: ClassVar[Effect] = Effect.EXECUTE
     place: Place
-    file: Path
+    file: Path | PlanText
     show: Callable[[PlanResult], None]
     parallel: int = 16
     stop_on_error: bool = False
@@ -63,6 +82,7 @@ class ApplyPlanRequest:
     lock: LockTerms = field(default_factory=LockTerms)
     policy: PolicyTerms = PolicyTerms()
     approvals: tuple[Path, ...] = ()
+    origin: Origin = Origin()
 
 
 class SavedPlans(KeptPlans):
@@ -70,20 +90,23 @@ class SavedPlans(KeptPlans):
 
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Checks all that the plan rests on, notes that it is used, and runs held to its steps."""
-        details = {"file": str(request.file)}
+        origin = request.origin
+        details = {"proposal": origin.proposal} if origin.proposal else {"file": str(request.file)}
         with recorded(self._doors, "apply", str(request.place), long=True, details=details) as act:
             return note_run(act, self._applied(request, act))
 
     def _applied(self, request: ApplyPlanRequest, act: Act) -> RunResult:
-        envelope = read_plan_file(request.file)
+        envelope = read_plan(request.file)
         act.plan = envelope.digest
         with opened(self._doors, self._doors.open(request.place), locked=request.lock) as session:
             policies = request.policy.of(session.workspace)
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
             basis = saved.basis
-            agreed = counted_of(session.workspace, basis.stack_id, envelope.digest, request.approvals)
+            asked = Asked(basis.stack_id, envelope.digest, request.origin.person)
+            agreed = counted_of(session.workspace, asked, request.approvals)
             _require_allowed(envelope.digest, shown, policies, agreed)
+            act.approval = " ".join(each.person for each in agreed.approvals) or request.origin.agreed
             run = ApplyRequest(
                 request.place,
                 lambda _: True,
@@ -99,7 +122,8 @@ class SavedPlans(KeptPlans):
             )
             observed = _observed(session, saved, run)
             request.show(shown)
-            self._use(session, envelope.digest, agreed)
+            with request.origin.writing():
+                self._use(session, envelope.digest, agreed)
             work = Execution(session)
             salt = work.settle_secrets(saved.new_secrets)
             held = Held(saved.plan.steps, saved.plan.outputs.new, dict(_given(session, saved)))

@@ -25,6 +25,7 @@ from tomo.model.proposal import (
     Proposal,
     ProposalKind,
     ProposalState,
+    Review,
     Transition,
 )
 from tomo.model.selection import Selection
@@ -37,6 +38,7 @@ from tomo.service.policies import PolicyTerms
 from tomo.service.propose.accepted import accepted_only, not_accepted
 from tomo.service.propose.aging import Aging, base_of_change
 from tomo.service.propose.changes import FleetBase, FleetChange
+from tomo.service.propose.commands import judged_command
 from tomo.service.propose.other_changes import (
     ChangeSetting,
     OtherChange,
@@ -169,10 +171,8 @@ class Proposing:
         """One proposal with its plan and its diff; raises PlanRefused where its bytes were changed."""
         with proposals_of(self._doors.settings) as store:
             proposal = Aging(self._doors, self._clock).settled(store, store.get(request.id))
-            if proposal.kind is not ProposalKind.FLEET:
-                return ShownProposal(proposal)
-            plan, before, after = (store.text(proposal.id, name) for name in (PLAN, BEFORE, AFTER))
-        return ShownProposal(proposal, plan_of(proposal, plan), _diff(proposal, before, after))
+            texts = (store.text(proposal.id, name) for name in (PLAN, BEFORE, AFTER))
+            return shown_proposal(proposal, *texts)
 
     # --- fleets ---------------------------------------------------------------------------------------
 
@@ -233,6 +233,7 @@ class Proposing:
             _place(fleet.file) if fleet is not None else place,
             "",
             base=BaseDigests(other=base),
+            review=_reviewed(workspace, change, by_assistant=bool(request.assistant)),
             **told,
         )
         proposal = replace(proposal, digest=digest_of_change(proposal))
@@ -299,15 +300,21 @@ class Proposing:
             store.add(proposal, texts)
 
 
-def plan_of(proposal: Proposal, text: bytes) -> ShownPlan:
-    """A proposal's plan; raises PlanRefused where its bytes are not those that were proposed."""
+def shown_proposal(proposal: Proposal, plan: bytes, before: bytes, after: bytes) -> ShownProposal:
+    """A proposal with its texts; raises PlanRefused where their bytes are not those that were proposed."""
+    if proposal.kind is not ProposalKind.FLEET:
+        return ShownProposal(proposal)
+    return ShownProposal(proposal, _plan_of(proposal, plan), _diff(proposal, before, after))
+
+
+def _plan_of(proposal: Proposal, text: bytes) -> ShownPlan:
     plan = shown_plan(read_envelope(text, proposal.id))
     if plan.digest != proposal.digest:
         raise _changed(proposal)
     return plan
 
 
-def require_text(proposal: Proposal, text: bytes, digest: str) -> None:
+def _require_text(proposal: Proposal, text: bytes, digest: str) -> None:
     """Raises PlanRefused where a text of a proposal is not the one that was proposed."""
     if hashlib.sha256(text).hexdigest() != digest:
         raise _changed(proposal)
@@ -334,6 +341,13 @@ def _changed(proposal: Proposal) -> PlanRefused:
     )
 
 
+def _reviewed(workspace: Workspace | None, change: OtherChange, *, by_assistant: bool) -> Review:
+    if workspace is None or not isinstance(change, RunCommand):
+        return Review()
+    held = PolicyTerms(by_assistant=by_assistant).of(workspace)
+    return Review(judgement=judged_command(held, workspace, change))
+
+
 def _base(workspace: Workspace, text: str) -> FleetBase:
     known = fleet_secrets(workspace.config())
     loaded = fleet_of(workspace)
@@ -352,8 +366,8 @@ def _digests(made: MadePlan, before: bytes, after: bytes) -> BaseDigests:
 
 
 def _diff(proposal: Proposal, before: bytes, after: bytes) -> str:
-    require_text(proposal, before, proposal.base.fleet)
-    require_text(proposal, after, proposal.base.after)
+    _require_text(proposal, before, proposal.base.fleet)
+    _require_text(proposal, after, proposal.base.after)
     name = Path(proposal.place).name
     old, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (before, after))
     made = difflib.unified_diff(old, new, name, f"{name} (proposed)")

@@ -1,0 +1,141 @@
+"""One proposal that somebody is to decide about: all that it is, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tomo.errors import PlanRefused, TomoError, UsageError
+from tomo.frozen import frozen
+from tomo.model.finding import Judgement
+from tomo.model.proposal import Proposal, ProposalKind
+from tomo.policy.gate import not_approved, refusal
+from tomo.service.agreed import Asked, Counted, counted, counted_of
+from tomo.service.plans.making import ShownPlan
+from tomo.service.policies import Held, PolicyTerms
+from tomo.service.propose.aging import Aging, place_of
+from tomo.service.propose.commands import judged_command
+from tomo.service.propose.other_changes import RunCommand, read_change
+from tomo.service.propose.proposing import ShownProposal, digest_of_change, shown_proposal
+from tomo.service.propose.store import AFTER, BEFORE, PLAN, proposals_of
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place, Workspace
+from tomo.settings import Settings
+
+
+@frozen
+class Case:
+    """A proposal with what was kept of it, where it is to be applied, and what it is held to there.
+
+    `signatures` are approvals that were kept with it, each with its name. Without a stack there is neither
+    `workspace` nor `held`.
+    """
+
+    settings: Settings
+    shown: ShownProposal
+    place: Place
+    workspace: Workspace | None
+    held: Held | None
+    plan_text: bytes
+    before: bytes
+    after: bytes
+    signatures: tuple[tuple[str, bytes], ...]
+
+    @property
+    def proposal(self) -> Proposal:
+        """The proposal itself."""
+        return self.shown.proposal
+
+    @property
+    def plan(self) -> ShownPlan | None:
+        """Its plan; None for a change without one."""
+        return self.shown.plan
+
+    @property
+    def approvals_on(self) -> bool:
+        """Whether people have to sign."""
+        return self.settings.approvers is not None
+
+    @property
+    def terms(self) -> PolicyTerms:
+        """What applying it is held to."""
+        return PolicyTerms(by_assistant=self.proposal.by_assistant)
+
+    @property
+    def file(self) -> Path:
+        """The fleet file; raises UsageError where there is none."""
+        if self.workspace is None or self.workspace.fleet is None:
+            raise UsageError(f"`{self.place}` has no fleet file", hint="name the fleet with `-C DIR`")
+        return self.workspace.fleet.file
+
+    def counted(self, files: Sequence[Path] = ()) -> Counted:
+        """Who has agreed to it."""
+        asked = Asked(self.proposal.stack_id, self.proposal.digest, self.proposal.person)
+        if self.plan is not None and self.workspace is not None:
+            return counted_of(self.workspace, asked, files)
+        return counted(self.settings, asked, self.signatures)
+
+    def denied(self) -> TomoError | None:
+        """What stands against it, whoever agrees."""
+        return refusal(self._judgement()) if self._judgement().denied else None
+
+    def refusal(self, agreed: Counted) -> TomoError | None:
+        """Why it may not be applied, by the policies and approvals that are in force here."""
+        refused = refusal(self._judgement(), agreed.approvals)
+        if refused is None and self.approvals_on and not agreed.approvals:
+            refused = not_approved(kept=True)
+        if refused is not None and not self._judgement().denied:
+            refused.hint = f"have it approved: `tomo approve {self.proposal.id}`"
+        return refused
+
+    def _judgement(self) -> Judgement:
+        """What the policies say; raises PlanRefused where those of the plan are not in force any more."""
+        if self.held is None or self.workspace is None:
+            return Judgement()
+        if self.plan is not None:
+            judgement = self.plan.shown.judgement
+            self.held.require_same(judgement, judgement)
+            return judgement
+        change = read_change(self.proposal.change)
+        if isinstance(change, RunCommand):
+            return judged_command(self.held, self.workspace, change)
+        return Judgement()
+
+
+def open_case(doors: Doors, clock: Callable[[], float], id_: str, place: Place | None) -> Case:
+    """The case of a proposal; raises ProposalNotFound, PlanRefused where something of it was changed."""
+    with proposals_of(doors.settings) as store:
+        proposal = Aging(doors, clock).settled(store, store.get(id_))
+        plan, before, after = (store.text(id_, name) for name in (PLAN, BEFORE, AFTER))
+        signatures = tuple(store.texts(id_, "approval-").items())
+    if proposal.kind is not ProposalKind.FLEET and digest_of_change(proposal) != proposal.digest:
+        raise PlanRefused(
+            f"the proposal `{id_}` was changed after it was made: it does not fit its digest",
+            hint="reject it, and have it proposed anew",
+        )
+    where = place or (place_of(proposal) if proposal.place else Place())
+    workspace = doors.open(where) if proposal.stack else None
+    if workspace is not None:
+        _require_same_stack(proposal, workspace)
+    return Case(
+        doors.settings,
+        shown_proposal(proposal, plan, before, after),
+        where,
+        workspace,
+        PolicyTerms(by_assistant=proposal.by_assistant).of(workspace) if workspace is not None else None,
+        plan,
+        before,
+        after,
+        signatures,
+    )
+
+
+def _require_same_stack(proposal: Proposal, workspace: Workspace) -> None:
+    ledger = workspace.backend.plans(workspace.project, workspace.stack)
+    here = (workspace.project, workspace.stack, ledger.stack_id())
+    if here != (proposal.project, proposal.stack, proposal.stack_id):
+        raise PlanRefused(
+            f"the proposal `{proposal.id}` is for the stack `{proposal.object}` of `{proposal.place}`, "
+            f"and this is another one",
+            hint="name its own folder: `-C DIR`",
+        )
