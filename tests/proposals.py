@@ -40,7 +40,8 @@ def proposal(id_: str = "p-abcd1234", **changed: Any) -> Proposal:
         (Downtime("nas", "web", "web", Outage.REPLACED),),
         ("data of nas",),
         ("web-TOKEN",),
-        ("pi: not accepted yet",),
+        ("pi root@192.0.2.11:22 SHA256:x",),
+        ("attic: it does not answer",),
         ("an error",),
     )
     made = Proposal(

@@ -103,6 +103,15 @@ def place(
     return Place(directory, file, stack, engine, policy)
 
 
+def place_given(
+    directory: Path, file: Path | None, stack: str | None, policy: Path | None = None
+) -> Place | None:
+    """Where the command line says that it works; None where it says nothing."""
+    if directory == Path() and file is None and stack is None and policy is None:
+        return None
+    return place(directory, file, stack, policy=policy)
+
+
 def _ask(prompt: str) -> str:
     try:
         return getpass.getpass(f"{prompt}: ", stream=sys.stderr)

@@ -27,6 +27,7 @@ from tomo_cli.commands import (
     mcp,
     people,
     policy,
+    proposals,
     servers,
     stack,
 )
@@ -71,6 +72,7 @@ catalog.register(app)
 stack.register(app)
 policy.register(app)
 approvals.register(app)
+proposals.register(app)
 ci.register(app)
 extra.register(app)
 audit.register(app)

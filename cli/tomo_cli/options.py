@@ -21,7 +21,8 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of text.")]
 KeptPlanArgument = Annotated[
-    Path | None, typer.Argument(metavar="[PLAN]", help="A plan kept by `tomo plan -o`; nothing is asked.")
+    str | None,
+    typer.Argument(metavar="[PLAN|ID]", help="A plan kept by `tomo plan -o`, or a proposal's id."),
 ]
 ApprovalOption = Annotated[
     list[Path] | None,

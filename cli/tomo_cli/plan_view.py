@@ -223,7 +223,7 @@ def _note(step: Step) -> str:
         return f"  ({f'id {id_[1]}, ' if id_ else ''}taken in as it is)"
     if step.op is Op.REPLACE:
         keys = ", ".join(dict.fromkeys(step.keys)) or "its replacement is pending"
-        how = "the old one serves until the new one is well" if step.swap else "replaced"
+        how = "the old one is kept until the new one is well" if step.swap else "replaced"
         return f"  ({keys}: {how})"
     if step.op is Op.DELETE and step.old is not None and step.old.retain_on_delete:
         return "  (its data stays on the host)"

@@ -60,7 +60,7 @@ def test_what_can_not_follow_is_refused_and_changes_nothing(database: Database) 
     store.add(made, {})
     store.move(made.id, step(ProposalState.REJECTED, "not now"))
 
-    with pytest.raises(ProposalClosed, match="`p-abcd1234` is rejected, by `kim` \\(not now\\)"):
+    with pytest.raises(ProposalClosed, match="`p-abcd1234` was rejected by `kim` \\(not now\\)"):
         store.move(made.id, step(ProposalState.APPROVED))
 
     assert store.get(made.id).state is ProposalState.REJECTED

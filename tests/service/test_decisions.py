@@ -201,7 +201,7 @@ def test_what_was_rejected_is_not_applied(world: World) -> None:
 
     decisions(world).reject(RejectProposalRequest(proposal.id, "not on a Friday"))
 
-    assert "rejected, by `tester` (not on a Friday)" in refused(world, proposal, ProposalClosed)
+    assert "was rejected by `tester` (not on a Friday)" in refused(world, proposal, ProposalClosed)
     with pytest.raises(ProposalClosed):
         approve(world, proposal)
 
@@ -219,7 +219,7 @@ def test_a_proposal_is_applied_once(world: World) -> None:
     proposal = propose(world)
     apply(world, proposal)
 
-    assert "is applied, by `tester`" in refused(world, proposal, ProposalClosed)
+    assert "was applied by `tester`" in refused(world, proposal, ProposalClosed)
 
 
 def test_a_run_that_fails_is_noted_as_failed_and_not_repeated(world: World) -> None:
@@ -232,7 +232,7 @@ def test_a_run_that_fails_is_noted_as_failed_and_not_repeated(world: World) -> N
     assert current(world, proposal).transitions[-1].state is ProposalState.FAILED
     assert "GREETING: good day" in world.file.read_text()
     world.nas.faults.disk_full = False
-    assert "is failed" in refused(world, proposal, ProposalClosed)
+    assert "was applied by `tester` and failed" in refused(world, proposal, ProposalClosed)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_is_over_is_expired(world: World) -> None:
     proposal = propose(world, lasts=3600)
     approve(world, proposal)
 
-    assert "its time is over" in refused(world, proposal, ProposalClosed, now=NOW + 3600)
+    assert "has expired" in refused(world, proposal, ProposalClosed, now=NOW + 3600)
 
 
 def test_a_plan_that_does_not_hold_leaves_the_fleet_file_as_it_was(world: World) -> None:

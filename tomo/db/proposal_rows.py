@@ -92,6 +92,7 @@ def _review(written: Mapping[str, Any]) -> Review:
         tuple(Downtime(**{**each, "outage": Outage(each["outage"])}) for each in written["downtime"]),
         tuple(written["data_removed"]),
         tuple(written["new_secrets"]),
+        tuple(written["new_hosts"]),
         tuple(written["not_looked"]),
         tuple(written["errors"]),
     )

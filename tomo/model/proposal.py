@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from tomo.errors import ProposalClosed
-from tomo.frozen import frozen
 from tomo.model.finding import Finding, Judgement
 
 Json: TypeAlias = object
@@ -47,6 +47,7 @@ class ProposalKind(StrEnum):
     """Who works with this installation, and in which role."""
 
 
+_ID: Final = re.compile("p-[a-z0-9]{8}")
 _CLOSED: Final[frozenset[ProposalState]] = frozenset()
 _ENDS: Final = frozenset(
     {ProposalState.REJECTED, ProposalState.STALE, ProposalState.EXPIRED, ProposalState.SUPERSEDED}
@@ -66,7 +67,21 @@ NEXT: Final[Mapping[ProposalState, frozenset[ProposalState]]] = MappingProxyType
 """What may follow each state; everything else is refused."""
 
 
-@frozen
+_TOLD: Final[Mapping[ProposalState, str]] = MappingProxyType(
+    {
+        ProposalState.PROPOSED: "is not approved yet",
+        ProposalState.APPROVED: "was approved by `{actor}`{note}",
+        ProposalState.REJECTED: "was rejected by `{actor}`{note}",
+        ProposalState.APPLIED: "was applied by `{actor}`",
+        ProposalState.FAILED: "was applied by `{actor}` and failed{note}",
+        ProposalState.STALE: "is stale{note}",
+        ProposalState.EXPIRED: "has expired",
+        ProposalState.SUPERSEDED: "was superseded{note}",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """One step of a proposal's life. `time` is seconds since 1970, `actor` who did it, `note` why."""
 
@@ -76,7 +91,7 @@ class Transition:
     note: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class BaseDigests:
     """What a proposal starts from; SHA-256 in hex, `""` where there was nothing.
 
@@ -102,7 +117,7 @@ class Outage(StrEnum):
     """Goes for good."""
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Downtime:
     """A container that will not serve, for a while or for good. `app` is `""` where it is of none."""
 
@@ -112,7 +127,7 @@ class Downtime:
     outage: Outage
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Exposed:
     """A port that becomes reachable; `reach` says from where."""
 
@@ -124,12 +139,13 @@ class Exposed:
     reach: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Review:
     """What a person should know before agreeing.
 
-    `counts` are steps by Pulumi's names for them, `data_removed` the volumes that go with their data,
-    `not_looked` hosts that were not asked, each with the reason, `errors` why it can't be applied.
+    `counts` are steps by Pulumi's names for them, `data_removed` the volumes that go with their data.
+    `new_hosts` are those that whoever agrees accepts: address, login and host keys; they were not dialled.
+    `not_looked` are others that did not answer, each with the reason, `errors` why it can't be applied.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -138,6 +154,7 @@ class Review:
     downtime: tuple[Downtime, ...] = ()
     data_removed: tuple[str, ...] = ()
     new_secrets: tuple[str, ...] = ()
+    new_hosts: tuple[str, ...] = ()
     not_looked: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -147,7 +164,7 @@ class Review:
         return self.judgement.findings
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Output:
     """What a proposed command left: remote text, capped and with known secrets taken out."""
 
@@ -157,7 +174,7 @@ class Output:
     cut: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A proposed change. Times are seconds since 1970.
 
@@ -208,6 +225,11 @@ class Proposal:
         return f"{self.project}/{self.stack}" if self.stack else self.kind.value
 
 
+def is_proposal_id(text: str) -> bool:
+    """Whether a text has the form of a proposal's id."""
+    return _ID.fullmatch(text) is not None
+
+
 def require_next(proposal: Proposal, wanted: ProposalState) -> None:
     """Raises ProposalClosed where that state can't follow on the one it has, or it is being applied."""
     if proposal.begun and wanted not in {ProposalState.APPLIED, ProposalState.FAILED}:
@@ -222,8 +244,8 @@ def require_next(proposal: Proposal, wanted: ProposalState) -> None:
 def refused_as(proposal: Proposal, what: str) -> ProposalClosed:
     """The refusal of a proposal for the state that it is in."""
     last = proposal.transitions[-1]
-    note = f" ({last.note})" if last.note else ""
+    told = _TOLD[last.state].format(actor=last.actor, note=f" ({last.note})" if last.note else "")
     return ProposalClosed(
-        f"the proposal `{proposal.id}` is {last.state}, by `{last.actor}`{note}, so {what}",
+        f"the proposal `{proposal.id}` {told}, so {what}",
         hint=f"see all of it: `tomo proposals show {proposal.id}`",
     )

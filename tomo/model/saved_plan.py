@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from tomo.frozen import frozen
 from tomo.model.finding import Judgement
@@ -11,7 +11,7 @@ from tomo.model.plan import Plan
 from tomo.model.selection import Selection
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class HostIdentity:
     """One host of a plan: where it is, as whom, and the fingerprints of the keys that it may show."""
 

@@ -180,8 +180,8 @@ class Decisions:
         """Does what the proposal says. Raises ProposalClosed, ApprovalMissing or PlanRefused by name."""
         with self._recorded("proposal.apply", request.id) as act:
             case = self._case(request.id, request.place, act)
-            if not case.proposal.state.is_open or case.proposal.begun:
-                require_next(case.proposal, ProposalState.APPLIED)
+            if not case.proposal.state.is_open:
+                raise refused_as(case.proposal, "it can't be applied")
             agreed = self._consent(case, request)
             if agreed is None:
                 act.outcome = AuditOutcome.DECLINED

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 
-from tomo.frozen import frozen
 from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op
@@ -14,7 +14,7 @@ from tomo.model.values import Value
 from tomo.resources.tokens import CONTAINER
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class OpenPort:
     """A port of a host that something listens on after the plan; `reach` says from where."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tomo.errors import UsageError
+from tomo.model.proposal import is_proposal_id
 from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, add_command
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
+PlanOrIdArgument = Annotated[
+    str, typer.Argument(metavar="PLAN|ID", help="A plan kept by `tomo plan -o`, or a proposal's id.")
+]
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan kept by `tomo plan -o`.")]
 
 
@@ -29,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def approve(
-    plan: PlanArgument,
+    plan: PlanOrIdArgument,
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
@@ -48,18 +52,20 @@ def approve(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Agree to a kept plan with your SSH key."""
+    """Agree to a kept plan or a proposal."""
     from tomo.service.approvals import ApproveRequest
-    from tomo_cli.console import at_terminal, print_json, say
-    from tomo_cli.doors import place
+    from tomo_cli.console import print_json, say
+    from tomo_cli.deciding import approve_proposal, require_terminal
+    from tomo_cli.doors import place, place_given
 
-    if not at_terminal():
-        raise UsageError(
-            "approving needs a person at a terminal, and there is none",
-            hint=f"type it yourself, in a terminal: `tomo approve {plan}`",
-        )
+    require_terminal(plan)
+    if is_proposal_id(plan):
+        if out is not None:
+            raise UsageError("an approval of a proposal is kept with it", hint="leave `-o` out")
+        approve_proposal(plan, place_given(directory, file, stack), key, _time(lasts), as_json=as_json)
+        return
     where = place(directory, file, stack)
-    made = _use_cases().approve(ApproveRequest(where, plan, _confirmed, key, _time(lasts), out))
+    made = _use_cases().approve(ApproveRequest(where, Path(plan), _confirmed, key, _time(lasts), out))
     if made is None:
         say("Nothing was signed.")
         raise typer.Exit(1)

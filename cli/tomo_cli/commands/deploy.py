@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tomo.errors import ExitCode
+from tomo.model.proposal import is_proposal_id
 from tomo_cli.options import (
     HERE,
     ApprovalOption,
@@ -159,7 +160,22 @@ def apply(
         from tomo.service.plans.saved import ApplyPlanRequest
 
         refuse_choices(no_refresh, target, exclude, replace, target_replace, to)
-        kept = partial(ApplyPlanRequest, where, plan_file, approvals=tuple(approval or ()))
+        if is_proposal_id(plan_file):
+            from tomo.service.decisions import ApplyProposalRequest
+            from tomo_cli.deciding import apply_proposal
+            from tomo_cli.doors import place_given
+
+            own = place_given(directory, file, stack, policy)
+            terms = (parallel, stop_on_error, not no_retry)
+            apply_proposal(
+                lambda asked, show, stop, sink: ApplyProposalRequest(
+                    plan_file, asked, show, own, yes, *terms, sink, stop, message, lock, tuple(approval or ())
+                ),
+                yes=yes,
+                as_json=as_json,
+            )
+            return
+        kept = partial(ApplyPlanRequest, where, Path(plan_file), approvals=tuple(approval or ()))
         options = (parallel, stop_on_error, not no_retry)
         run_kept(lambda show, stop, sink: kept(show, *options, sink, stop, message, lock), as_json=as_json)
         return

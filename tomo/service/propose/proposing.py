@@ -7,16 +7,15 @@ import hashlib
 import secrets
 import string
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias
 
 import orjson
 
 from tomo.errors import PlanRefused, UsageError
-from tomo.frozen import frozen
-from tomo.model.connection import HostSpec
+from tomo.model.connection import HostBook, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.people import Permission
 from tomo.model.proposal import (
@@ -32,10 +31,10 @@ from tomo.model.selection import Selection
 from tomo.service.app_edits import fleet_after
 from tomo.service.effect import Effect
 from tomo.service.hosts import declared_hosts, fleet_secrets
+from tomo.service.looking import accepted_hosts
 from tomo.service.plans.form import read_envelope
 from tomo.service.plans.making import KeptPlans, MadePlan, ShownPlan, shown_plan
 from tomo.service.policies import PolicyTerms
-from tomo.service.propose.accepted import accepted_only, not_accepted
 from tomo.service.propose.aging import Aging, base_of_change
 from tomo.service.propose.changes import FleetBase, FleetChange
 from tomo.service.propose.commands import judged_command
@@ -54,9 +53,12 @@ from tomo.service.stop import Stop
 from tomo.service.who import people_of, person_here
 from tomo.service.wiring import Doors, new_id
 from tomo.service.workspace import Place, Workspace
+from tomo.settings import Settings
 from tomo.spec.files import read_bytes
 from tomo.spec.load import LoadedFleet
 from tomo.spec.shown import CONTROL
+from tomo.ssh.accepted import AcceptedHosts
+from tomo.ssh.identity import identities
 
 Change: TypeAlias = FleetChange | OtherChange
 
@@ -73,7 +75,7 @@ _BOM: Final = "\ufeff"
 # --- requests and results ----------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ProposeRequest:
     """Propose a change. `assistant` is the client that does, `""` for a person; `person` whom it acts for.
 
@@ -95,7 +97,7 @@ class ProposeRequest:
     stop: Stop = field(default_factory=Stop)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ProposedPlan:
     """A proposal that was just made; `shown` is its plan, None for a change without one."""
 
@@ -103,7 +105,7 @@ class ProposedPlan:
     shown: PlanResult | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ListProposalsRequest:
     """Which proposals are there? The newest first; without states those in any."""
 
@@ -112,7 +114,7 @@ class ListProposalsRequest:
     limit: int = 50
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ShowProposalRequest:
     """What does a proposal say? Needs no passphrase."""
 
@@ -120,7 +122,7 @@ class ShowProposalRequest:
     id: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ShownProposal:
     """A proposal, its plan, and the change of the fleet file as a unified diff."""
 
@@ -181,9 +183,9 @@ class Proposing:
         loaded = fleet_of(workspace)
         before = read_bytes(loaded.file)
         after = _proposed(change, _base(workspace, before.decode()), before.decode())
-        config = workspace.config()
-        accepted = declared_hosts(loaded.fleet, config)
-        doors = accepted_only(self._doors, accepted)
+        settings = self._doors.settings
+        accepted = accepted_hosts(loaded.fleet, workspace.config(), workspace.snapshot(), settings)
+        doors = self._doors.looking_only(accepted)
         made = KeptPlans(doors).make(
             PlanRequest(
                 replace(request.place, proposed=after),
@@ -204,14 +206,18 @@ class Proposing:
             stack=workspace.stack,
             stack_id=made.basis.stack_id,
             base=_digests(made, before, after),
-            review=review_of(made.shown, not_accepted(self._hosts_after(loaded, after), accepted)),
+            review=review_of(made.shown, self._new_hosts(loaded, after, accepted)),
         )
         self._keep(proposal, {PLAN: made.text, BEFORE: before, AFTER: after})
         return ProposedPlan(proposal, made.shown)
 
-    def _hosts_after(self, loaded: LoadedFleet, after: bytes) -> Sequence[HostSpec]:
+    def _new_hosts(self, loaded: LoadedFleet, after: bytes, accepted: AcceptedHosts) -> Mapping[str, str]:
+        """The servers of the proposed fleet that a person accepts by agreeing to it."""
         workspace = self._doors.open(Place(file=loaded.file.absolute(), proposed=after))
-        return declared_hosts(fleet_of(workspace).fleet, workspace.config())
+        hosts = declared_hosts(fleet_of(workspace).fleet, workspace.config())
+        book = HostBook(hosts)
+        new = [spec for spec in hosts if not accepted.accepts(spec, book)]
+        return {spec.label: _host_line(spec, self._doors.settings) for spec in new}
 
     # --- changes without a plan -----------------------------------------------------------------------
 
@@ -372,6 +378,13 @@ def _diff(proposal: Proposal, before: bytes, after: bytes) -> str:
     old, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (before, after))
     made = difflib.unified_diff(old, new, name, f"{name} (proposed)")
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
+
+
+def _host_line(spec: HostSpec, settings: Settings) -> str:
+    """A host with the way there, as a person checks it: places and fingerprints."""
+    known = list(identities(spec, settings))
+    roads = [f"{each.place} {' '.join(each.keys) or 'without a known host key'}" for each in known]
+    return f"{spec.label}: {', through '.join(roads)}"
 
 
 def _require_use(shown: PlanResult, *, changed: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from tomo.model.plan import Plan
 from tomo.model.proposal import Downtime, Exposed, Outage, Review
@@ -11,15 +11,12 @@ from tomo.model.urn import Urn
 from tomo.resources.tokens import APP, CONTAINER, VOLUME
 from tomo.service.exposure import newly_open
 from tomo.service.present import hosts_of
-from tomo.service.propose.accepted import NOT_ACCEPTED
 from tomo.service.runs import PlanResult
 
 
-def review_of(shown: PlanResult, not_accepted: Sequence[str] = ()) -> Review:
-    """The review of a plan; hosts that are `not_accepted` were not asked, needed or not."""
+def review_of(shown: PlanResult, new_hosts: Mapping[str, str]) -> Review:
+    """The review of a plan; `new_hosts` are those that whoever agrees accepts, by name, in words."""
     plan, hosts = shown.plan, hosts_of(shown.plan)
-    told = {each.host for each in plan.unlooked}
-    new = (f"{name}: {NOT_ACCEPTED}" for name in not_accepted if name not in told)
     return Review(
         {op.pulumi_name: count for op, count in plan.counts.items()},
         shown.judgement,
@@ -30,7 +27,8 @@ def review_of(shown: PlanResult, not_accepted: Sequence[str] = ()) -> Review:
         tuple(sorted(_downtime(plan, hosts))),
         tuple(_data_removed(plan, hosts)),
         shown.new_secrets,
-        (*(f"{each.host}: {each.problem}" for each in plan.unlooked), *new),
+        tuple(new_hosts.values()),
+        tuple(f"{each.host}: {each.problem}" for each in plan.unlooked if each.host not in new_hosts),
         tuple(problems(shown)),
     )
 

@@ -1,0 +1,121 @@
+"""A person at the terminal decides about a proposal: is shown it, is asked, signs, has it applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from tomo.errors import UsageError
+from tomo_cli.commands.proposals import show_whole
+
+if TYPE_CHECKING:
+    from tomo.approval.keys import Guard
+    from tomo.model.events import Sink
+    from tomo.service.decisions import AppliedProposal, ApplyProposalRequest, Decisions
+    from tomo.service.propose.proposing import ShownProposal
+    from tomo.service.runs import PlanResult
+    from tomo.service.stop import Stop
+    from tomo.service.workspace import Place
+    from tomo_cli.runs import Show
+
+MakeRequest = Callable[["Confirm", "Show", "Stop", "Sink"], "ApplyProposalRequest"]
+Confirm = Callable[["ShownProposal"], bool]
+
+
+def decisions() -> Decisions:
+    """The use cases of people over proposals."""
+    from tomo.service.decisions import Decisions
+    from tomo_cli.doors import doors
+
+    return Decisions(doors())
+
+
+def approve_proposal(
+    id_: str, place: Place | None, key: Path | None, lasts: timedelta, *, as_json: bool
+) -> None:
+    """Has the person agree to a proposal, and ends the command."""
+    from tomo.service.decisions import ApproveProposalRequest
+    from tomo_cli.console import print_json, say
+    from tomo_cli.proposal_view import proposal_json, tell_next
+
+    made = decisions().approve(ApproveProposalRequest(id_, _agreed, place, key, lasts))
+    if made is None:
+        say("Nothing was approved.")
+        raise typer.Exit(1)
+    if as_json:
+        told = {"person": made.person, "expires": made.expires, "missing": made.missing}
+        print_json({**proposal_json(made.proposal), "approval": told})
+        return
+    until = f", until {made.expires}" if made.expires else ""
+    say(f"{made.person} agrees to {id_}{until}.")
+    if made.missing:
+        say(f"More is needed: {made.missing}.")
+    else:
+        tell_next(made.proposal)
+
+
+def apply_proposal(make: MakeRequest, *, yes: bool, as_json: bool) -> None:
+    """Applies a proposal that somebody has approved, and ends the command."""
+    from tomo_cli.runs import finish, run_sink, show_result, stoppable
+
+    seen: list[str] = []
+
+    def asked(shown: ShownProposal) -> bool:
+        from tomo_cli.console import confirm
+
+        if not as_json:
+            seen.append(shown.proposal.id)
+            show_whole(shown)
+        return confirm("Apply exactly this?", yes=yes)
+
+    def show(result: PlanResult) -> None:
+        if not as_json and not seen:
+            show_result(result)
+
+    with stoppable() as stop, run_sink(as_json=as_json) as told:
+        done = decisions().apply(make(asked, show, stop, told.sink))
+        if done.run is not None:
+            told.end(done.run)
+    if done.run is not None:
+        finish(done.run, as_json=as_json)
+    _tell(done)
+    raise typer.Exit(int(done.exit_code))
+
+
+def _tell(done: AppliedProposal) -> None:
+    """What became of a proposal without a plan."""
+    from tomo_cli.console import say
+    from tomo_cli.proposal_view import show_output
+
+    if done.declined:
+        say("Nothing was done.")
+        return
+    if done.output is not None:
+        show_output(done.output)
+    say(f"{done.proposal.state.capitalize()}: {done.proposal.title}.")
+
+
+def _agreed(shown: ShownProposal, key: Path | None, guard: Guard | None) -> bool:
+    from tomo_cli.console import confirm, say
+
+    show_whole(shown)
+    question = "Approve exactly this" + (f", with {key}?" if key is not None else "?")
+    agreed = confirm(question, yes=False)
+    if agreed and guard is not None:
+        say(f"It asks for {guard}.")
+    return agreed
+
+
+def require_terminal(what: str) -> None:
+    """Raises UsageError where nobody is there to be asked."""
+    from tomo_cli.console import at_terminal
+
+    if not at_terminal():
+        raise UsageError(
+            "approving needs a person at a terminal, and there is none",
+            hint=f"type it yourself, in a terminal: `tomo approve {what}`",
+        )
