@@ -11,6 +11,8 @@ import typer
 
 from tests.cli.conftest import Ran, Tomo
 from tests.worlds import World, host_key
+from tomo.service.propose.other_changes import RunCommand
+from tomo.service.propose.proposing import ProposeRequest, Proposing
 from tomo_cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,9 +144,15 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
         assert tomo(nothing.doors, *words.split()).code == 0
     for words in ("user list", "token list", "session list"):
         assert tomo(nothing.doors, *words.split()).code == 0
+    asked = ProposeRequest(nothing.place, RunCommand("nas", ("uptime",)), assistant="a client")
+    id_ = Proposing(nothing.doors).propose(asked).proposal.id
+    for words in ("proposals list", f"proposals show {id_}", f"proposals diff {id_}", f"reject {id_}"):
+        assert tomo(nothing.doors, *words.split()).code == 0
     assert tomo(nothing.doors, "db", "downgrade", "base", "--yes").code == 0
     used.update(
-        name for name in COMMANDS if name.startswith(("audit ", "db ", "session ", "token ", "user "))
+        name
+        for name in COMMANDS
+        if name.startswith(("audit ", "db ", "proposals ", "reject", "session ", "token ", "user "))
     )
     used.update(("completion", "schema"))
     assert "complete" in tomo(None, "completion", "bash").out
@@ -168,7 +176,9 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
 
 
 OF_NO_FLEET = {"try", "completion", "schema"} | {
-    words for words in COMMANDS if words.partition(" ")[0] in {"audit", "db", "session", "token", "user"}
+    words
+    for words in COMMANDS
+    if words.partition(" ")[0] in {"audit", "db", "proposals", "reject", "session", "token", "user"}
 }
 """Commands that are about a person or this machine, whatever the folder."""
 

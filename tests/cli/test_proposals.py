@@ -50,7 +50,7 @@ def proposed(world: World, change: Change | None = None, **options: str) -> str:
 
 
 def test_without_any_the_list_says_so(kept: World, tomo: Tomo) -> None:
-    ran = tomo(kept, "proposals", "list")
+    ran = tomo(kept.doors, "proposals", "list")
 
     assert (ran.code, ran.out) == (0, "")
     assert ran.err == "There are no proposals.\n"
@@ -58,10 +58,10 @@ def test_without_any_the_list_says_so(kept: World, tomo: Tomo) -> None:
 
 def test_the_list_has_a_line_for_each_and_can_be_narrowed(kept: World, tomo: Tomo) -> None:
     one, two = proposed(kept), proposed(kept)
-    tomo(kept, "reject", one, "--why", "not now")
+    tomo(kept.doors, "reject", one, "--why", "not now")
 
-    listed = tomo(kept, "proposals", "list")
-    narrowed = tomo(kept, "proposals", "list", "--state", "rejected", "--json")
+    listed = tomo(kept.doors, "proposals", "list")
+    narrowed = tomo(kept.doors, "proposals", "list", "--state", "rejected", "--json")
 
     assert re.search(
         rf"{two}  proposed  .*{ASSISTANT}.*\n[^p]*{one}  rejected", listed.out.replace("\n ", "  ")
@@ -76,7 +76,7 @@ def test_a_proposal_is_shown_with_why_cost_file_and_plan(kept: World, tomo: Tomo
     change = UpdateApp("web", AppSettings(exposure="public"), images={"": "tomo-test/web:2.0"})
     id_ = proposed(kept, change, why="a fix\x1b[2J for the login")
 
-    ran = tomo(kept, "proposals", "show", id_)
+    ran = tomo(kept.doors, "proposals", "show", id_)
 
     assert ran.code == 0
     assert "by        claude-code 2.0, for kim (account tester), through cli" in ran.out
@@ -90,7 +90,7 @@ def test_a_proposal_is_shown_with_why_cost_file_and_plan(kept: World, tomo: Tomo
 
 
 def test_its_json_has_the_diff_and_the_plan(kept: World, tomo: Tomo) -> None:
-    shown = tomo(kept, "proposals", "show", proposed(kept), "--json").json
+    shown = tomo(kept.doors, "proposals", "show", proposed(kept), "--json").json
 
     assert "+  miniflux:" in shown["diff"]
     assert shown["plan"]["changeSummary"]["create"] == shown["review"]["counts"]["create"]
@@ -103,15 +103,15 @@ def test_its_json_has_the_diff_and_the_plan(kept: World, tomo: Tomo) -> None:
 
 
 def test_the_diff_is_shown_by_itself(kept: World, tomo: Tomo) -> None:
-    ran = tomo(kept, "proposals", "diff", proposed(kept))
-    none = tomo(kept, "proposals", "diff", proposed(kept, RunCommand("nas", ("uptime",))))
+    ran = tomo(kept.doors, "proposals", "diff", proposed(kept))
+    none = tomo(kept.doors, "proposals", "diff", proposed(kept, RunCommand("nas", ("uptime",))))
 
     assert ran.out.startswith("--- fleet.yaml\n+++ fleet.yaml (proposed)\n")
     assert none.err == "It changes no fleet file: run uptime on nas.\n"
 
 
 def test_a_command_is_shown_argument_by_argument(kept: World, tomo: Tomo) -> None:
-    ran = tomo(kept, "proposals", "show", proposed(kept, RunCommand("nas", ("df", "/; reboot"))))
+    ran = tomo(kept.doors, "proposals", "show", proposed(kept, RunCommand("nas", ("df", "/; reboot"))))
 
     assert "What would run on nas, each argument by itself\n  df\n  '/; reboot'\n" in ran.out
 
@@ -128,7 +128,7 @@ def test_a_command_is_shown_argument_by_argument(kept: World, tomo: Tomo) -> Non
     ],
 )
 def test_what_is_not_there_is_named(kept: World, tomo: Tomo, words: str, code: int, said: str) -> None:
-    ran = tomo(kept, *words.split())
+    ran = tomo(kept.doors, *words.split())
 
     assert (ran.code, said in ran.err) == (code, True), ran.err
 

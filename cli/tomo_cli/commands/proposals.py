@@ -8,11 +8,7 @@ import typer
 
 from tomo.errors import UsageError
 from tomo_cli.options import (
-    HERE,
-    DirectoryOption,
-    FileOption,
     JsonOption,
-    StackOption,
     add_command,
     add_group,
 )
@@ -33,9 +29,6 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    directory: DirectoryOption = HERE,  # noqa: ARG001  # every command takes it; proposals are in the database
-    file: FileOption = None,  # noqa: ARG001
-    stack: StackOption = None,  # noqa: ARG001
     states: Annotated[
         list[str] | None,
         typer.Option("--state", metavar="STATE", help="Only those that are `proposed`, …; repeatable."),
@@ -59,12 +52,9 @@ def list_(
 
 def show(
     id_: IdArgument,
-    directory: DirectoryOption = HERE,  # noqa: ARG001
-    file: FileOption = None,  # noqa: ARG001
-    stack: StackOption = None,  # noqa: ARG001
     as_json: JsonOption = False,
 ) -> None:
-    """Show a proposal with its plan and what it would cost."""
+    """Show a proposal, its plan and its cost."""
     from tomo_cli.proposal_view import tell_next
 
     shown = _shown(id_)
@@ -77,12 +67,9 @@ def show(
 
 def diff(
     id_: IdArgument,
-    directory: DirectoryOption = HERE,  # noqa: ARG001
-    file: FileOption = None,  # noqa: ARG001
-    stack: StackOption = None,  # noqa: ARG001
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a proposal changes in the fleet file and on the servers."""
+    """Show what a proposal changes."""
     from tomo_cli.console import say
     from tomo_cli.proposal_view import show_diff
     from tomo_cli.runs import show_result
@@ -102,9 +89,6 @@ def diff(
 
 def reject(
     id_: IdArgument,
-    directory: DirectoryOption = HERE,  # noqa: ARG001
-    file: FileOption = None,  # noqa: ARG001
-    stack: StackOption = None,  # noqa: ARG001
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with it, for whoever asks.")] = "",
     as_json: JsonOption = False,
 ) -> None:
