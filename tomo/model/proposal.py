@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from tomo.errors import ProposalClosed
+from tomo.frozen import frozen
 from tomo.model.finding import Finding, Judgement
 
 Json: TypeAlias = object
@@ -81,7 +82,7 @@ _TOLD: Final[Mapping[ProposalState, str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transition:
     """One step of a proposal's life. `time` is seconds since 1970, `actor` who did it, `note` why."""
 
@@ -91,7 +92,7 @@ class Transition:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BaseDigests:
     """What a proposal starts from; SHA-256 in hex, `""` where there was nothing.
 
@@ -139,7 +140,7 @@ class Exposed:
     reach: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Review:
     """What a person should know before agreeing.
 
@@ -164,7 +165,7 @@ class Review:
         return self.judgement.findings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """What a proposed command left: remote text, capped and with known secrets taken out."""
 
@@ -174,7 +175,7 @@ class Output:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """A proposed change. Times are seconds since 1970.
 

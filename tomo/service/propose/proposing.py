@@ -8,13 +8,14 @@ import secrets
 import string
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias
 
 import orjson
 
 from tomo.errors import PlanRefused, UsageError
+from tomo.frozen import frozen
 from tomo.model.connection import HostBook, HostSpec
 from tomo.model.events import Sink, ignore
 from tomo.model.people import Permission
@@ -75,7 +76,7 @@ _BOM: Final = "\ufeff"
 # --- requests and results ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposeRequest:
     """Propose a change. `assistant` is the client that does, `""` for a person; `person` whom it acts for.
 
@@ -97,7 +98,7 @@ class ProposeRequest:
     stop: Stop = field(default_factory=Stop)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposedPlan:
     """A proposal that was just made; `shown` is its plan, None for a change without one."""
 
@@ -105,7 +106,7 @@ class ProposedPlan:
     shown: PlanResult | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListProposalsRequest:
     """Which proposals are there? The newest first; without states those in any."""
 
@@ -114,7 +115,7 @@ class ListProposalsRequest:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowProposalRequest:
     """What does a proposal say? Needs no passphrase."""
 
@@ -122,7 +123,7 @@ class ShowProposalRequest:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownProposal:
     """A proposal, its plan, and the change of the fleet file as a unified diff."""
 
