@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +9,28 @@ from typing import TYPE_CHECKING
 import typer
 
 from tomo.errors import UsageError
+from tomo.frozen import frozen
+from tomo.model.proposal import is_proposal_id
 from tomo_cli.commands.proposals import show_whole
 
 if TYPE_CHECKING:
     from tomo.approval.keys import Guard
-    from tomo.model.events import Sink
-    from tomo.service.decisions import AppliedProposal, ApplyProposalRequest, Decisions
+    from tomo.service.decisions import AppliedProposal, Decisions
     from tomo.service.propose.proposing import ShownProposal
     from tomo.service.runs import PlanResult
-    from tomo.service.stop import Stop
-    from tomo.service.workspace import Place
-    from tomo_cli.runs import Show
+    from tomo.service.workspace import LockTerms, Place
 
-MakeRequest = Callable[["Confirm", "Show", "Stop", "Sink"], "ApplyProposalRequest"]
-Confirm = Callable[["ShownProposal"], bool]
+
+@frozen
+class ApplyOptions:
+    """What a command line says of how a proposal is applied."""
+
+    parallel: int
+    stop_on_error: bool
+    retry: bool
+    message: str
+    lock: LockTerms
+    approvals: tuple[Path, ...]
 
 
 def decisions() -> Decisions:
@@ -58,8 +65,37 @@ def approve_proposal(
         tell_next(made.proposal)
 
 
-def apply_proposal(make: MakeRequest, *, yes: bool, as_json: bool) -> None:
+def apply_given(
+    given: str, where: Place, own: Place | None, options: ApplyOptions, *, yes: bool, as_json: bool
+) -> None:
+    """Applies what is given: a proposal by its id, or a kept plan by its file. Ends the command."""
+    if is_proposal_id(given):
+        apply_proposal(given, own, options, yes=yes, as_json=as_json)
+        return
+    from tomo.service.plans.saved import ApplyPlanRequest
+    from tomo_cli.runs import run_kept
+
+    run_kept(
+        lambda show, stop, sink: ApplyPlanRequest(
+            where,
+            Path(given),
+            show,
+            options.parallel,
+            options.stop_on_error,
+            options.retry,
+            sink,
+            stop,
+            options.message,
+            options.lock,
+            approvals=options.approvals,
+        ),
+        as_json=as_json,
+    )
+
+
+def apply_proposal(id_: str, place: Place | None, options: ApplyOptions, *, yes: bool, as_json: bool) -> None:
     """Applies a proposal that somebody has approved, and ends the command."""
+    from tomo.service.decisions import ApplyProposalRequest
     from tomo_cli.runs import finish, run_sink, show_result, stoppable
 
     seen: list[str] = []
@@ -77,7 +113,22 @@ def apply_proposal(make: MakeRequest, *, yes: bool, as_json: bool) -> None:
             show_result(result)
 
     with stoppable() as stop, run_sink(as_json=as_json) as told:
-        done = decisions().apply(make(asked, show, stop, told.sink))
+        request = ApplyProposalRequest(
+            id_,
+            asked,
+            show,
+            place,
+            yes,
+            options.parallel,
+            options.stop_on_error,
+            options.retry,
+            told.sink,
+            stop,
+            options.message,
+            options.lock,
+            options.approvals,
+        )
+        done = decisions().apply(request)
         if done.run is not None:
             told.end(done.run)
     if done.run is not None:

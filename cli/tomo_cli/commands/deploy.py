@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tomo.errors import ExitCode
-from tomo.model.proposal import is_proposal_id
 from tomo_cli.options import (
     HERE,
     ApprovalOption,
@@ -49,7 +47,6 @@ from tomo_cli.runs import (
     refuse_two_aims,
     refuse_two_forms,
     run_asking,
-    run_kept,
     run_sink,
     saved_plans,
     selection_of,
@@ -153,31 +150,17 @@ def apply(
 ) -> None:
     """Make the servers as the file declares them."""
     from tomo.service.runs import ApplyRequest
-    from tomo_cli.doors import place
+    from tomo_cli.doors import place, place_given
 
     where, lock = place(directory, file, stack, engine, policy), lock_terms(lock_wait)
     if plan_file is not None:
-        from tomo.service.plans.saved import ApplyPlanRequest
+        from tomo_cli.deciding import ApplyOptions, apply_given
 
         refuse_choices(no_refresh, target, exclude, replace, target_replace, to)
-        if is_proposal_id(plan_file):
-            from tomo.service.decisions import ApplyProposalRequest
-            from tomo_cli.deciding import apply_proposal
-            from tomo_cli.doors import place_given
-
-            own = place_given(directory, file, stack, policy)
-            terms = (parallel, stop_on_error, not no_retry)
-            apply_proposal(
-                lambda asked, show, stop, sink: ApplyProposalRequest(
-                    plan_file, asked, show, own, yes, *terms, sink, stop, message, lock, tuple(approval or ())
-                ),
-                yes=yes,
-                as_json=as_json,
-            )
-            return
-        kept = partial(ApplyPlanRequest, where, Path(plan_file), approvals=tuple(approval or ()))
-        options = (parallel, stop_on_error, not no_retry)
-        run_kept(lambda show, stop, sink: kept(show, *options, sink, stop, message, lock), as_json=as_json)
+        files = tuple(approval or ())
+        options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, files)
+        own = place_given(directory, file, stack, policy)
+        apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
         return
     refuse_approvals(approval)
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
