@@ -44,7 +44,7 @@ def _tell_of_the_kept(run: Run, condemned: Sequence[ResourceState], going: Seque
         chosen = {id(entry) for entry in going}
         for entry in condemned:
             # What the program declares has been told of.
-            if id(entry) not in chosen and not entry.delete and entry.urn not in run.parents:
+            if id(entry) not in chosen and entry.urn not in run.parents:
                 step = Step(Op.SAME, entry.urn, entry, entry)
                 run.decided(step)
                 run.ended(step)

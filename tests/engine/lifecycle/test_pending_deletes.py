@@ -3,6 +3,7 @@
 import pytest
 
 from tomo.model.events import Result
+from tomo.model.selection import Selection
 from tomo.model.step import Op
 from tomo.testing.lifecycle import Lifecycle, Program
 
@@ -44,6 +45,17 @@ def test_a_plan_says_what_becomes_of_a_condemned_resource_that_is_declared_no_mo
 
     assert lifecycle.ops("b", planned) == [Op.DELETE_REPLACED, Op.REMOVE_PENDING_REPLACE]
     assert lifecycle.ops("b") == lifecycle.ops("b", planned)
+
+
+def test_a_destroy_of_a_part_tells_of_originals_that_it_leaves(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: [p.res("a", {"r": 1}), p.res("b", {"v": 1})] and None)
+    lifecycle.world.faults["delete", "a"] = "fail"
+    lifecycle.up(lambda p: [p.res("a", {"r": 2}), p.res("b", {"v": 1})] and None)
+
+    lifecycle.destroy(selection=Selection(("**::b",)))
+
+    assert lifecycle.ops("a") == [Op.SAME, Op.SAME]
+    assert [entry.delete for entry in lifecycle.snapshot.resources if entry.urn.name == "a"] == [False, True]
 
 
 def test_several_generations_of_originals_go_in_one_run(lifecycle: Lifecycle) -> None:
