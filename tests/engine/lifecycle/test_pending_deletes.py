@@ -1,5 +1,7 @@
 """Originals that wait for their deletion, and what waits for its replacement."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tomo.model.events import Result
@@ -48,9 +50,16 @@ def test_a_plan_says_what_becomes_of_a_condemned_resource_that_is_declared_no_mo
 
 
 def test_a_destroy_of_a_part_tells_of_originals_that_it_leaves(lifecycle: Lifecycle) -> None:
-    lifecycle.up(lambda p: [p.res("a", {"r": 1}), p.res("b", {"v": 1})] and None)
+    def both(value: int) -> Callable[[Program], None]:
+        def program(p: Program) -> None:
+            p.res("a", {"r": value})
+            p.res("b", {"v": 1})
+
+        return program
+
+    lifecycle.up(both(1))
     lifecycle.world.faults["delete", "a"] = "fail"
-    lifecycle.up(lambda p: [p.res("a", {"r": 2}), p.res("b", {"v": 1})] and None)
+    lifecycle.up(both(2))
 
     lifecycle.destroy(selection=Selection(("**::b",)))
 
