@@ -70,6 +70,10 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "miniflux" in does("catalog list").out
     assert "miniflux" in does("catalog search feed reader").out
     assert "postgres" in does("catalog show miniflux").out
+    compose = nothing.folder / "compose.yaml"
+    compose.write_text("services: {web: {image: 'a:1.0', ports: ['80']}}")
+    does("catalog import", str(compose), "--into", str(tmp_path / "apps"), "--format", "compose")
+    compose.unlink()
     does("secret set MINE", stdin=b"hunter2\n")
     does("app add miniflux --server nas --name feeds --secret ADMIN_PASSWORD=MINE --port web=8090")
     assert "http://127.0.0.1:8090" in does("app list").out
@@ -204,7 +208,7 @@ def test_every_command_that_shows_something_has_json(words: str) -> None:
 NEEDED = {
     "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
-    "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
+    "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
 }  # fmt: skip

@@ -1,12 +1,22 @@
-"""catalog list, search, show."""
+"""catalog list, search, show, import."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, add_group
+from tomo.errors import ExitCode
+from tomo_cli.options import (
+    HERE,
+    Commands,
+    DirectoryOption,
+    FileOption,
+    JsonOption,
+    StackOption,
+    add_group,
+)
 
 if TYPE_CHECKING:
     from tomo.service.catalogs import CatalogListing
@@ -19,7 +29,8 @@ CategoryOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    add_group(app, "catalog", "Find ready-made apps", {"list": list_, "search": search, "show": show})
+    commands: Commands = {"list": list_, "search": search, "show": show, "import": import_}
+    add_group(app, "catalog", "Find ready-made apps", commands)
 
 
 def list_(
@@ -75,6 +86,46 @@ def show(
         print_json(definition.model_dump(mode="json", by_alias=True, exclude_defaults=True))
     else:
         _show_app(definition)
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A copy of a catalog on this machine: a folder or a file.")
+    ],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="compose, portainer, casaos, runtipi, umbrel, dokploy or coolify; found by itself.",
+        ),
+    ] = "",
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="FOLDER", help="Where to; the fleet's first `catalogs` by default."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Also write every line as JSON to a file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over apps of another catalog."""
+    from tomo.service.catalog_imports import CatalogImportRequest, CatalogImports, Fate
+    from tomo_cli.catalog_view import show_import
+    from tomo_cli.console import print_json
+    from tomo_cli.doors import doors, place
+
+    request = CatalogImportRequest(place(directory, file, stack), source, format_, into, report)
+    result = CatalogImports(doors()).run(request)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        show_import(result, report)
+    if result.count(Fate.REFUSED) == len(result.apps):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _show_listing(listing: CatalogListing, *, as_json: bool) -> None:

@@ -1,0 +1,85 @@
+"""What an import of another catalog did, for people: few apps line by line, many in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tomo.service.catalog_imports import CatalogImport, Fate, ImportedApp
+from tomo_cli.console import heading, say, table, text
+
+_FEW: Final = 3
+_MOST_ROWS: Final = 40
+_LINES: Final = (
+    ("mapped", "mapped"),
+    ("generated", "generated"),
+    ("dropped", "dropped"),
+    ("needs a grant", "needs_grant"),
+    ("needs a person", "needs_person"),
+)
+_WRITTEN: Final = (Fate.NEW, Fate.CHANGED, Fate.UNCHANGED)
+
+
+def show_import(result: CatalogImport, report: Path | None) -> None:
+    """The summary: each app, those that were refused with the reason, and what to do next."""
+    mapped = [app for app in result.apps if app.fate is not Fate.REFUSED]
+    if len(mapped) <= _FEW:
+        for app in mapped:
+            _show_app(app)
+    else:
+        _show_table(mapped)
+    _show_refused([app for app in result.apps if app.fate is Fate.REFUSED])
+    for row in _closing(result, mapped, report):
+        say(row)
+
+
+def _show_app(app: ImportedApp) -> None:
+    heading(f"{app.id}: {app.fate}")
+    for title, name in _LINES:
+        lines: tuple[str, ...] = getattr(app, name)
+        for each in lines:
+            text(f"  {title}: {each}")
+    if app.lint:
+        text(f"  unlike Tomo's own apps: {'; '.join(app.lint)}")
+
+
+def _show_table(apps: list[ImportedApp]) -> None:
+    """Those that ask for something come first."""
+    wanted = sorted(apps, key=lambda app: -len(app.needs_person) - len(app.needs_grant))
+    rows = [
+        (app.id, app.fate, len(app.generated), len(app.dropped), len(app.needs_grant), len(app.needs_person))
+        for app in wanted[:_MOST_ROWS]
+    ]
+    table(("APP", "STATE", "SECRETS", "DROPPED", "GRANTS", "FOR A PERSON"), rows)
+    if len(apps) > _MOST_ROWS:
+        text(f"… and {len(apps) - _MOST_ROWS} more, which ask for less")
+
+
+def _show_refused(apps: list[ImportedApp]) -> None:
+    if not apps:
+        return
+    heading("Refused; nothing of them was written")
+    for app in apps[:_MOST_ROWS]:
+        text(f"  {app.name}: {'; '.join(app.reasons)}" + (f" ({app.hint})" if app.hint else ""))
+    if len(apps) > _MOST_ROWS:
+        text(f"  … and {len(apps) - _MOST_ROWS} more")
+
+
+def _closing(result: CatalogImport, mapped: list[ImportedApp], report: Path | None) -> Iterator[str]:
+    how = "found by itself" if result.found_by_itself else "as you said"
+    written = result.count(*_WRITTEN)
+    yield ""
+    yield f"Format: {result.format_} ({how}). {written} of {len(result.apps)} apps are in {result.folder}."
+    for app in mapped:
+        if app.fate is Fate.EDITED:
+            yield f"Kept as you edited it: {app.file}; move it away to import it anew."
+    if report is not None:
+        yield f"Every line is in {report}."
+    elif len(mapped) > _FEW:
+        yield "`--report FILE` writes what was done to each app."
+    if written and not result.known:
+        yield f"Add the folder to the fleet file: `catalogs: [{result.folder}]`."
+    if written:
+        example = next(app.id for app in mapped if app.fate in _WRITTEN)
+        yield f"Look before you use one: `tomo catalog show {example}`."
