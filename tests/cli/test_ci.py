@@ -289,6 +289,20 @@ def test_a_plan_of_a_request_only_looks(job: World, tomo: Tomo) -> None:
     assert len(job.nas.docker.writes) == writes
 
 
+@pytest.mark.parametrize("way", ["option", "file"])
+def test_the_pulumi_engine_is_refused_since_it_dials_by_itself(job: World, tomo: Tomo, way: str) -> None:
+    if way == "file":
+        job.edit("fleet: home\n", "fleet: home\nengine: pulumi\n")
+    engine = ["--engine", "pulumi"] if way == "option" else []
+
+    planned = tomo(job, "ci", "plan", *engine)
+    applied = tomo(job, "ci", "apply", "plan.tomo", *engine)
+
+    assert (planned.code, applied.code) == (ExitCode.FAILED, ExitCode.FAILED)
+    assert "not supported with the `pulumi` engine" in planned.err
+    assert job.nas.dialled == 0
+
+
 def test_a_program_has_no_base(nothing: World, tomo: Tomo) -> None:
     (nothing.folder / "Pulumi.yaml").write_text("name: post\nruntime: python\n")
     (nothing.folder / "__main__.py").write_text("")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from tomo.errors import ConfigMissing, UsageError
+from tomo.errors import ConfigMissing, NotSupported, UsageError
 from tomo.frozen import frozen
 from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
@@ -67,6 +67,7 @@ class CiRuns:
         Hosts are only looked at, and only those that people have accepted are dialled.
         """
         workspace = self._doors.open(request.plan.place)
+        _require_own_engine(workspace)
         base = _base(workspace, request.base)
         policies = _in_force(workspace, base)
         plan = replace(request.plan, policy=replace(request.plan.policy, policies=policies))
@@ -81,7 +82,9 @@ class CiRuns:
 
     def apply(self, request: ApplyPlanRequest) -> RunResult:
         """Does what a kept plan says; refuses by name what `tomo apply PLAN` refuses."""
-        _require_lasting_state(self._doors.open(request.place))
+        workspace = self._doors.open(request.place)
+        _require_own_engine(workspace)
+        _require_lasting_state(workspace)
         return SavedPlans(self._doors).apply(request)
 
 
@@ -123,13 +126,20 @@ def _in_force(workspace: Workspace, base: _Base | None) -> InForce:
     return in_force(place, settings, workspace.directory)
 
 
+def _require_own_engine(workspace: Workspace) -> None:
+    """Raises NotSupported where Pulumi's CLI would plan: it dials whatever the program says."""
+    if workspace.engine is not EngineName.EMBEDDED:
+        raise NotSupported(
+            "`tomo ci` is not supported with the `pulumi` engine, which can't be held to accepted hosts",
+            hint="choose Tomo's own: `--engine embedded`; or plan what you have read with `tomo plan`",
+        )
+
+
 # --- what would end with the job ---------------------------------------------------------------------
 
 
 def _require_lasting_state(workspace: Workspace) -> None:
     """Raises UsageError where the state lies in the checkout, which ends with the job."""
-    if workspace.engine is not EngineName.EMBEDDED:
-        return
     program = workspace.program
     if not workspace.settings.state_url and not (program is not None and program.backend_url):
         raise UsageError(
