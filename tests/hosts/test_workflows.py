@@ -57,7 +57,8 @@ def greeting_of(host: Host) -> str:
 def test_a_request_reaches_a_server_when_it_is_merged(
     platform: GitHub | GitLab, docker_hosts: list[Host], registry: Registry
 ) -> None:
-    host, repository, name = docker_hosts[0], platform.repository, f"ci-{platform.name}"
+    repository, name = platform.repository, f"ci-{platform.name}"
+    host = docker_hosts[1 if isinstance(platform, GitLab) else 0]
     for greeting in ("hello", "hej"):
         branch = f"say-{greeting}"
         repository.commit(branch, {"fleet.yaml": fleet(name, host, registry, greeting)})
@@ -76,9 +77,11 @@ def test_a_request_reaches_a_server_when_it_is_merged(
     assert by_hand.ok, by_hand.log
     assert "nothing to do" in by_hand.log
 
-    repository.commit("main", {"fleet.yaml": f"fleet: {name}\nservers: {{}}\napps: {{}}\n"})
+    without = fleet(name, host, registry, "hej").partition("apps:")[0] + "apps: {}\n"
+    repository.commit("main", {"fleet.yaml": without})
     removed = platform.by_hand()
     assert removed.ok, removed.log
+    assert "site-page" not in host.ssh("docker", "ps", "--all", "--format", "'{{.Names}}'").out
     left = [*platform.logs, *platform.comments]
     left += [file.read_text() for kept in platform.artifacts.values() for file in kept.iterdir()]
     assert not [each for each in left if TOKEN in each or PASSPHRASE in each]

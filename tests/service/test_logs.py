@@ -16,7 +16,7 @@ from tests.worlds import PASSPHRASE, World
 from tomo.errors import ExitCode, UsageError
 from tomo.model.log import LogLevel
 from tomo.service.deployments import ApplyRequest, Deployments
-from tomo.service.logs import for_call, open_log
+from tomo.service.logs import for_call, learning, open_log
 from tomo.service.recording import Actor, Trail
 from tomo.service.wiring import Doors
 from tomo.settings import Settings
@@ -106,6 +106,21 @@ def test_a_failed_step_is_told_as_an_error(world: World) -> None:
     assert result.exit_code is ExitCode.FAILED
     assert (line["event"], line["level"], line["op"]) == ("step failed", "error", "create")
     assert "no such luck" in line["message"]
+
+
+def test_what_a_person_types_is_masked_from_then_on() -> None:
+    text = io.StringIO()
+    log = open_log(Settings(log="info"), text, pytest.fail)
+    ask = learning(lambda _prompt: "canary-that-was-typed", log)
+
+    assert ask is not None
+    assert log is not None
+    typed = ask("passphrase")
+    log.tell(LogLevel.INFO, "x", said=f"it is {typed}")
+
+    (line,) = lines(text)
+    assert line["said"] == "it is [secret]"
+    assert learning(None, log) is None
 
 
 def test_each_call_of_a_process_has_its_own_id(world: World) -> None:

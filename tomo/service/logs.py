@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from tomo.errors import TomoError, UsageError
 from tomo.model.events import Event, HostLooked, Sink, StepDone, StepFailed, StepSkipped, StepStarted
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tomo.service.recording import Act, Trail
     from tomo.service.wiring import Doors
 
+A = TypeVar("A", str, "str | None")
 _OFF: Final = "off"
 
 
@@ -42,14 +43,15 @@ def for_call(doors: Doors, trail: Trail, **fields: Field) -> Doors:
     return replace(doors, trail=trail, log=log)
 
 
-def learning(ask: Callable[[str], str] | None, log: Log | None) -> Callable[[str], str] | None:
+def learning(ask: Callable[[str], A] | None, log: Log | None) -> Callable[[str], A] | None:
     """A question whose answer is masked in the log from then on."""
     if ask is None or log is None:
         return ask
 
-    def asked(prompt: str) -> str:
+    def asked(prompt: str) -> A:
         answer = ask(prompt)
-        log.learn(Secret(answer))
+        if answer:
+            log.learn(Secret(answer))
         return answer
 
     return asked

@@ -70,7 +70,8 @@ class Doors:
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""
-        means = Means(learning(self.ask, self.log), self.ask_passphrase, self.stores, self.log)
+        keys = learning(self.ask_passphrase, self.log)
+        means = Means(learning(self.ask, self.log), keys, self.stores, self.log)
         return Workspace.open(place, self.settings, means, self.secrets)
 
     def looking_only(self, accepted: AcceptedHosts | None = None) -> Doors:
@@ -82,7 +83,7 @@ class Doors:
     @contextmanager
     def open_connections(self, book: HostBook) -> Iterator[Connections]:
         """The connections of one run; closed at its end."""
-        made = self.connections(self.settings, book, self.ask_passphrase)
+        made = self.connections(self.settings, book, learning(self.ask_passphrase, self.log))
         if self.log is not None:
             from tomo.logs.watched import WatchedConnections  # noqa: PLC0415  # few have a log
 
