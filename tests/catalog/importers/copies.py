@@ -45,7 +45,9 @@ def app_in(outcome: Outcome) -> AppDefinition:
 def env(app: AppDefinition, service: str) -> dict[str, Any]:
     """A service's variables, references to inputs as `<NAME>`."""
     values = app.services[service].env.items()
-    return {key: value if isinstance(value, str) else f"<{getattr(value, 'input', '')}>" for key, value in values}
+    return {
+        key: value if isinstance(value, str) else f"<{getattr(value, 'input', '')}>" for key, value in values
+    }
 
 
 def reason(outcome: Outcome) -> str:

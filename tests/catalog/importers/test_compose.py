@@ -13,7 +13,9 @@ from tomo.catalog.importers.formats import format_of
 def service(tmp_path: Path, fields: str, more: str = "") -> Path:
     """A file with one service `web` that has the fields."""
     body = "\n".join(f"    {row}" for row in fields.strip("\n").split("\n"))
-    (tmp_path / "compose.yaml").write_text(f"name: shop\nservices:\n  web:\n    image: shop:1.2.3\n{body}\n{more}")
+    (tmp_path / "compose.yaml").write_text(
+        f"name: shop\nservices:\n  web:\n    image: shop:1.2.3\n{body}\n{more}"
+    )
     return tmp_path
 
 
@@ -47,7 +49,9 @@ def test_an_app_of_two_services_becomes_a_definition(tmp_path: Path) -> None:
     assert (app.id, app.title, app.version) == ("my-shop", "My Shop", "1.2.3")
     assert app.web is not None
     assert (app.web.service, app.web.port) == ("web", 80)
-    assert [(p.name, p.container, p.host, p.expose) for _, p in app.ports()] == [("web", "80", "8080", "local")]
+    assert [(p.name, p.container, p.host, p.expose) for _, p in app.ports()] == [
+        ("web", "80", "8080", "local")
+    ]
     assert env(app, "db")["POSTGRES_PASSWORD"] == "<POSTGRES_PASSWORD>"
     assert env(app, "web")["DATABASE_URL"] == "postgres://shop:${input.POSTGRES_PASSWORD}@db:5432/shop"
     assert app.services["web"].depends_on == {"db": "healthy"}
@@ -121,7 +125,15 @@ def test_booleans_and_numbers_stay_the_text_that_stands_there(tmp_path: Path) ->
 
     app = app_in(only(service(tmp_path, fields)))
 
-    assert env(app, "web") == {"A": "yes", "B": "on", "C": "true", "D": "0o17", "E": "1.10", "F": "10025:25", "G": "5"}
+    assert env(app, "web") == {
+        "A": "yes",
+        "B": "on",
+        "C": "true",
+        "D": "0o17",
+        "E": "1.10",
+        "F": "10025:25",
+        "G": "5",
+    }
 
 
 def test_a_variable_without_a_value_is_an_input(tmp_path: Path) -> None:
@@ -143,7 +155,9 @@ def test_a_variable_without_a_value_is_an_input(tmp_path: Path) -> None:
         ("x" * 50, "password", 50),
     ],
 )
-def test_a_published_secret_is_replaced_by_one_of_its_shape(tmp_path: Path, known: str, kind: str, length: int) -> None:
+def test_a_published_secret_is_replaced_by_one_of_its_shape(
+    tmp_path: Path, known: str, kind: str, length: int
+) -> None:
     outcome = only(service(tmp_path, f"environment: {{APP_SECRET: '{known}'}}"))
 
     app = app_in(outcome)
@@ -218,7 +232,9 @@ def test_a_shells_health_check_reads_a_variable_and_no_secret(tmp_path: Path) ->
         ("':80'", "80", "80", "tcp"),
     ],
 )
-def test_ports_are_read_in_every_form(tmp_path: Path, written: str, container: str, host: str, protocol: str) -> None:
+def test_ports_are_read_in_every_form(
+    tmp_path: Path, written: str, container: str, host: str, protocol: str
+) -> None:
     app = app_in(only(service(tmp_path, f"ports: [{written}]")))
 
     ((_, port),) = app.ports()
@@ -226,7 +242,9 @@ def test_ports_are_read_in_every_form(tmp_path: Path, written: str, container: s
 
 
 def test_two_services_never_take_the_same_port_of_the_server(tmp_path: Path) -> None:
-    copy = service(tmp_path, "ports: ['8080:80', '8080:80']", "  api:\n    image: api:1.0\n    ports: ['8080:90']\n")
+    copy = service(
+        tmp_path, "ports: ['8080:80', '8080:80']", "  api:\n    image: api:1.0\n    ports: ['8080:90']\n"
+    )
 
     app = app_in(only(copy))
 
@@ -244,12 +262,18 @@ def test_two_services_never_take_the_same_port_of_the_server(tmp_path: Path) -> 
         ("./my data:/data", {"volume": "my-data", "path": "/data"}),
         ("/data", {"volume": "data", "path": "/data"}),
         ("${WHERE:-./files}:/data", {"volume": "files", "path": "/data"}),
-        ("/var/run/docker.sock:/var/run/docker.sock", {"host": "/var/run/docker.sock", "path": "/var/run/docker.sock"}),
+        (
+            "/var/run/docker.sock:/var/run/docker.sock",
+            {"host": "/var/run/docker.sock", "path": "/var/run/docker.sock"},
+        ),
         ("/mnt/films:/films", {"host": {"input": "FILMS_PATH"}, "path": "/films"}),
         ("~/films:/films", {"host": {"input": "FILMS_PATH"}, "path": "/films"}),
         ("${FILMS}:/films", {"host": {"input": "FILMS"}, "path": "/films"}),
         ("../other:/other", {"host": {"input": "OTHER_PATH"}, "path": "/other"}),
-        ("./missing.conf:/etc/a.conf", {"host": {"input": "MISSING_CONF_PATH"}, "path": "/etc/a.conf", "kind": "file"}),
+        (
+            "./missing.conf:/etc/a.conf",
+            {"host": {"input": "MISSING_CONF_PATH"}, "path": "/etc/a.conf", "kind": "file"},
+        ),
     ],
 )
 def test_mounts_are_read_in_every_form(tmp_path: Path, written: str, mount: dict[str, object]) -> None:
@@ -260,7 +284,9 @@ def test_mounts_are_read_in_every_form(tmp_path: Path, written: str, mount: dict
 
 
 def test_a_socket_needs_a_grant(tmp_path: Path) -> None:
-    outcome = only(service(tmp_path, "volumes: ['/var/run/docker.sock:/var/run/docker.sock']\nprivileged: true"))
+    outcome = only(
+        service(tmp_path, "volumes: ['/var/run/docker.sock:/var/run/docker.sock']\nprivileged: true")
+    )
 
     assert app_in(outcome).grants == ("docker_socket", "privileged")
     assert app_in(outcome).risk == "high"
@@ -346,7 +372,9 @@ labels: ["traefik.enable=true", "mine=1"]
 networks: [outside, own]
 depends_on: [gone]
 """
-    outcome = only(service(tmp_path, fields, "networks: {outside: {external: true}, own: {internal: true}}\n"))
+    outcome = only(
+        service(tmp_path, fields, "networks: {outside: {external: true}, own: {internal: true}}\n")
+    )
 
     app = app_in(outcome)
     assert app.services["web"].labels == {"mine": "1"}
@@ -373,7 +401,12 @@ def test_services_called_by_other_names_are_still_reached(tmp_path: Path) -> Non
     app = app_in(only(copy))
 
     assert set(app.services) == {"web-app", "my-db"}
-    assert env(app, "web-app") == {"DB_HOST": "my-db", "URL": "http://my-db:80/", "NAME": "My_DB", "ALSO": "my-db"}
+    assert env(app, "web-app") == {
+        "DB_HOST": "my-db",
+        "URL": "http://my-db:80/",
+        "NAME": "My_DB",
+        "ALSO": "my-db",
+    }
 
 
 def test_a_service_that_is_waited_for_to_end_is_a_oneshot(tmp_path: Path) -> None:
@@ -412,7 +445,9 @@ def test_profiles_secrets_configs_and_links(tmp_path: Path) -> None:
 def test_anchors_and_own_roots_are_expanded(tmp_path: Path) -> None:
     copy = copy_of(
         tmp_path,
-        {"compose.yaml": "x-all: &all {A: '1'}\nservices:\n  web: {image: 'a:1.0', environment: {<<: *all, B: '2'}}\n"},
+        {
+            "compose.yaml": "x-all: &all {A: '1'}\nservices:\n  web: {image: 'a:1.0', environment: {<<: *all, B: '2'}}\n"
+        },
     )
 
     assert env(app_in(only(copy)), "web") == {"B": "2", "A": "1"}
@@ -427,7 +462,9 @@ def test_anchors_and_own_roots_are_expanded(tmp_path: Path) -> None:
         ("command: 'sh -c \"half'", "quotes"),
     ],
 )
-def test_what_it_cannot_do_without_refuses_the_app_with_a_line(tmp_path: Path, fields: str, words: str) -> None:
+def test_what_it_cannot_do_without_refuses_the_app_with_a_line(
+    tmp_path: Path, fields: str, words: str
+) -> None:
     outcome = only(service(tmp_path, fields))
 
     assert words in reason(outcome)
