@@ -192,10 +192,15 @@ def _check_of_skipped(difference: Difference, scene: Scene) -> bool:
 
 def _left_behind(scene: Scene) -> set[str]:
     """What is to go with an owner that is retained, or that could not go."""
+    ids = {entry["urn"]: entry.get("id") for entry in scene.theirs.state.values()}
     stays = {
         entry["urn"]
         for entry in scene.before.values()
-        if entry.get("retainOnDelete") or entry.get("protect") or entry["urn"] in scene.theirs.ran.failed
+        if entry.get("retainOnDelete")
+        or entry.get("protect")
+        or entry["urn"] in scene.theirs.ran.failed
+        # Also one that was never tried, as something that needs it could not be deleted.
+        or (entry.get("id") and ids.get(entry["urn"]) == entry["id"] and _failed(scene))
     }
     return {entry["urn"] for entry in scene.before.values() if entry.get("deletedWith") in stays}
 

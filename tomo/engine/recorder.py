@@ -296,6 +296,21 @@ class Recorder:
     def _present_name(self, urn: Urn) -> Urn:
         return self._names.get(urn, urn)
 
+    def _follow_parents(self) -> None:
+        """Gives what is left below a renamed resource the URN that it has there, as Pulumi's snapshots do."""
+        with self._lock:
+            renamed = set(self._names.values())
+            taken = {*self._by_urn, *(entry.urn for entry in self._base)}
+            for entry in list(self._base):
+                now = self._base.current(entry)
+                if now is None or not now.parent or now.parent not in renamed:
+                    continue
+                urn = Urn.make(now.urn.stack, now.urn.project, now.parent, now.type, now.urn.name)
+                if urn != now.urn and urn not in taken:
+                    self.rename(now.urn, urn)
+                    renamed.add(urn)
+                    taken.add(urn)
+
     def settle_pending(self, unseen: Container[Urn] = ()) -> None:
         """Clears operations an earlier run left open, once a look has shown what became of them.
 
@@ -313,6 +328,8 @@ class Recorder:
 
     def finish(self) -> None:
         """Writes the whole snapshot; the end of a run."""
+        if self._names:
+            self._follow_parents()
         if self._saver is None:
             return
         with self._lock:

@@ -180,3 +180,22 @@ def test_children_follow_a_renamed_component(lifecycle: Lifecycle) -> None:
 
     assert lifecycle.ops("new-kid") == [Op.SAME]
     assert lifecycle.names() == ["new-kid"]
+
+
+def test_what_is_left_below_a_moved_resource_has_the_urn_that_it_has_there(lifecycle: Lifecycle) -> None:
+    def flat(p: Program) -> None:
+        p.component("group")
+        p.component("child", under=p.res("a", {"v": 1}))
+
+    def moved(p: Program) -> None:
+        p.res("a", {"v": 1}, under=p.component("group"), aliases=(Alias(no_parent=True),))
+        p.res("bad", {"v": 1})
+
+    lifecycle.up(flat)
+    lifecycle.world.faults["create", "bad"] = "fail"
+
+    lifecycle.up(moved)
+
+    child = next(entry for entry in lifecycle.snapshot.resources if entry.urn.name == "child")
+    assert child.parent == lifecycle.entry("a").urn
+    assert child.urn.qualified_type == "my:mod:Comp$fake:index:Res$my:mod:Comp"
