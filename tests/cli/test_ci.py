@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.approval.people import Person, person
 from tests.cli.conftest import Ran, Tomo
 from tests.service.test_policies import ASK, DENY, SOCKET, policies
 from tests.worlds import CONTAINER, PASSPHRASE, PI, World, host_key, salt
+from tomo.approval.agreement import Agreement
 from tomo.errors import ExitCode
 from tomo.service.wiring import Doors
+
+__all__ = ["person"]
 
 
 @pytest.fixture
@@ -131,6 +137,26 @@ def test_what_waits_for_people_is_planned_and_not_applied(job: World, tomo: Tomo
 
     assert (planned.code, applied.code) == (ExitCode.OK, ExitCode.POLICY)
     assert "It needs 1 approval of the role `admin`" in text(job, "plan.md")
+
+
+def test_where_approvals_are_on_a_plan_waits_for_a_signature_in_a_file(
+    job: World, tomo: Tomo, person: Callable[..., Person], tmp_path: Path
+) -> None:
+    kim = person("kim")
+    (tmp_path / "approvers").write_text(kim.line)
+    job.settings = replace(job.settings, approvers=tmp_path / "approvers")
+    plan(tomo, job)
+    body = json.loads(kept(job).read_text())
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    agreement = Agreement(body["body"]["basis"]["stack_id"], body["digest"], "ab" * 16, tomorrow)
+    (tmp_path / "approval").write_bytes(kim.signs(agreement).text)
+
+    alone = tomo(job, "ci", "apply", str(kept(job)))
+    agreed = tomo(job, "ci", "apply", str(kept(job)), "--approval", str(tmp_path / "approval"))
+
+    assert alone.code == ExitCode.POLICY
+    assert agreed.code == ExitCode.OK, agreed.err
+    assert job.nas.docker.container_names == [CONTAINER]
 
 
 def test_a_mistake_in_the_fleet_is_in_the_report(job: World, tomo: Tomo) -> None:
