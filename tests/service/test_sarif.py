@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from tests.service.test_policies import ASK, SOCKET, policies
 from tests.worlds import World
 from tomo.model.finding import Level
+from tomo.policy.policies import built_in
 from tomo.service.policies import in_force
-from tomo.service.sarif import FINGERPRINT, Source, sarif
+from tomo.service.sarif import FINGERPRINT, MOST_RESULTS, Source, sarif
 
 BOTH = """\
 schema: tomo.policy/v1
@@ -157,6 +159,21 @@ def test_a_plan_that_could_not_be_made_says_so(world: World) -> None:
 
     require_structure(log)
     assert log["runs"][0]["invocations"][0]["executionSuccessful"] is not bool(failed)
+
+
+def test_what_a_platform_would_not_take_is_left_out_and_told(risky: World) -> None:
+    policies(risky, ASK)
+    planned = risky.plan()
+    (finding,) = planned.judgement.findings
+    many = replace(planned, judgement=replace(planned.judgement, findings=(finding,) * (MOST_RESULTS + 3)))
+    workspace = risky.doors.open(risky.place)
+
+    log = json.loads(json.dumps(sarif(many, built_in("default"), Source.of(workspace))))
+
+    assert len(results(log)) == MOST_RESULTS
+    (note,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert note["message"]["text"] == "3 more findings are not in this log"
+    assert log["runs"][0]["invocations"][0]["executionSuccessful"]
 
 
 def test_levels_cover_every_level_of_a_policy() -> None:

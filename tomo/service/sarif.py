@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -13,7 +13,6 @@ from tomo import __version__
 from tomo.errors import TomoError
 from tomo.frozen import frozen
 from tomo.model.finding import Finding, Level
-from tomo.model.plan import Plan
 from tomo.model.step import Step
 from tomo.model.urn import Urn
 from tomo.policy.policies import Policies, Setting
@@ -37,7 +36,10 @@ _FOLLOWS: Final = {
     Level.WARN: "It is shown in plans and stops nobody.",
     Level.OFF: "It is off.",
 }
+MOST_RESULTS: Final = 25_000
+"""What GitHub takes of one run; the strictest findings come first."""
 _REPOSITORY: Final = ".git"
+_SECTIONS: Final = ("apps", "servers")
 FINGERPRINT: Final = "tomoFinding/v1"
 _GITHUBS_FINGERPRINT: Final = "primaryLocationLineHash"
 
@@ -64,11 +66,19 @@ class Source:
         """The file's path below the root, as a URI."""
         return quote(self.file.relative_to(self.root).as_posix())
 
-    def line(self, urn: Urn, steps: Mapping[Urn, Step]) -> int:
-        """The line of the app or server that a resource belongs to; 1 where the file doesn't tell."""
+    def lines(self) -> Callable[[tuple[str, str] | None], int]:
+        """Gives the line of an app or server of the file; 1 where the file doesn't tell."""
         if self.fleet is None:
-            return 1
-        return self.fleet.line(_path(urn, steps))
+            return lambda _place: 1
+        document = self.fleet.document
+        # Each section is gone through once: a plan may have a finding for each of ten thousand apps.
+        entries = {section: document.lines(section) for section in _SECTIONS}
+        tops = {section: document.line((section,)) for section in _SECTIONS}
+
+        def line(place: tuple[str, str] | None) -> int:
+            return entries[place[0]].get(place[1], tops[place[0]]) if place is not None else 1
+
+        return line
 
 
 def sarif(shown: PlanResult, policies: Policies, source: Source) -> dict[str, Json]:
@@ -122,40 +132,42 @@ def _invocation(shown: PlanResult) -> dict[str, Json]:
     """Whether a whole plan could be made; what could not is told beside."""
     errors: list[tuple[TomoError, str]] = [(failure.error, failure.urn) for failure in shown.failures]
     errors += [(shown.program_error, "")] if shown.program_error is not None else []
+    notes = [
+        _note("error", error.code, str(error) if not urn else f"{error} ({Urn(urn).name})")
+        for error, urn in errors
+    ]
+    more = len(shown.judgement.findings) - MOST_RESULTS
+    if more > 0:
+        notes.append(_note("warning", "cut", f"{more} more findings are not in this log"))
     made: dict[str, Json] = {"executionSuccessful": not errors}
-    if errors:
-        made["toolExecutionNotifications"] = [
-            {
-                "level": "error",
-                "descriptor": {"id": error.code},
-                "message": {"text": str(error) if not urn else f"{error} ({Urn(urn).name})"},
-            }
-            for error, urn in errors
-        ]
-    return made
+    return {**made, "toolExecutionNotifications": notes} if notes else made
+
+
+def _note(level: str, code: str, text: str) -> Json:
+    return {"level": level, "descriptor": {"id": code}, "message": {"text": text}}
 
 
 # --- findings ----------------------------------------------------------------------------------------
 
 
 def _results(shown: PlanResult, places: Mapping[str, int], source: Source) -> Iterator[dict[str, Json]]:
-    steps = _steps(shown.plan)
+    steps, line = {step.urn: step for step in shown.plan.steps}, source.lines()
     seen: Counter[str] = Counter()
-    for finding in shown.judgement.findings:
+    for finding in shown.judgement.findings[:MOST_RESULTS]:
         mark = fingerprint(finding)
         seen[mark] += 1
-        yield _result(finding, places[finding.rule], f"{mark}:{seen[mark]}", source, steps)
+        at = line(_place(finding.resource, steps))
+        location = _location(finding.resource, source.uri, at)
+        yield _result(finding, places[finding.rule], f"{mark}:{seen[mark]}", location)
 
 
-def _result(
-    finding: Finding, place: int, mark: str, source: Source, steps: Mapping[Urn, Step]
-) -> dict[str, Json]:
+def _result(finding: Finding, place: int, mark: str, location: Json) -> dict[str, Json]:
     made: dict[str, Json] = {
         "ruleId": finding.rule,
         "ruleIndex": place,
         "level": _LEVELS[finding.level],
         "message": {"text": _words(finding)},
-        "locations": [_location(finding, source, steps)],
+        "locations": [location],
         "partialFingerprints": {FINGERPRINT: mark, _GITHUBS_FINGERPRINT: mark},
         "properties": {"host": finding.host, "field": finding.field},
     }
@@ -172,12 +184,11 @@ def _words(finding: Finding) -> str:
     return f"{finding.message}{f' ({finding.host})' if finding.host else ''}.{needs}{hint}"
 
 
-def _location(finding: Finding, source: Source, steps: Mapping[Urn, Step]) -> dict[str, Json]:
-    urn = finding.resource
+def _location(urn: Urn, uri: str, line: int) -> dict[str, Json]:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": source.uri},
-            "region": {"startLine": source.line(urn, steps)},
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": line},
         },
         "logicalLocations": [{"name": urn.name, "fullyQualifiedName": str(urn), "kind": "resource"}],
     }
@@ -192,22 +203,16 @@ def fingerprint(finding: Finding) -> str:
 # --- where a resource stands in a fleet file ---------------------------------------------------------
 
 
-def _steps(plan: Plan) -> Mapping[Urn, Step]:
-    return {step.urn: step for step in plan.steps}
-
-
-def _path(urn: Urn, steps: Mapping[Urn, Step]) -> Sequence[str | int]:
-    """The path in the fleet file of the app or server that a resource is, or lies in."""
-    seen: set[Urn] = set()
+def _place(urn: Urn, steps: Mapping[Urn, Step]) -> tuple[str, str] | None:
+    """The app or server that a resource is, or lies in; None where it belongs to neither."""
     at: Urn | None = urn
-    while at is not None and at not in seen:
-        seen.add(at)
+    while at is not None:
         if at.type == APP:
-            return ("apps", at.name.rpartition("@")[0] or at.name)
+            return "apps", at.name.rpartition("@")[0] or at.name
         if at.type in {SERVER, DOCKER_PROVIDER}:
-            return ("servers", at.name)
+            return "servers", at.name
         step = steps.get(at)
         at = step.entry.parent if step is not None else None
     step = steps.get(urn)
     server = next((need.name for need in step.entry.dependencies if need.type == SERVER), "") if step else ""
-    return ("servers", server) if server else ()
+    return ("servers", server) if server else None

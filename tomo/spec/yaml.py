@@ -251,6 +251,13 @@ class Document:
             line, node = found
         return line
 
+    def lines(self, key: str) -> dict[str, int]:
+        """The line of each entry of the mapping below a key at the top, for those who need many of them."""
+        found = _child(self._root, key)
+        if found is None or type(found[1]) is not yaml.MappingNode:
+            return {}
+        return {str(name.value): _line(name) for name, _ in found[1].value if name.tag != _MERGE}
+
     def problem(self, path: Path, message: str, hint: str = "") -> Problem:
         """A mistake at a path."""
         return Problem(self.file, self.line(path), message, hint)
