@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.base import as_text
-from tomo.spec.shown import shown
+from tomo.spec.shown import CONTROL, shown
 from tomo.spec.yaml import MAX_DEPTH, Document, parse
 
 MAX_FILE: Final = 4 << 20
@@ -57,7 +57,8 @@ class Folder:
 
     def shown(self, name: str = "") -> str:
         """How a file of it is called in messages."""
-        return shown(str(self.path / name) if name else str(self.path))
+        path = str(self.path / name) if name else str(self.path)
+        return CONTROL.sub("?", path.encode("utf-8", "replace").decode()).replace("\n", "?").replace("\t", "?")
 
     def sub(self, name: str) -> Folder:
         """A folder inside."""
