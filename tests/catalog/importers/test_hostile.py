@@ -155,9 +155,8 @@ def test_deep_nesting_ends_in_an_error_or_in_plain_text(
 
     try:
         found = list(read_copy(tmp_path, format_))
-    except TomoError as error:
-        assert error.detail
-        return
+    except TomoError:
+        return  # the copy as a whole is refused
     assert all(outcome.file is not None or reason(outcome) for outcome in found)
 
 

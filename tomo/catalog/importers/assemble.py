@@ -57,7 +57,7 @@ def definition_of(found: FoundApp) -> dict[str, Any]:
     for other in found.pages:
         if name := _page_service(assembly, other):
             _published(assembly, name, other)
-    _settle_addresses(services, published=bool(page))
+    _settle_addresses(services, page)
     assembly.services.mounts.tell_overlaps()
     return _definition(assembly, page)
 
@@ -184,14 +184,18 @@ def _settle_health(service: dict[str, Any]) -> None:
             service["env"] = env
 
 
-def _settle_addresses(services: dict[str, dict[str, Any]], *, published: bool) -> None:
-    """`http://HOST:PORT` of the app itself is what a fleet says the app's address is."""
-    if not published:
+def _settle_addresses(services: dict[str, dict[str, Any]], page: dict[str, Any] | None) -> None:
+    """`http://HOST:PORT` of the page itself is what a fleet says the app's address is."""
+    if page is None:
         return
+    ports = services[page["service"]].get("ports", [])
+    host = next((str(port["host"]) for port in ports if port["name"] == "web"), "")
     for service in services.values():
         for key, value in service.get("env", {}).items():
             if isinstance(value, str):
-                service["env"][key] = _ROOT_URL.sub("${app.url}", value)
+                service["env"][key] = _ROOT_URL.sub(
+                    lambda match: "${app.url}" if match[1] in (None, f":{host}") else match[0], value
+                )
 
 
 # --- the page ----------------------------------------------------------------------------------------

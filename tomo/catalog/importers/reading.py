@@ -58,7 +58,9 @@ class Folder:
     def shown(self, name: str = "") -> str:
         """How a file of it is called in messages."""
         path = str(self.path / name) if name else str(self.path)
-        return CONTROL.sub("?", path.encode("utf-8", "replace").decode()).replace("\n", "?").replace("\t", "?")
+        return (
+            CONTROL.sub("?", path.encode("utf-8", "replace").decode()).replace("\n", "?").replace("\t", "?")
+        )
 
     def sub(self, name: str) -> Folder:
         """A folder inside."""

@@ -14,7 +14,7 @@ from tomo.catalog.importers.found import Candidate, FoundApp, Page
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At, Folder
 from tomo.catalog.importers.variables import Asked, Meaning, Scope, secret
-from tomo.catalog.importers.words import architectures, categories, line, link, prose, slug
+from tomo.catalog.importers.words import architectures, categories, line, link, plain_line, prose, slug
 from tomo.errors import SpecError
 from tomo.spec.shown import shown
 
@@ -326,7 +326,7 @@ def _rules(item: At) -> dict[str, Any] | None:
         text = item.get(key).text()
         if text.isdigit():
             found[key] = int(text)
-    if pattern := line(item.get("regex").value):
+    if pattern := plain_line(item.get("regex").value):
         found["pattern"] = pattern
         found["message"] = line(item.get("pattern_error").value) or None
     return {key: value for key, value in found.items() if value is not None} or None

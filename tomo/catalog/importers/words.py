@@ -63,6 +63,12 @@ def line(value: Any) -> str:
     return " ".join(prose(value).split())[:_LONGEST_LINE]
 
 
+def plain_line(value: Any) -> str:
+    """One line as it stands, such as a pattern, whose `<` and `>` are no HTML."""
+    text = as_text(value)
+    return CONTROL.sub("", " ".join(text.split("\n")))[:_LONGEST_LINE] if isinstance(text, str) else ""
+
+
 def word(value: Any) -> str:
     """One word, or `""` where there is none."""
     found = line(value)
