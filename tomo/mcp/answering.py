@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import anyio.to_thread
 from fastmcp.exceptions import AuthorizationError
 from fastmcp.server.context import Context
-from fastmcp.server.dependencies import get_context
+from fastmcp.server.dependencies import CurrentContext
 from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
 from fastmcp.utilities.tasks import TaskConfig
 from mcp_types import ToolAnnotations
@@ -32,6 +32,8 @@ from tomo.model.log import Log, LogLevel, told
 from tomo.model.people import Permission, Role
 from tomo.service.read.asker import Asker
 
+CLIENT: Final = "tomo.client"
+"""An argument that the server itself gives a call that may become a task: who made it."""
 _LOG: Final = logging.getLogger(__name__)
 _NEEDED: Final[Mapping[ToolEffect, Permission]] = {
     ToolEffect.READ: Permission.READ,
@@ -47,8 +49,8 @@ class Desk(Protocol):
     log: Log | None
     """Where calls are told, if anybody asked for that."""
 
-    def asker(self, context: Context, correlation: str) -> Asker:
-        """For whom a call is; raises NotAllowed for nobody known."""
+    def asker(self, context: Context, correlation: str, client: str = "") -> Asker:
+        """For whom a call is, by a client that may be known already; raises NotAllowed for nobody known."""
         ...
 
     def mask(self) -> Mask:
@@ -87,14 +89,17 @@ class Answering:
     name: str
 
     async def answer(
-        self, context: Context, given: Mapping[str, object]
+        self, context: Context, given: Mapping[str, object], client: str = ""
     ) -> Envelope | InputRequiredToolResult:
-        """The envelope of a call; or what the assistant's person is asked for first."""
+        """The envelope of a call; or what the assistant's person is asked for first.
+
+        `client` is the assistant's name where the call itself no longer has it, as in a task.
+        """
         correlation = uuid.uuid4().hex
         log = self.desk.log.bind(correlation=correlation) if self.desk.log is not None else None
         mask: Mask = str
         try:
-            by = await anyio.to_thread.run_sync(self.desk.asker, context, correlation)
+            by = await anyio.to_thread.run_sync(self.desk.asker, context, correlation, client)
             require(self.declared, by, self.name)
             mask = await anyio.to_thread.run_sync(self.desk.mask)
             filled = await asked_for(context, self.name, self.arguments, given)
@@ -191,7 +196,10 @@ class TomoTool(Tool):
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Answers a call."""
-        answered = await self._answering.answer(get_context(), arguments)
+        given = {name: value for name, value in arguments.items() if name != CLIENT}
+        # Also in a task, where a call has no context of its own.
+        async with CurrentContext() as context:
+            answered = await self._answering.answer(context, given, str(arguments.get(CLIENT, "")))
         if isinstance(answered, InputRequiredToolResult):
             return answered
         return as_result(answered)

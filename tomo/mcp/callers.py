@@ -84,21 +84,23 @@ class Reception:
         self._callers, self._surface, self._secrets = callers, surface, secrets
         self.log = log
 
-    def asker(self, context: Context, correlation: str) -> Asker:
+    def asker(self, context: Context, correlation: str, client: str = "") -> Asker:
         """For whom a call is, and by which client."""
         person, address = self._callers.person()
-        return Asker(person, self._surface, correlation, _client(context), address)
+        return Asker(person, self._surface, correlation, _name(client) or client_of(context), address)
 
     def mask(self) -> Mask:
         """Takes every secret of the stack out of a text."""
         return self._secrets.mask()
 
 
-def _client(context: Context) -> str:
+def client_of(context: Context) -> str:
     """The client's name and version as it says them: words from elsewhere, so cleaned and short."""
     info: Implementation | None = None
     if context.request_context is not None and context.session.client_params is not None:
         info = context.session.client_params.client_info
-    if info is None or not info.name.strip():
-        return _UNKNOWN
-    return clean(f"{info.name} {info.version}".strip()).replace("\n", " ")[:_LONGEST]
+    return _name(f"{info.name} {info.version}") if info is not None and info.name.strip() else _UNKNOWN
+
+
+def _name(text: str) -> str:
+    return " ".join(clean(text).split())[:_LONGEST]

@@ -17,7 +17,8 @@ from mcp_types import CallToolRequestParams, ListToolsRequest
 
 from tomo.errors import TomoError
 from tomo.frozen import frozen
-from tomo.mcp.answering import Answering, Desk, TomoTool, allowed, as_result
+from tomo.mcp.answering import CLIENT, Answering, Desk, TomoTool, allowed, as_result
+from tomo.mcp.callers import client_of
 from tomo.mcp.discovery import FoundTool, found_tools, made
 from tomo.mcp.envelope import UNKNOWN, refused
 from tomo.mcp.profiles import DEFAULT, shown_tools
@@ -110,9 +111,18 @@ class _Shown(Middleware):
         """The tool's answer."""
         name = context.message.name
         if name in self._found:
-            return await call_next(context)
+            return await call_next(self._signed(context, self._found[name]))
         words = "there is no such tool; none applies, approves or runs anything"
         return as_result(refused(UNKNOWN, words, "find one with `search_tools`", str))
+
+    def _signed(
+        self, context: MiddlewareContext[CallToolRequestParams], tool: FoundTool
+    ) -> MiddlewareContext[CallToolRequestParams]:
+        """A call that may become a task, with its client's name: a task is told its arguments alone."""
+        if not tool.declared.long or context.fastmcp_context is None:
+            return context
+        given = {**(context.message.arguments or {}), CLIENT: client_of(context.fastmcp_context)}
+        return context.copy(message=context.message.model_copy(update={"arguments": given}))
 
     async def on_list_tools(
         self,

@@ -1,0 +1,129 @@
+"""Every role, narrowed in every way, with every tool; and with what is somebody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+
+from tests.mcp.conftest import envelope
+from tests.mcp.office import Office, connected, make_office
+from tests.worlds import World
+from tomo.identity.roles import ALLOWED
+from tomo.mcp.callers import Reception
+from tomo.mcp.declaration import ToolEffect
+from tomo.mcp.discovery import FoundTool, found_tools
+from tomo.mcp.server import build
+from tomo.model.people import Permission, Person, Role
+from tomo.service.propose.desk import ProposalDesk
+from tomo.service.read.services import Reading, for_assistants
+
+RANKS = [Role.READONLY, Role.USER, Role.ADMIN]
+NEEDED = {
+    ToolEffect.READ: Permission.READ,
+    ToolEffect.PROPOSE: Permission.PROPOSE,
+    ToolEffect.OWN_SESSION: Permission.OWN,
+}
+SCOPES: list[tuple[Permission, ...] | None] = [None, (), *((scope,) for scope in Permission)]
+PEOPLE = [Person("anna", role, scopes, "1") for role, scopes in product([*RANKS, None], SCOPES)]
+
+
+class Fixed:
+    """Says that every call is somebody's."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+
+    def person(self) -> tuple[Person, str]:
+        return self._person, ""
+
+
+def may_call(person: Person, tool: FoundTool) -> bool:
+    """Said once more, in other words than the product's."""
+    if person.role is None or NEEDED[tool.declared.effect] not in ALLOWED[person.role]:
+        return False
+    narrowed = person.scopes is not None and NEEDED[tool.declared.effect] not in person.scopes
+    return not narrowed and RANKS.index(person.role) >= RANKS.index(tool.declared.role)
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda one: f"{one.role}-{one.scopes}")
+def test_a_person_is_shown_and_answered_by_what_the_role_allows_and_nothing_else(
+    bare: World, person: Person
+) -> None:
+    doors = for_assistants(bare.doors, bare.place)
+    reading = Reading.of(doors, bare.place)
+    reception = Reception(Fixed(person), "mcp", reading.secrets)
+    built = build(reception, [*reading.all, ProposalDesk(doors, bare.place)], version="0", profile="all")
+
+    async def work() -> tuple[set[str], dict[str, str]]:
+        async with Client(built.server._mcp_server) as client:
+            listed = {tool.name for tool in (await client.list_tools()).tools}
+            # An argument that no tool has: whoever may call it is told so, before anything is done.
+            answers = {tool.name: await envelope(client, tool.name, {"no": "such"}) for tool in built.found}
+            return listed, {name: answer["error"]["code"] for name, answer in answers.items()}
+
+    listed, codes = asyncio.run(work())
+
+    allowed = {tool.name for tool in built.found if may_call(person, tool)}
+    assert listed == allowed
+    assert codes == {
+        tool.name: "invalid-arguments" if tool.name in allowed else "not-allowed" for tool in built.found
+    }
+
+
+def test_no_role_may_do_more_through_a_tool_than_propose() -> None:
+    assert {tool.declared.effect for tool in found_tools()} == set(ToolEffect)
+    assert {effect.value for effect in ToolEffect} == {"read", "propose", "own-session"}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Three people: anna is an admin, bob a user, carl reads."""
+    return make_office(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("who", "whose"), [(a, b) for a in ("anna", "bob", "carl") for b in ("anna", "bob", "carl") if a != b]
+)
+def test_what_is_somebody_elses_is_not_there_for_anybody_else(office: Office, who: str, whose: str) -> None:
+    async def work(address: str) -> dict[str, Any]:
+        async with connected(address, office.tokens[whose]) as client:
+            sessions = await envelope(client, "list_sessions", {})
+            tokens = await envelope(client, "list_tokens", {})
+        theirs = {each["id"] for each in [*sessions["data"], *tokens["data"]]}
+        async with connected(address, office.tokens[who]) as client:
+            seen = [await envelope(client, name, {}) for name in ("list_sessions", "list_tokens")]
+            ended = [await envelope(client, "end_session", {"id": each["id"]}) for each in sessions["data"]]
+            gone = [
+                await envelope(client, "revoke_token", {"token_id": each["id"]}) for each in tokens["data"]
+            ]
+        async with connected(address, office.tokens[whose]) as client:
+            after = [await envelope(client, name, {}) for name in ("list_sessions", "list_tokens")]
+        return {
+            "theirs": theirs,
+            "seen": {each["id"] for answer in seen for each in answer["data"]},
+            "codes": {answer["error"]["code"] for answer in [*ended, *gone]},
+            "after": {each["id"] for answer in after for each in answer["data"]},
+        }
+
+    found = office.serving(work)
+
+    assert len(found["theirs"]) == 3
+    assert not found["seen"] & found["theirs"]
+    assert found["codes"] == {"user-not-found"}
+    assert found["after"] == found["theirs"]
+
+
+def test_an_own_login_and_token_can_be_ended(office: Office) -> None:
+    own = office.calls("carl", ("list_sessions", {}), ("list_tokens", {}))
+    session, token = own[0]["data"][0]["id"], office.token_ids["carl"]
+
+    ended = office.calls("carl", ("end_session", {"id": session}), ("revoke_token", {"token_id": token}))
+
+    assert [answer["success"] for answer in ended] == [True, True], ended
+    after = office.calls("carl", ("list_sessions", {}), ("list_tokens", {}))
+    assert [len(answer["data"]) for answer in after] == [0, 1]
