@@ -22,7 +22,7 @@ lint: $(READY) ## check rules, format, types and import layers
 	@scripts/lint $(BIN)
 
 test-unit: $(READY) lint ## lint, and every test that needs no server (ARGS="-k word")
-	@$(BIN)/python -m pytest -q -n auto -m "not docker and not sshd and not hosts and not pulumi_cli and not postgresql" $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto -m "not docker and not sshd and not hosts and not pulumi_cli and not postgresql and not inspector" $(ARGS)
 
 test: $(READY) ## lint, and every test, on real servers too, with coverage (KEEP=1 leaves the servers up)
 	@scripts/test $(BIN)
