@@ -56,7 +56,7 @@ def test_an_app_and_a_server_can_be_proposed_together_with_nothing_dialled_that_
     made = proposed(Assistant(bare), "add_server", name="pi", address="root@192.0.2.11")
 
     assert made["kind"] == "fleet"
-    assert any("pi" in each for each in made["says"]["value"]["not_looked_at"])
+    assert any("pi" in each for each in made["says"]["value"]["new_hosts"])
     assert bare.hosts["192.0.2.11"].dialled == 0
 
 

@@ -36,6 +36,7 @@ def proposal_view(proposal: Proposal) -> Shown:
         "title": proposal.title,
         "why": proposal.why,
         "assistant": proposal.assistant,
+        "new_hosts": list(review.new_hosts),
         "not_looked_at": list(review.not_looked),
         "errors": list(review.errors),
         "downtime": [asdict(each) for each in review.downtime],
@@ -80,7 +81,17 @@ def proposal_page(page: ProposalPage) -> Shown:
         "change": Remote(f"the proposal {proposal.id}", dict(proposal.change)),
         "diff": Remote("the fleet file as it would be", page.diff),
         "plan": Remote(f"the plan of {proposal.id}", page.plan),
+        "output": _output(proposal),
     }
+
+
+def _output(proposal: Proposal) -> Remote | None:
+    """What a proposed command left once it was run; None before, and for everything else."""
+    if proposal.output is None:
+        return None
+    found = proposal.output
+    said = {"exit_code": found.exit_code, "stdout": found.stdout, "stderr": found.stderr, "cut": found.cut}
+    return Remote(f"the command of {proposal.id}", said)
 
 
 def step_view(step: PlannedStep) -> Shown:
