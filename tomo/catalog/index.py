@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tomo.errors import AppNotFound, Problem, SpecError, TomoError
 from tomo.frozen import frozen
-from tomo.spec.base import NAME
 from tomo.spec.files import read_bytes
-from tomo.spec.problems import build, did_you_mean
+from tomo.spec.near import NAME, did_you_mean
 from tomo.spec.shown import shown
 from tomo.spec.yaml import parse
 
@@ -130,6 +129,7 @@ def bundled_folder() -> Path:
 def read_app(path: Path) -> AppDefinition:
     """An app file as a definition; raises SpecError with every mistake of its form."""
     from tomo.spec.app import AppDefinition  # noqa: PLC0415  # building the models takes longer than a listing
+    from tomo.spec.problems import build  # noqa: PLC0415  # as above
 
     return build(AppDefinition, parse(read_bytes(path), str(path)))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from tomo.catalog.index import AppSummary
 from tomo.frozen import frozen
-from tomo.spec.problems import nearest
+from tomo.spec.near import nearest
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _NAME, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5

@@ -16,7 +16,7 @@ from tomo.spec.check import check_fleet
 from tomo.spec.fleet import App, generated_secret
 from tomo.spec.inputs import complaint
 from tomo.spec.load import LoadedFleet, fleet_from_text
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 Edit = Callable[[str], str]

@@ -11,7 +11,7 @@ from tomo.service.effect import Effect
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.spec.files import FLEET_FILE
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from tomo.spec import edit
 from tomo.spec.check import check_fleet
 from tomo.spec.fleet import Server
 from tomo.spec.load import LoadedFleet, fleet_from_text
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown as shown_text
 
 _MADE_WITHOUT_TOUCHING: Final = frozenset(

@@ -33,7 +33,7 @@ from tomo.service.effect import Effect
 from tomo.service.recording import recorded
 from tomo.service.who import people_of, person_here
 from tomo.service.wiring import Doors
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 if TYPE_CHECKING:

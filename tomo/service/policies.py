@@ -159,7 +159,7 @@ def policies_of(loaded: LoadedPolicies) -> Policies:
 
 
 def _unknown_expectations(loaded: LoadedPolicies, rules: Collection[str]) -> Iterator[Mistake]:
-    from tomo.spec.problems import did_you_mean  # noqa: PLC0415  # as above
+    from tomo.spec.near import did_you_mean  # noqa: PLC0415  # as above
 
     for index, case in enumerate(loaded.policies.tests):
         for name in case.expect:
@@ -191,7 +191,7 @@ def _quorum(written: WrittenRule) -> Quorum | None:
 
 
 def _own(loaded: LoadedPolicies) -> Iterator[Setting]:
-    from tomo.spec.problems import did_you_mean  # noqa: PLC0415  # as above
+    from tomo.spec.near import did_you_mean  # noqa: PLC0415  # as above
 
     installed, written = installed_rules(), loaded.policies.own_rules
     loaded.require(

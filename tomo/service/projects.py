@@ -13,9 +13,9 @@ from tomo.service.effect import Effect
 from tomo.service.server_edits import NewServer
 from tomo.service.workspace import Place
 from tomo.spec import edit
-from tomo.spec.base import NAME
 from tomo.spec.files import FLEET_FILE
 from tomo.spec.load import fleet_from_text
+from tomo.spec.near import NAME
 from tomo.spec.shown import shown
 from tomo.state.project import PROJECT_FILES
 

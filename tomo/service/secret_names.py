@@ -15,7 +15,7 @@ from tomo.service.sealing import sealing_editor
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec.base import SECRET_NAME
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 from tomo.state.config_text import full_key
 

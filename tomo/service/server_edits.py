@@ -11,7 +11,7 @@ from tomo.service.addresses import Address
 from tomo.service.workspace import Workspace
 from tomo.spec.fleet import Fleet, Server
 from tomo.spec.load import LoadedFleet
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 from tomo.ssh.hostkeys import parse_host_key
 

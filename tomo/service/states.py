@@ -16,7 +16,7 @@ from tomo.service.recording import audited
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec.files import FLEET_FILE
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 from tomo.state.backend import StackName, StoredStack
 from tomo.state.codec import decode_deployment

@@ -21,9 +21,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tomo.spec import template
+from tomo.spec.near import NAME
 from tomo.spec.shown import CONTROL, shown
 
-NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
 _DOCKER_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x20\x7f-\x9f]+")

@@ -14,8 +14,9 @@ from tomo.spec.consistency import dangling_references, unsupported
 from tomo.spec.fleet import EVERYWHERE, App, Fleet, Server, ServiceSettings
 from tomo.spec.inputs import complaint, input_values
 from tomo.spec.load import LoadedFleet
+from tomo.spec.near import did_you_mean
 from tomo.spec.overlay import Binding, bindings, overlaid
-from tomo.spec.problems import Finding, did_you_mean, in_order, located
+from tomo.spec.problems import Finding, in_order, located
 from tomo.spec.shown import shown
 
 Lookup: TypeAlias = Callable[[str], AppDefinition | None]

@@ -12,7 +12,8 @@ from tomo.spec import template
 from tomo.spec.app import AppDefinition, Input, Service, When
 from tomo.spec.base import InputRef
 from tomo.spec.inputs import NOT_GENERATED, complaint
-from tomo.spec.problems import Finding, did_you_mean
+from tomo.spec.near import did_you_mean
+from tomo.spec.problems import Finding
 from tomo.spec.shown import shown
 
 

@@ -19,7 +19,7 @@ import yaml
 from tomo.errors import SpecError, TomoError, UsageError
 from tomo.spec.files import read_bytes
 from tomo.spec.load import LoadedFleet, fleet_from_text
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 from tomo.spec.yaml import Document, Path, is_plain_text, parse
 

@@ -10,7 +10,8 @@ from tomo.errors import Problem, SpecError
 from tomo.spec.consistency import inconsistencies
 from tomo.spec.files import read_bytes
 from tomo.spec.fleet import App, Fleet
-from tomo.spec.problems import Finding, build, did_you_mean, in_order, located
+from tomo.spec.near import did_you_mean
+from tomo.spec.problems import Finding, build, in_order, located
 from tomo.spec.yaml import Document, Path, parse
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -12,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.base import as_text
+from tomo.spec.near import did_you_mean, nearest
 from tomo.spec.shown import shown
 from tomo.spec.yaml import Document, Path
 
@@ -47,25 +47,6 @@ def _without_echoes(model: type[BaseModel], details: list[ErrorDetails]) -> list
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sorted by line, each once."""
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like a mistyped one; `""` where none is."""
-    names = sorted(set(known))
-    folded = {name.lower().replace("-", "_"): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower().replace("-", "_"), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
-
-
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint that names the nearest known word, or all of them where they are few."""
-    names = sorted(set(known))
-    if close := nearest(word, names):
-        return f"did you mean `{close}`?"
-    few = 24
-    if names and len(names) <= few:
-        return f"one of {', '.join(f'`{name}`' for name in names)}"
-    return otherwise
 
 
 def problem_of(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:

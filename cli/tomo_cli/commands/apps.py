@@ -195,7 +195,7 @@ def _settings(
     from tomo.errors import UsageError
     from tomo.service.app_edits import AppSettings
     from tomo.spec.app import Expose
-    from tomo.spec.problems import did_you_mean
+    from tomo.spec.near import did_you_mean
     from tomo.spec.shown import shown
     from tomo_cli.pairs import pairs
 

@@ -104,7 +104,7 @@ def _new_password(name: str) -> Secret:
 def _role(text: str) -> Role:
     from tomo.errors import UsageError
     from tomo.model.people import Role
-    from tomo.spec.problems import did_you_mean
+    from tomo.spec.near import did_you_mean
     from tomo.spec.shown import shown
 
     try:
@@ -217,7 +217,7 @@ def token_create(
 def _scope(text: str) -> Permission:
     from tomo.errors import UsageError
     from tomo.model.people import Permission
-    from tomo.spec.problems import did_you_mean
+    from tomo.spec.near import did_you_mean
     from tomo.spec.shown import shown
 
     try:

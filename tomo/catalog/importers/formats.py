@@ -15,7 +15,7 @@ from tomo.catalog.importers.reading import Folder, refuse
 from tomo.catalog.importers.words import slug, unique
 from tomo.catalog.importers.writing import Written, written
 from tomo.errors import Problem, SpecError, UsageError
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 Candidates: TypeAlias = Callable[[Folder, str], Iterator[Candidate]]

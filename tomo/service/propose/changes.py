@@ -35,7 +35,7 @@ from tomo.service.server_edits import NewServer, refuse_in_use, refuse_installed
 from tomo.spec import edit
 from tomo.spec.app import AppDefinition
 from tomo.spec.load import LoadedFleet
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 _SERVER_FIELDS: Final = (

@@ -25,7 +25,7 @@ from tomo.service.propose.proposing import (
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
 from tomo.service.read.stacks import Difference, require_fleet, require_own_engine
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 

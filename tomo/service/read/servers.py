@@ -23,7 +23,7 @@ from tomo.service.servers import (
 from tomo.service.status import Status, Statuses, StatusRequest
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
-from tomo.spec.problems import did_you_mean
+from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
 
