@@ -225,5 +225,6 @@ def _put(file: Path, text: str) -> Fate:
         if not untouched(there):
             return Fate.EDITED
     fate = Fate.CHANGED if file.exists() else Fate.NEW
+    file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, text.encode(), mode=_READABLE)
     return fate
