@@ -28,7 +28,7 @@ from tomo.model.step import Step
 from tomo.model.values import Secret, Value
 from tomo.program.runner import SdkSource
 from tomo.providers.builtin import BuiltinProvider
-from tomo.providers.dynamic import DynamicProvider
+from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.service.event_lines import EventLines
 from tomo.service.wiring import new_id, now
 from tomo.state.config import read_stack_config

@@ -16,7 +16,7 @@ from tomo.model.provider import CreateRequest, DeleteRequest, ReadRequest, ReadS
 from tomo.model.urn import Urn
 from tomo.model.values import Archive, Secret
 from tomo.providers.command import CommandProvider
-from tomo.providers.dynamic import DynamicProvider
+from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.resources.tokens import FILE, SERVER
 from tomo.settings import Settings
 from tomo.ssh.pool import ConnectionPool

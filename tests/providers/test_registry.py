@@ -14,7 +14,7 @@ from tomo.model.values import Secret
 from tomo.providers.builtin import BuiltinProvider
 from tomo.providers.command import CommandProvider
 from tomo.providers.docker.provider import DockerProvider
-from tomo.providers.dynamic import DynamicProvider
+from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.providers.registry import ProviderRegistry
 from tomo.resources import tokens
 from tomo.settings import Settings

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.worlds import NAS, World, host_key
-from tomo.errors import ConfigMissing, ExitCode
+from tomo.errors import ConfigMissing, ExitCode, SpecError
 from tomo.model.selection import Selection
+from tomo.service.opening import opened
 from tomo.service.runs import PlanResult
+from tomo.spec.glance import GlancedServer
 
 SECOND = """\
   pi:
@@ -65,6 +69,33 @@ def test_a_missing_credential_is_not_replaced_by_another(world: World) -> None:
         world.plan()
 
     assert prepared(world) == []
+
+
+def test_a_file_with_a_mistake_is_refused_and_its_connections_end(world: World) -> None:
+    world.apply()
+    world.edit("    server: nas\n", "    server: nas\n    sever: nas\n")
+
+    with pytest.raises(SpecError, match="1 mistake"):
+        world.plan()
+
+    assert prepared(world) == [NAS]
+    assert world.dialled[-1].open == 0
+
+
+def test_connections_made_as_the_checked_fleet_has_it_not_are_not_used(world: World) -> None:
+    world.apply()
+    workspace = world.doors.open(world.place)
+    assert workspace.glance is not None
+    other = GlancedServer(NAS, {"user": "somebody"})
+    workspace.glance = replace(workspace.glance, servers={"nas": other})
+
+    with opened(world.doors, workspace, looks=True) as session:
+        first, second = world.dialled[-2:]
+        used = session.connections
+
+    assert used is second
+    assert first.open == 0
+    assert [spec.host for spec in second.prepared] == [NAS]
 
 
 def test_a_host_that_was_silent_in_the_plan_is_dialled_again_by_the_run(world: World) -> None:

@@ -101,7 +101,7 @@ class ProviderRegistry:
         return CommandProvider(self._connections, self._settings, root=self._root)
 
     def _dynamic(self) -> Provider:
-        from tomo.providers.dynamic import DynamicProvider  # noqa: PLC0415  # only where it's used
+        from tomo.providers.dynamic.provider import DynamicProvider  # noqa: PLC0415  # only where it's used
 
         return DynamicProvider(self._connections, project=self._project, config=self._config)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from tomo.model.events import Result
-from tomo.service.executing import Execution
 from tomo.service.opening import opened
 from tomo.service.planning import Planning
 from tomo.service.runs import (
@@ -29,6 +28,9 @@ class EmbeddedEngine(Planning):
         with opened(
             self._doors, self._workspace, request.adoption, locked=request.lock, looks=looks
         ) as session:
+            # After the hosts are dialled, as in the session: it takes about as long as they do.
+            from tomo.service.executing import Execution  # noqa: PLC0415
+
             held, work = request.policy.of(session.workspace), Execution(session)
             work.settle(request.sink)
             session.go_back(request.to)
@@ -59,6 +61,8 @@ class EmbeddedEngine(Planning):
         """Looks at the hosts and records what they say."""
         looks = not request.selection.is_partial and not request.run_program
         with opened(self._doors, self._workspace, locked=request.lock, looks=looks) as session:
+            from tomo.service.executing import Execution  # noqa: PLC0415  # as above
+
             work = Execution(session)
             work.take_up()
             return work.refresh(request)

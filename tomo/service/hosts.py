@@ -15,6 +15,7 @@ from tomo.state.config import StackConfig
 
 if TYPE_CHECKING:
     from tomo.spec.fleet import Fleet, Server
+    from tomo.spec.glance import Glance
 
 _MOST_AT_ONCE: Final = 32
 
@@ -55,15 +56,23 @@ def host_spec(name: str, server: Server, secrets: Mapping[str, Secret]) -> HostS
     )
 
 
-def dial_recorded(connections: Connections, fleet: Fleet, config: StackConfig, recorded: Snapshot) -> None:
-    """Begins to dial the hosts that a look at the state dials: those it records, as they were accepted.
+def glanced_hosts(glance: Glance) -> tuple[HostSpec, ...]:
+    """How each server seems to be reached, before the fleet file was checked."""
+    return tuple(
+        HostSpec(host=server.host, host_keys=server.host_keys, become=server.become, name=name, **server.road)
+        for name, server in glance.servers.items()
+    )
 
-    Where a server's credential is missing nobody is dialled, lest another one be tried in its place.
-    """
+
+def lacks_credential(fleet: Fleet, config: StackConfig) -> bool:
+    """Whether a server's password isn't set: dialled without, another credential would take its place."""
     secrets = fleet_secrets(config)
     named = [ref for each in fleet.servers.values() for ref in (each.password, each.identity_password) if ref]
-    if any(ref.secret not in secrets for ref in named):
-        return
+    return any(ref.secret not in secrets for ref in named)
+
+
+def dial_recorded(connections: Connections, recorded: Snapshot) -> None:
+    """Begins to dial the hosts that a look at the state dials: those it records, as they were accepted."""
     specs = [spec_of(entry.inputs) for entry in recorded.resources if entry.type == SERVER]
     for spec in [spec for spec in specs if spec.host and spec.host != LOCAL.host][:_MOST_AT_ONCE]:
         connections.prepare(spec)

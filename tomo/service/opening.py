@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from tomo.errors import NotSupported
-from tomo.model.connection import HostBook
+from tomo.model.connection import Connections, HostBook
 from tomo.service.engines import EngineName
-from tomo.service.hosts import declared_hosts, dial_recorded
+from tomo.service.hosts import declared_hosts, dial_recorded, glanced_hosts, lacks_credential
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Workspace
+from tomo.state.backend import StoredStack
 from tomo.state.codec import without_collector
 from tomo.state.config import StackConfig, with_defaults
 
@@ -58,11 +59,7 @@ def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Ses
     stored = workspace.stored()
     config = workspace.config()
     workspace.prepare_secrets(stored.sealed_salt if stored else "", config.salt if config.secret_keys else "")
-    declared = workspace.fleet.fleet if workspace.fleet is not None else None
-    book = HostBook(declared_hosts(declared, config) if declared is not None else ())
-    with doors.open_connections(book) as connections:
-        if looks and stored is not None and declared is not None:
-            dial_recorded(connections, declared, config, stored.snapshot)
+    with _connected(workspace, doors, config, stored if looks else None) as connections:
         # Importing the engine takes about as long as a host takes to let somebody in.
         from tomo.providers.plugin import PluginHost  # noqa: PLC0415
         from tomo.service.session import Session  # noqa: PLC0415
@@ -80,3 +77,28 @@ def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Ses
                 connections=connections,
                 plugins=plugins,
             )
+
+
+@contextmanager
+def _connected(
+    workspace: Workspace, doors: Doors, config: StackConfig, looked_at: StoredStack | None
+) -> Iterator[Connections]:
+    """The connections of a run; the hosts of a state that will be looked at are being dialled already.
+
+    They are dialled as the unchecked file has them. Where the checked fleet has them otherwise those
+    connections end, and nothing was done over them.
+    """
+    with ExitStack() as closing:
+        glanced, connections = None, None
+        if looked_at is not None and workspace.glance is not None:
+            glanced = glanced_hosts(workspace.glance)
+            connections = closing.enter_context(doors.open_connections(HostBook(glanced)))
+            dial_recorded(connections, looked_at.snapshot)
+        fleet = workspace.fleet.fleet if workspace.fleet is not None else None
+        hosts = declared_hosts(fleet, config) if fleet is not None else ()
+        if connections is None or glanced != hosts:
+            closing.close()
+            connections = closing.enter_context(doors.open_connections(HostBook(hosts)))
+            if looked_at is not None and fleet is not None and not lacks_credential(fleet, config):
+                dial_recorded(connections, looked_at.snapshot)
+        yield connections

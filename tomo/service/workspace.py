@@ -21,6 +21,8 @@ from tomo.service.engines import ENGINE_KEY, EngineName, asked_engine, engine_na
 from tomo.service.stores import AskPassphrase, Stores
 from tomo.settings import Settings
 from tomo.spec.files import FLEET_FILE
+from tomo.spec.glance import Glance, glance_at, read_document
+from tomo.spec.yaml import parse
 from tomo.state.backend import FileBackend, StoredStack
 from tomo.state.config import StackConfig, read_setting, read_stack_config
 from tomo.state.config_editor import StackConfigEditor
@@ -98,7 +100,9 @@ class Workspace:
     ) -> None:
         self.place, self.settings = place, settings
         self.directory, self.project, self.stack = directory, project, stack
-        self.fleet, self.program = fleet, program
+        self._fleet, self.program = fleet, program
+        self.glance: Glance | None = None
+        self._unchecked: Callable[[], LoadedFleet] | None = None
         self.adoption: Adoption | None = None
         self._means = means or Means()
         self._guard: Callable[[], None] | None = None
@@ -124,11 +128,7 @@ class Workspace:
     def _found(cls, place: Place, settings: Settings, means: Means) -> Workspace:
         fleet_file = _fleet_file(place)
         if fleet_file is not None:
-            from tomo.spec.load import fleet_from_text, load_fleet  # noqa: PLC0415  # its models are for fleets only
-
-            text = place.proposed
-            fleet = load_fleet(fleet_file) if text is None else fleet_from_text(text, fleet_file)
-            return cls._of_fleet(place, settings, fleet, means)
+            return cls._of_fleet_file(place, settings, fleet_file, means)
         project_file = find_project(place.directory.absolute())
         if project_file is None:
             raise UsageError(
@@ -138,17 +138,37 @@ class Workspace:
         return cls._of_program(place, settings, read_project(project_file), means)
 
     @classmethod
-    def _of_fleet(cls, place: Place, settings: Settings, fleet: LoadedFleet, means: Means) -> Workspace:
-        name = fleet.fleet.fleet
+    def _of_fleet_file(cls, place: Place, settings: Settings, file: Path, means: Means) -> Workspace:
+        """A fleet's workspace. An ordinary file is checked when the fleet is first wanted, any other now.
+
+        So is a text that is only proposed: nobody is dialled for it before.
+        """
+        text = place.proposed
+        document = read_document(file) if text is None else parse(text, str(file))
+
+        def checked() -> LoadedFleet:
+            from tomo.spec.load import fleet_from_document  # noqa: PLC0415  # its models are for fleets only
+
+            return fleet_from_document(document, file)
+
+        glance = glance_at(document) if text is None else None
+        if glance is not None and glance.engine in set(EngineName):
+            fleet, name = None, glance.fleet
+        else:
+            fleet = checked()
+            name, glance = fleet.fleet.fleet, None
         if place.stack is not None and place.stack != name:
             raise UsageError(
-                f"`{fleet.file}` is the fleet `{name}`, not `{place.stack}`",
+                f"`{file}` is the fleet `{name}`, not `{place.stack}`",
                 hint="a fleet is one stack: name another fleet's file with `-f FILE`",
             )
-        folder = fleet.folder.absolute()
-        return cls(
+        folder = file.parent.absolute()
+        made = cls(
             place, settings, directory=folder, project=FLEET_PROJECT, stack=name, fleet=fleet, means=means
         )
+        if glance is not None:
+            made.glance, made._unchecked = glance, checked
+        return made
 
     @classmethod
     def _of_program(cls, place: Place, settings: Settings, program: ProjectFile, means: Means) -> Workspace:
@@ -210,6 +230,8 @@ class Workspace:
         asked = asked_engine(self.place.engine, self.settings)
         if asked is not None:
             return asked
+        if self.glance is not None and self._unchecked is not None:
+            return EngineName(self.glance.engine)
         if self.fleet is not None:
             return EngineName(self.fleet.fleet.engine)
         own = read_setting(self.stack_file, self.project, ENGINE_KEY)
@@ -218,6 +240,13 @@ class Workspace:
         program = self.program
         default = program.defaults.get(ENGINE_KEY) if program else None
         return engine_name(default, str(program.path)) if program and default else EngineName.EMBEDDED
+
+    @property
+    def fleet(self) -> LoadedFleet | None:
+        """What the fleet file declares, None without one; raises SpecError with every mistake in it."""
+        if self._fleet is None and self._unchecked is not None:
+            self._fleet, self._unchecked = self._unchecked(), None
+        return self._fleet
 
     # --- files ------------------------------------------------------------------------------------------
 
@@ -229,7 +258,7 @@ class Workspace:
     @property
     def is_fleet(self) -> bool:
         """Whether a fleet file declares the stack; else a hand-written program does."""
-        return self.fleet is not None
+        return self._fleet is not None or self._unchecked is not None
 
     @property
     def stack_file(self) -> Path:
@@ -371,7 +400,8 @@ class Workspace:
     def adopt(self, adoption: Adoption | None) -> None:
         """Stands for the fleet as an adoption will leave it."""
         if adoption is not None:
-            self.adoption, self.fleet = adoption, adoption.fleet
+            self.adoption, self._fleet = adoption, adoption.fleet
+            self.glance = self._unchecked = None
 
     def config_editor(self) -> StackConfigEditor:
         """The stack's settings, to change."""

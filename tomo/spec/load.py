@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.consistency import inconsistencies
-from tomo.spec.files import read_bytes
 from tomo.spec.fleet import App, Fleet
+from tomo.spec.glance import read_document
 from tomo.spec.near import did_you_mean
 from tomo.spec.problems import Finding, build, in_order, located
 from tomo.spec.yaml import Document, Path, parse
@@ -41,12 +41,16 @@ class LoadedFleet:
 def load_fleet(path: FilePath | str) -> LoadedFleet:
     """The fleet of a file; raises SpecError with every mistake that shows without a catalog."""
     file = FilePath(path)
-    return fleet_from_text(read_bytes(file, hint="run `tomo init`, or name the file with `-f FILE`"), file)
+    return fleet_from_document(read_document(file), file)
 
 
 def fleet_from_text(text: str | bytes, file: FilePath) -> LoadedFleet:
     """The same for a text that is not, or not yet, in the file."""
-    document = parse(text, str(file))
+    return fleet_from_document(parse(text, str(file)), file)
+
+
+def fleet_from_document(document: Document, file: FilePath) -> LoadedFleet:
+    """The same for a file that was parsed before."""
     fleet = build(Fleet, document)
     findings = [*_servers(fleet), *_places(fleet)]
     problems = [*located(document, findings), *_definitions(fleet, document)]

@@ -533,6 +533,11 @@ class FakeConnections:
                 self._open[key] = host.seen_as(spec)
             return self._open[key]
 
+    @property
+    def open(self) -> int:
+        """How many hosts are connected."""
+        return len(self._open)
+
     def prepare(self, spec: HostSpec) -> None:
         """Dials at once; what goes wrong the first use raises."""
         self.prepared.append(spec)

@@ -7,7 +7,7 @@ import pytest
 from tomo.model.provider import CreateRequest, DeleteRequest, RecoverRequest, RecoverStatus
 from tomo.model.urn import Urn
 from tomo.providers.command.provider import COPY, REMOTE_COMMAND, CommandProvider
-from tomo.providers.dynamic import DynamicProvider
+from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.resources.tokens import FILE, SERVER
 from tomo.settings import Settings
 from tomo.testing.fake_host import FakeConnections, FakeHost

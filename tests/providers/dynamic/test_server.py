@@ -23,8 +23,8 @@ from tomo.model.provider import (
 )
 from tomo.model.urn import Urn
 from tomo.model.values import UNKNOWN, Unknown
-from tomo.providers.dynamic import DynamicProvider
 from tomo.providers.dynamic.facts import docker_complaint, facts_of
+from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.providers.dynamic.server import Server, ServerProvider
 from tomo.resources.tokens import SERVER, SERVER_PROVIDER
 

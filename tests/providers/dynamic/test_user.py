@@ -22,7 +22,7 @@ from tomo.model.provider import (
 from tomo.model.urn import Urn
 from tomo.model.values import UNKNOWN, UNKNOWN_TEXT, Asset, Secret
 from tomo.program.pickling import bounded_provider_serializer
-from tomo.providers.dynamic import DynamicProvider
+from tomo.providers.dynamic.provider import DynamicProvider
 
 URN = Urn("urn:pulumi:dev::proj::pulumi-python:dynamic:Resource::r")
 

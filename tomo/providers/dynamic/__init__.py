@@ -1,5 +1,1 @@
 """The `pulumi-python` package: dynamic resources, people's own and Tomo's `Server` and `File`."""
-
-from tomo.providers.dynamic.provider import DynamicProvider
-
-__all__ = ["DynamicProvider"]
