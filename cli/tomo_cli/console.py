@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tomo.errors import SpecError, TomoError, UsageError
@@ -82,6 +81,8 @@ def clean(text: str) -> str:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A plain table on stdout."""
+    from rich.table import Table  # few commands show one
+
     made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for header in headers:
         made.add_column(header, overflow="fold")

@@ -46,8 +46,10 @@ def doors() -> Doors:
     trail = _trail(settings)
     log = _log(settings, trail)
     if not sys.stdin.isatty():
-        return Doors(settings, stores=stores, trail=trail, log=log)
-    return Doors(settings, ask=_ask, ask_passphrase=_ask_key, stores=stores, trail=trail, log=log)
+        return Doors(settings, stores=stores, trail=trail, log=log, meanwhile=_load_view)
+    return Doors(
+        settings, ask=_ask, ask_passphrase=_ask_key, stores=stores, trail=trail, log=log, meanwhile=_load_view
+    )
 
 
 def _log(settings: Settings, trail: Trail) -> Log | None:
@@ -55,9 +57,8 @@ def _log(settings: Settings, trail: Trail) -> Log | None:
     if settings.log is None and settings.log_file is None:
         return None
     from tomo.service.logs import begun, open_log
-    from tomo_cli.console import say
 
-    log = open_log(settings, sys.stderr, say)
+    log = open_log(settings, sys.stderr, _tell)
     if log is None:
         return None
     bound = log.bind(correlation=trail.correlation)
@@ -69,10 +70,19 @@ def _trail(settings: Settings) -> Trail:
     """Where the acts of this command are recorded, under the account that the system knows."""
     from tomo.service.recording import Actor, Trail
     from tomo.service.who import person_here
-    from tomo_cli.console import say
 
     actor = Actor(f"{settings.account}@{platform.node()}", "", "cli")
-    return Trail(settings, actor, say, partial(person_here, settings))
+    return Trail(settings, actor, _tell, partial(person_here, settings))
+
+
+def _tell(line: str) -> None:
+    from tomo_cli.console import say
+
+    say(line)
+
+
+def _load_view() -> None:
+    import tomo_cli.plan_view  # noqa: F401  # that is all
 
 
 def _stores() -> Stores:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Severity
@@ -23,6 +23,9 @@ from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
 from tomo_cli.console import clean, out, say
 from tomo_cli.policy_view import show_judgement
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
 
 _STYLES = {
     Op.CREATE: "green",
@@ -154,6 +157,8 @@ def _is_shown(step: Step) -> bool:
 def _trees(result: PlanResult, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[Tree]:
     """One tree a host, in the order hosts first appear; what has no host comes under the stack's name."""
     plan = result.plan
+    from rich.tree import Tree  # nothing of a plan without changes
+
     trees: dict[str, Tree] = {}
     nodes: dict[Urn, Tree] = {}
     parents = {step.urn: step.entry.parent for step in plan.steps}

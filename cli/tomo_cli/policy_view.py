@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tomo.model.finding import Finding, Judgement, Level
@@ -64,6 +63,8 @@ def _told(finding: Finding) -> str:
 def show_listing(listing: PolicyListing) -> None:
     """Every rule in force, and those that are installed and not named."""
     policies = listing.in_force.policies
+    from rich.table import Table  # not for the lines under a plan
+
     grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for header in ("RULE", "LEVEL", "WHAT IT FINDS", "FROM"):
         grid.add_column(header, overflow="fold", no_wrap=header in {"RULE", "LEVEL"})

@@ -35,7 +35,15 @@ def test_a_part_of_a_postponed_package_can_be_imported() -> None:
     assert said_by(code) == "Context\n"
 
 
-LATE = ["dill", "grpc", "packaging.version", "pulumi.automation", "pulumi.runtime._instrumentation"]
+_PROTOBUF = "google.protobuf.internal.python_message"
+LATE = [
+    "dill",
+    "grpc",
+    "packaging.version",
+    "pulumi.automation",
+    "pulumi.runtime._instrumentation",
+    _PROTOBUF,
+]
 _LOADED = """
 import sys
 from pathlib import Path
@@ -49,7 +57,7 @@ print([name for name in {names} if isinstance(sys.modules[name], LateModule)])
 
 @pytest.mark.slow  # imports the SDK in processes of their own
 @pytest.mark.parametrize(
-    ("traced", "late"), [(False, LATE), (True, ["dill", "packaging.version", "pulumi.automation"])]
+    ("traced", "late"), [(False, LATE), (True, ["dill", "packaging.version", "pulumi.automation", _PROTOBUF])]
 )
 def test_the_sdk_is_loaded_without_what_few_programs_use(traced: bool, late: list[str]) -> None:
     said = said_by(_LOADED.format(traced=traced, names=LATE))

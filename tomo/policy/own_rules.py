@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib import metadata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tomo.errors import PolicyRuleBroken
 from tomo.frozen import frozen
 from tomo.policy.policies import BUILT_IN
 from tomo.policy.rule import Case, Options, Rule, Violation
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 GROUP: Final = "tomo.policy_rules"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
@@ -58,6 +60,8 @@ class _Named:
 
 def installed_rules() -> dict[str, InstalledRule]:
     """The rules of all installed packages by name; raises PolicyRuleBroken for a name that is taken."""
+    from importlib import metadata  # noqa: PLC0415  # it brings email and zipfile; few policies ask for it
+
     found: dict[str, InstalledRule] = {}
     for entry in sorted(metadata.entry_points(group=GROUP), key=lambda each: (each.name, each.value)):
         dist = entry.dist

@@ -12,7 +12,8 @@ from tomo.lazy import postpone
 
 def postpone_parts(*, traced: bool) -> None:
     """Lets `import pulumi` leave them out; with a trace in the environment, gRPC and tracing come along."""
-    for name in ("dill", "packaging.version", "pulumi.automation"):
+    # The last is protobuf in Python, for where its compiled form isn't installed.
+    for name in ("dill", "packaging.version", "pulumi.automation", "google.protobuf.internal.python_message"):
         postpone(name)
     if traced:
         return

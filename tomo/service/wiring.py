@@ -48,6 +48,10 @@ def shown_keys(spec: HostSpec, settings: Settings) -> Sequence[HostKey]:
     return scan(spec, settings)
 
 
+def _nothing() -> None:
+    """There is nothing to be done."""
+
+
 @frozen
 class Doors:
     """What differs between a real run, `tomo try` and tests: how hosts are reached, who can be asked."""
@@ -67,6 +71,8 @@ class Doors:
     """Where acts are recorded; None in `tomo try`, which does nothing that lasts."""
     log: Log | None = None
     """What is told as it happens, under the trail's correlation id; None where nobody asked for it."""
+    meanwhile: Callable[[], None] = _nothing
+    """Done while hosts let somebody in: a surface loads what it will show with."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""

@@ -4,8 +4,7 @@ Fields that say "shown to people" change nothing on a host. Fields in `unsupport
 importers can fill them, and refused by name where an app that uses them is put on a server.
 """
 
-from __future__ import annotations
-
+# Annotations are values here: as texts pydantic would compile each of them at every start.
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 

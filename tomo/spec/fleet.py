@@ -1,7 +1,6 @@
 """A fleet file: the servers a person owns and the apps on them. One fleet is one stack."""
 
-from __future__ import annotations
-
+# Annotations are values here: as texts pydantic would compile each of them at every start.
 import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, assert_never
