@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Never
 
 import orjson
@@ -13,9 +14,10 @@ from tomo.errors import StateCorrupt
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
-from tomo.model.values import Value
+from tomo.model.values import UNKNOWN, UNKNOWN_TEXT, Archive, Value
 from tomo.state.codec import SnapshotEncoder, decode_checkpoint
 from tomo.state.groups import groups_of
+from tomo.state.properties import SIGNATURE
 
 NESTED: list[Value] = [{"urn": "a"}, {"urn": "b"}, {"urn": '},{"urn":"'}, "},{"]
 
@@ -91,6 +93,19 @@ def test_a_large_file_that_is_damaged_is_refused_as_a_small_one_is() -> None:
         decode_checkpoint(raw.replace(b'"text"', b'"text', 1), _no_seals)
     with pytest.raises(StateCorrupt, match="`custom` must be of type"):
         decode_checkpoint(raw.replace(b'"custom":true', b'"custom":1', 1), _no_seals)
+
+
+@pytest.mark.parametrize("written_as", [str, lambda text: f"\\u{ord(text[0]):04x}{text[1:]}"])
+@pytest.mark.parametrize("text", [UNKNOWN_TEXT, SIGNATURE])
+def test_what_is_not_plain_is_found_in_a_large_file_however_it_is_written(
+    written_as: Callable[[str], str], text: str
+) -> None:
+    value: Value = UNKNOWN if text == UNKNOWN_TEXT else Archive(path="somewhere")
+    raw = written([value, "x" * LARGE, "last"]).replace(text.encode(), written_as(text).encode(), 1)
+
+    first, *_ = decode_checkpoint(raw, _no_seals).snapshot.resources
+
+    assert first.inputs == {"value": value}
 
 
 def _no_seals(_salt: str) -> Never:

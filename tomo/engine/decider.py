@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Final
 
 from tomo.engine import paths
 from tomo.engine.chains import Chains
@@ -38,7 +39,10 @@ from tomo.model.values import (
     Properties,
     has_unknown,
     identical,
+    only_plain,
 )
+
+_NO_KEYS: Final[frozenset[str]] = frozenset()
 
 
 class Decider:
@@ -161,15 +165,16 @@ class Decider:
     def _checked(self, request: Request, news: Properties, olds: Properties) -> Properties:
         provider = request.acting
         seed = self._run.seed_for(request.urn, request.old)
-        check = CheckRequest(
-            request.urn, taken_by(provider, olds), taken_by(provider, news), seed, secret_keys(news)
-        )
-        result = provider.check(check)
+        # Asked once, as there may be thousands: plain values hold no secret and nothing unknown.
+        plain = only_plain(news)
+        taken, secret = (news, _NO_KEYS) if plain else (taken_by(provider, news), secret_keys(news))
+        result = provider.check(CheckRequest(request.urn, taken_by(provider, olds), taken, seed, secret))
         if result.failures:
             raise request.check_failed(result.failures)
         # What the provider took over from before keeps its secrecy; what the program gives has its own.
         carried = {key: value for key, value in olds.items() if key not in news}
-        return traced(conceal(conceal(result.inputs, carried), news), news)
+        inputs = conceal(result.inputs, carried) if carried else result.inputs
+        return inputs if plain else traced(conceal(inputs, news), news)
 
     def _verdict(self, request: Request, inputs: Properties) -> Verdict:
         run, old = self._run, request.old

@@ -61,4 +61,9 @@ def is_hidden(step: Step) -> bool:
 
 def is_default_provider(urn: Urn) -> bool:
     """Whether a URN is that of a provider that the engine itself set up."""
-    return urn.type.startswith(PROVIDER_TYPE_PREFIX) and urn.name.startswith("default")
+    # Most resources are none at all, which their whole name tells sooner than its parts.
+    return (
+        PROVIDER_TYPE_PREFIX in urn
+        and urn.type.startswith(PROVIDER_TYPE_PREFIX)
+        and urn.name.startswith("default")
+    )

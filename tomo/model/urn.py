@@ -48,7 +48,7 @@ class Urn(str):
     @property
     def type(self) -> str:
         """The resource's own type."""
-        return self.qualified_type.rsplit("$", 1)[-1]
+        return self.split("::", 3)[2].rsplit("$", 1)[-1]
 
     @property
     def name(self) -> str:

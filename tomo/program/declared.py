@@ -6,7 +6,7 @@ calls that says the same; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -171,8 +171,8 @@ class _Registration:
     def _urn(self, key: Key) -> Urn:
         return self._answers[key].registered.urn
 
-    def _urns(self, keys: Iterable[Key]) -> tuple[Urn, ...]:
-        return tuple(sorted(self._urn(key) for key in keys))
+    def _urns(self, keys: Collection[Key]) -> tuple[Urn, ...]:
+        return tuple(sorted([self._urn(key) for key in keys])) if keys else ()
 
     # --- values --------------------------------------------------------------------------------------
 

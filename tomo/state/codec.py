@@ -29,6 +29,7 @@ from tomo.state.properties import (
     dump,
     encode_object,
     encode_value,
+    is_all_plain,
     reader_of,
     seal_with,
 )
@@ -148,18 +149,20 @@ def decode_checkpoint(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
     if groups is not None:
         # What can't be read in groups is read whole, which also says best what is wrong with it.
         with contextlib.suppress(orjson.JSONDecodeError, StateCorrupt):
-            return _decode_checkpoint(_parse(groups.frame), seals_for, groups)
+            return _decode_checkpoint(_parse(groups.frame), seals_for, groups, plain=is_all_plain(raw))
     return _decode_checkpoint(_parse(raw), seals_for)
 
 
 def _decode_checkpoint(
-    document: dict[str, Json], seals_for: SealsForSalt, groups: Groups | None = None
+    document: dict[str, Json], seals_for: SealsForSalt, groups: Groups | None = None, *, plain: bool = False
 ) -> Checkpoint:
     version = _check_version(document)
     checkpoint = expect(document, "checkpoint", dict)
     stack = str(checkpoint.get("stack", ""))
     latest = checkpoint.get("latest")
-    return _decode_latest(latest, version=version, stack=stack, seals_for=seals_for, groups=groups)
+    return _decode_latest(
+        latest, version=version, stack=stack, seals_for=seals_for, groups=groups, plain=plain
+    )
 
 
 def decode_deployment(raw: bytes, seals_for: SealsForSalt) -> Checkpoint:
@@ -202,7 +205,13 @@ def _check_version(document: dict[str, Json]) -> int:
 
 
 def _decode_latest(
-    latest: Json, *, version: int, stack: str, seals_for: SealsForSalt, groups: Groups | None = None
+    latest: Json,
+    *,
+    version: int,
+    stack: str,
+    seals_for: SealsForSalt,
+    groups: Groups | None = None,
+    plain: bool = False,
 ) -> Checkpoint:
     if latest is None:
         return Checkpoint(Snapshot(), stack=stack, version=version)
@@ -212,7 +221,7 @@ def _decode_latest(
     salt = salt_of(latest.get("secrets_providers"))
     seals = seals_for(salt) if salt else None
     with without_collector():
-        snapshot = _decode_snapshot(latest, reader_of(seals), groups)
+        snapshot = _decode_snapshot(latest, reader_of(seals), groups, plain=plain)
     return Checkpoint(snapshot, stack, salt, version, writer, time, seals)
 
 
@@ -231,12 +240,16 @@ def without_collector() -> Iterator[None]:
 _SNAPSHOT_KEYS: Final = {"manifest", "secrets_providers", "resources", "pending_operations"}
 
 
-def _decode_snapshot(latest: dict[str, Json], read: ReadSecret, groups: Groups | None) -> Snapshot:
+def _decode_snapshot(
+    latest: dict[str, Json], read: ReadSecret, groups: Groups | None, *, plain: bool
+) -> Snapshot:
     urns, entries = KnownUrns(), _list(latest, "resources")
     if groups is not None and len(entries) != 1:
         raise StateCorrupt("the list of entries is not where it should be", hint=CORRUPT_HINT)
     before = groups.entries() if groups is not None else ()
-    resources = tuple([decode_resource(entry, read, urns) for entry in itertools.chain(before, entries)])
+    resources = tuple(
+        [decode_resource(entry, read, urns, plain=plain) for entry in itertools.chain(before, entries)]
+    )
     pending = tuple(_decode_operation(entry, read) for entry in _list(latest, "pending_operations"))
     extra = {key: decode_value(latest[key], read) for key in latest if key not in _SNAPSHOT_KEYS}
     return Snapshot(resources, pending, extra)

@@ -44,18 +44,23 @@ class KnownUrns(dict[str, Urn]):
         return urn
 
 
-def decode_resource(entry: object, read: ReadSecret, urns: KnownUrns | None = None) -> ResourceState:
-    """The resource that an entry of the file describes; `urns` are those of the file's other entries."""
+def decode_resource(
+    entry: object, read: ReadSecret, urns: KnownUrns | None = None, *, plain: bool = False
+) -> ResourceState:
+    """The resource that an entry of the file describes; `urns` are those of the file's other entries.
+
+    `plain` says that the file is known to hold nothing but plain values.
+    """
     if not isinstance(entry, dict):
         raise StateCorrupt("an entry of `resources` is not an object", hint=CORRUPT_HINT)
     try:
-        return _decode_entry(entry, read, KnownUrns() if urns is None else urns)
+        return _decode_entry(entry, read, KnownUrns() if urns is None else urns, plain=plain)
     except TomoError as error:
         where = str(entry.get("urn", "an entry without urn"))
         raise type(error)(error.message, hint=error.hint or CORRUPT_HINT, where=where) from error
 
 
-def _decode_entry(entry: dict[str, Json], read: ReadSecret, urns: KnownUrns) -> ResourceState:
+def _decode_entry(entry: dict[str, Json], read: ReadSecret, urns: KnownUrns, *, plain: bool) -> ResourceState:
     attributes: dict[str, object] = {}
     extra: dict[str, Value] = {}
     for key, value in entry.items():
@@ -69,8 +74,8 @@ def _decode_entry(entry: dict[str, Json], read: ReadSecret, urns: KnownUrns) -> 
         urn=urns[expect(entry, "urn", str)],
         type=expect(entry, "type", str),
         custom=expect(entry, "custom", bool) if "custom" in entry else False,
-        inputs=_properties(entry, "inputs", read),
-        outputs=_properties(entry, "outputs", read),
+        inputs=_properties(entry, "inputs", read, plain=plain),
+        outputs=_properties(entry, "outputs", read, plain=plain),
         property_dependencies=_property_dependencies(entry, urns),
         custom_timeouts=_timeouts(entry),
         hooks=_hooks(entry),
@@ -133,11 +138,11 @@ def texts(value: Json, key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _properties(entry: dict[str, Json], key: str, read: ReadSecret) -> Properties:
+def _properties(entry: dict[str, Json], key: str, read: ReadSecret, *, plain: bool) -> Properties:
     if entry.get(key) is None:
         return {}
     found = expect(entry, key, dict)
-    return found if stands_for_itself(found) else decode_object(found, read)
+    return found if plain or stands_for_itself(found) else decode_object(found, read)
 
 
 def _property_dependencies(entry: dict[str, Json], urns: KnownUrns) -> dict[str, tuple[Urn, ...]]:

@@ -171,6 +171,14 @@ def stands_for_itself(json: Json) -> bool:
     return _SIGNATURE_BYTES not in text and _UNKNOWN_BYTES not in text
 
 
+def is_all_plain(text: bytes) -> bool:
+    """Whether a whole file of JSON surely holds nothing but plain values; False says nothing.
+
+    A letter of a signature can also be written by its number, after a backslash and `u00`.
+    """
+    return _SIGNATURE_BYTES not in text and _UNKNOWN_BYTES not in text and b"\\u00" not in text
+
+
 _SIGNATURE_BYTES: Final = SIGNATURE.encode()
 _UNKNOWN_BYTES: Final = UNKNOWN_TEXT.encode()
 
