@@ -53,16 +53,17 @@ def frozen(cls: type[T]) -> type[T]:
 def _init(cls: type, own: Sequence[Field[Any]]) -> Callable[..., None]:
     names = [each.name for each in own]
     lines = [
-        f"  if {each.name} is missing: {each.name} = factories[{each.name!r}]()"
+        f"  if {each.name} is _missing: {each.name} = _factories[{each.name!r}]()"
         for each in own
         if each.default_factory is not MISSING
     ]
-    lines += [f"  put(self, {name!r}, {name})" for name in names]
+    lines += [f"  _set{place}(self, {name})" for place, name in enumerate(names)]
     if hasattr(cls, "__post_init__"):
         lines.append("  self.__post_init__()")
+    setters = [f"_set{place}" for place in range(len(names))]
     code = "\n".join(
         [
-            "def make(put, missing, factories):",
+            f"def make({', '.join(['_missing', '_factories', *setters])}):",
             f" def __init__({', '.join(['self', *names])}):",
             *(lines or ["  pass"]),
             " return __init__",
@@ -72,7 +73,8 @@ def _init(cls: type, own: Sequence[Field[Any]]) -> Callable[..., None]:
     found: dict[str, Any] = {}
     # Its globals are its module's, in which whoever reads the annotations looks for their names.
     exec(code, vars(sys.modules[cls.__module__]), found)  # noqa: S102  # of the names of fields alone
-    init: Any = found["make"](object.__setattr__, MISSING, factories)
+    # The slots' own setters: quicker than `object.__setattr__`, which looks for them by name.
+    init: Any = found["make"](MISSING, factories, *(getattr(cls, name).__set__ for name in names))
     has_default = [each for each in own if each.default is not MISSING or each.name in factories]
     if has_default != list(own[len(own) - len(has_default) :]):
         raise TypeError(f"`{cls.__qualname__}`: a field without a default follows one with a default")
