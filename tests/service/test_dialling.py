@@ -9,8 +9,9 @@ import pytest
 from tests.worlds import NAS, World, host_key
 from tomo.errors import ConfigMissing, ExitCode, SpecError
 from tomo.model.selection import Selection
+from tomo.service.deployments import Deployments
 from tomo.service.opening import opened
-from tomo.service.runs import PlanResult
+from tomo.service.runs import PlanRequest, PlanResult
 from tomo.spec.glance import GlancedServer
 
 SECOND = """\
@@ -111,3 +112,25 @@ def test_a_host_that_was_silent_in_the_plan_is_dialled_again_by_the_run(world: W
 
     assert result.exit_code is ExitCode.OK, result.failures
     assert not world.plan().has_changes
+
+
+def test_a_text_that_is_only_proposed_is_checked_before_anybody_is_dialled(world: World) -> None:
+    world.apply()
+    proposed = world.file.read_bytes().replace(b"    user: root\n", b"    usr: root\n")
+    dialled = len(world.dialled)
+
+    with pytest.raises(SpecError, match="1 mistake"):
+        Deployments(world.doors).plan(PlanRequest(replace(world.place, proposed=proposed)))
+
+    assert world.dialled[dialled:] == []
+
+
+@pytest.mark.parametrize(("look", "times"), [(True, 1), (False, 0)])
+def test_a_surface_gets_ready_while_hosts_let_somebody_in(world: World, look: bool, times: int) -> None:
+    world.apply()
+    ready: list[str] = []
+    doors = replace(world.doors, meanwhile=lambda: ready.extend(prepared(world)))
+
+    Deployments(doors).plan(PlanRequest(world.place, look=look))
+
+    assert ready == [NAS] * times
