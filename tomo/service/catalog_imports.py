@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tomo.catalog.index import APPS, SUFFIX, bundled_folder
 from tomo.errors import TomoError, UsageError
+from tomo.frozen import frozen
 from tomo.model.audit import AuditOutcome
 from tomo.service.effect import Effect
 from tomo.service.recording import recorded
@@ -41,7 +42,7 @@ class Fate(StrEnum):
     """It could not be mapped; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogImportRequest:
     """Take the apps of `source` into a folder of one's own; `format_` forces what is else found out.
 
@@ -56,7 +57,7 @@ class CatalogImportRequest:
     report: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportedApp:
     """One app: what became of it, and what its importer did or left to a person.
 
@@ -78,7 +79,7 @@ class ImportedApp:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogImport:
     """The apps of a copy. `known` says whether the fleet names the folder under `catalogs`."""
 
