@@ -56,7 +56,6 @@ from tomo.service.wiring import Doors, new_id
 from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
 from tomo.spec.files import read_bytes
-from tomo.spec.load import LoadedFleet
 from tomo.spec.shown import CONTROL
 from tomo.ssh.accepted import AcceptedHosts
 from tomo.ssh.identity import identities
@@ -181,44 +180,42 @@ class Proposing:
 
     def _with_plan(self, request: ProposeRequest, change: FleetChange) -> ProposedPlan:
         workspace = self._doors.open(request.place)
-        loaded = fleet_of(workspace)
-        before = read_bytes(loaded.file)
-        after = _proposed(change, _base(workspace, before.decode()), before.decode())
-        settings = self._doors.settings
-        accepted = accepted_hosts(loaded.fleet, workspace.config(), workspace.snapshot(), settings)
-        doors = self._doors.looking_only(accepted)
-        made = KeptPlans(doors).make(
-            PlanRequest(
-                replace(request.place, proposed=after),
-                request.look,
-                sink=request.sink,
-                stop=request.stop,
-                selection=request.selection,
-                policy=PolicyTerms(by_assistant=bool(request.assistant)),
-            )
-        )
+        file = fleet_of(workspace).file
+        before = read_bytes(file)
+        base = _base(workspace, before.decode())
+        text = change.proposed(base)
+        fleet = fleet_after(text, base.loaded, base.catalog)
+        after = (_BOM * before.startswith(_BOM.encode()) + text).encode()
+        config = workspace.config()
+        accepted = accepted_hosts(base.loaded.fleet, config, base.snapshot, self._doors.settings)
+        made = self._planned(request, after, accepted)
         _require_use(made.shown, changed=before != after)
+        hosts = declared_hosts(fleet.fleet, config)
         proposal = self._new(
             request,
             ProposalKind.FLEET,
-            _place(loaded.file),
+            _place(file),
             made.digest,
             project=workspace.project,
             stack=workspace.stack,
             stack_id=made.basis.stack_id,
             base=_digests(made, before, after),
-            review=review_of(made.shown, self._new_hosts(loaded, after, accepted)),
+            review=review_of(made.shown, _new_hosts(hosts, accepted, self._doors.settings)),
         )
         self._keep(proposal, {PLAN: made.text, BEFORE: before, AFTER: after})
         return ProposedPlan(proposal, made.shown)
 
-    def _new_hosts(self, loaded: LoadedFleet, after: bytes, accepted: AcceptedHosts) -> Mapping[str, str]:
-        """The servers of the proposed fleet that a person accepts by agreeing to it."""
-        workspace = self._doors.open(Place(file=loaded.file.absolute(), proposed=after))
-        hosts = declared_hosts(fleet_of(workspace).fleet, workspace.config())
-        book = HostBook(hosts)
-        new = [spec for spec in hosts if not accepted.accepts(spec, book)]
-        return {spec.label: _host_line(spec, self._doors.settings) for spec in new}
+    def _planned(self, request: ProposeRequest, after: bytes, accepted: AcceptedHosts) -> MadePlan:
+        """The plan of a fleet file that isn't written; hosts are only looked at, and only accepted ones."""
+        asked = PlanRequest(
+            replace(request.place, proposed=after),
+            request.look,
+            sink=request.sink,
+            stop=request.stop,
+            selection=request.selection,
+            policy=PolicyTerms(by_assistant=bool(request.assistant)),
+        )
+        return KeptPlans(self._doors.looking_only(accepted)).make(asked)
 
     # --- changes without a plan -----------------------------------------------------------------------
 
@@ -361,12 +358,6 @@ def _base(workspace: Workspace, text: str) -> FleetBase:
     return FleetBase(text.removeprefix(_BOM), loaded, workspace.catalog, known, workspace.snapshot())
 
 
-def _proposed(change: FleetChange, base: FleetBase, before: str) -> bytes:
-    text = change.proposed(base)
-    fleet_after(text, base.loaded, base.catalog)
-    return (_BOM * before.startswith(_BOM) + text).encode()
-
-
 def _digests(made: MadePlan, before: bytes, after: bytes) -> BaseDigests:
     digests = [hashlib.sha256(text).hexdigest() for text in (before, after)]
     return BaseDigests(digests[0], made.basis.state, made.basis.config, digests[1])
@@ -379,6 +370,13 @@ def _diff(proposal: Proposal, before: bytes, after: bytes) -> str:
     old, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (before, after))
     made = difflib.unified_diff(old, new, name, f"{name} (proposed)")
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)
+
+
+def _new_hosts(hosts: Sequence[HostSpec], accepted: AcceptedHosts, settings: Settings) -> Mapping[str, str]:
+    """The servers of the proposed fleet that a person accepts by agreeing to it."""
+    book = HostBook(hosts)
+    new = [spec for spec in hosts if not accepted.accepts(spec, book)]
+    return {spec.label: _host_line(spec, settings) for spec in new}
 
 
 def _host_line(spec: HostSpec, settings: Settings) -> str:
