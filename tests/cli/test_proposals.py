@@ -271,6 +271,7 @@ def test_where_approvals_are_on_a_person_signs_a_proposal_and_a_command(
         assert code == 0, screen
         assert f"kim agrees to {id_}, until " in screen
         assert PASSPHRASE not in screen
+        assert json.loads(desk.tomo("approvals", id_, "--json"))["approvals"][0]["person"] == "kim"
         desk.tomo("apply", id_)
 
 

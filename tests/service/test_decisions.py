@@ -635,13 +635,16 @@ def test_a_persons_role_is_changed_once_it_was_agreed_to(world: World) -> None:
     assert state_of(world, proposal) is ProposalState.APPLIED
 
 
-def test_a_person_is_not_added_without_an_admin_before(world: World) -> None:
-    proposal = propose(world, AddUser("anna", Role.ADMIN))
+def test_a_person_is_added_without_a_password(world: World) -> None:
+    add_user(world, "tester", Role.ADMIN, account="tester")
+    proposal = propose(world, AddUser("anna", Role.USER))
 
-    with pytest.raises(TomoError):
-        apply(world, proposal)
+    apply(world, proposal)
 
-    assert state_of(world, proposal) is ProposalState.FAILED
+    with people_of(world.settings) as store, store.reading() as people:
+        found = people.user(name="anna")
+    assert found is not None
+    assert (found.role, found.has_password) == (Role.USER, False)
 
 
 # --- the record ------------------------------------------------------------------------------------------
@@ -709,3 +712,40 @@ def test_asking_for_a_time_that_makes_no_sense_is_refused(world: World) -> None:
 
     with pytest.raises(UsageError, match="can't last"):
         decisions(world).approve(ApproveProposalRequest(proposal.id, lambda *_: True, lasts=timedelta()))
+
+
+def test_of_two_people_who_apply_at_once_one_does(world: World) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    proposal = propose(world)
+    approve(world, proposal)
+
+    def attempt(_number: int) -> str:
+        try:
+            return str(int(apply(world, proposal, yes=True).exit_code))
+        except TomoError as error:
+            return error.code
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = sorted(pool.map(attempt, range(3)))
+
+    assert outcomes == ["0", "proposal-closed", "proposal-closed"]
+    assert state_of(world, proposal) is ProposalState.APPLIED
+
+
+def test_who_may_not_change_people_leaves_the_proposal_for_who_may(world: World) -> None:
+    from tomo.errors import NotAllowed
+
+    for name in ("anna", "tester"):
+        add_user(world, name, Role.ADMIN, account=name)
+    proposal = propose(world, SetUserRole("anna", Role.READONLY))
+    trail = Trail(
+        world.settings, Actor("u@desk", "", "cli"), lambda _: None, lambda: Somebody("u", Role.USER)
+    )
+    use_cases = Decisions(replace(world.doors, trail=trail), lambda: NOW, lambda: None)
+
+    with pytest.raises(NotAllowed):
+        use_cases.apply(ApplyProposalRequest(proposal.id, lambda _: True, lambda _: None))
+
+    assert state_of(world, proposal) is ProposalState.APPROVED
+    assert apply(world, proposal).exit_code is ExitCode.OK

@@ -11,7 +11,7 @@ import pytest
 from tests.databases import put_database
 from tests.worlds import NAS, PI, World, host_key
 from tomo.errors import ConfigMissing, PlanRefused, ProposalNotFound, SpecError, UsageError
-from tomo.model.people import Role
+from tomo.model.people import Role, User
 from tomo.model.proposal import Outage, ProposalKind, ProposalState
 from tomo.service.addresses import Address
 from tomo.service.app_edits import AppSettings
@@ -36,6 +36,7 @@ from tomo.service.propose.proposing import (
     ShowProposalRequest,
 )
 from tomo.service.server_edits import NewServer
+from tomo.service.who import people_of
 
 NOW = 1_790_000_000.0
 ASSISTANT = "claude-code 2.0"
@@ -284,6 +285,7 @@ def test_a_server_is_cleaned_in_two_steps(world: World) -> None:
         (RunCommand("nowhere", ("uptime",)), UsageError, "no server"),
         (ChangeSetting("tomo:engine", "pulumi"), UsageError, "a fleet's settings"),
         (RetainAudit(0), UsageError, "one day"),
+        (AddUser("anna", Role.ADMIN), UsageError, "the first one is an admin whom a person adds"),
         (SetUserRole("nobody", Role.ADMIN), Exception, "nobody called"),
     ],
 )
@@ -332,6 +334,9 @@ def test_a_command_is_kept_with_its_server_and_arguments(world: World) -> None:
 
 
 def test_a_person_can_be_proposed(world: World) -> None:
+    with people_of(world.settings) as store, store.changing() as people:
+        people.add_user(User("t", "tester", Role.ADMIN, "tester"), "")
+
     made = propose(world, AddUser("anna", Role.USER))
 
     assert (made.proposal.kind, made.proposal.object) == (ProposalKind.PEOPLE, "people")

@@ -16,14 +16,22 @@ from tomo.approval.keys import Guard, guard_of
 from tomo.approval.shelf import Shelf
 from tomo.approval.signers import signer_of
 from tomo.approval.signing import require_terminal, signed
-from tomo.errors import ApprovalMissing, ApprovalRefused, ExitCode, PlanRefused, TomoError, UsageError
+from tomo.errors import (
+    ApprovalMissing,
+    ApprovalRefused,
+    ExitCode,
+    NotAllowed,
+    PlanRefused,
+    TomoError,
+    UsageError,
+)
 from tomo.frozen import frozen
 from tomo.model.audit import AuditOutcome
 from tomo.model.events import Sink, ignore
 from tomo.model.people import Permission
 from tomo.model.proposal import Output, Proposal, ProposalState, Transition, refused_as, require_next
 from tomo.service.agreed import approvers
-from tomo.service.approvals import agreement_to, key_of, require_lasting
+from tomo.service.approvals import ApprovalListing, agreement_to, key_of, require_lasting
 from tomo.service.carrying_out import CarryingOut
 from tomo.service.cases import Case, open_case
 from tomo.service.effect import Effect
@@ -70,6 +78,15 @@ class Decided:
     person: str
     expires: str = ""
     missing: str = ""
+
+
+@frozen
+class ProposalApprovalsRequest:
+    """Who has agreed to a proposal, and who may. Needs no passphrase."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    id: str
+    place: Place | None = None
 
 
 @frozen
@@ -166,6 +183,11 @@ class Decisions:
             act.approval = person
             proposal, missing = self._settle(case)
             return Decided(proposal, person, made.agreement.expires, missing)
+
+    def approvals(self, request: ProposalApprovalsRequest) -> ApprovalListing:
+        """Every signature under a proposal, those that don't count too."""
+        case = open_case(self._doors, self._clock, request.id, request.place)
+        return ApprovalListing(case.proposal.digest, approvers(self._doors.settings), case.counted())
 
     def reject(self, request: RejectProposalRequest) -> Proposal:
         """Closes a proposal that nobody is applying."""
@@ -285,6 +307,11 @@ class Decisions:
             return self._applied_plan(case, request, agreed)
         try:
             output = CarryingOut(self._doors, self._clock).do(case.proposal, case.workspace)
+        except NotAllowed:
+            # Nothing was done, and somebody else may.
+            with proposals_of(self._doors.settings) as store:
+                store.give_back(case.proposal.id)
+            raise
         except BaseException as error:
             self._finish(case, ProposalState.FAILED, _reason(error))
             raise

@@ -23,7 +23,6 @@ _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timede
 PlanOrIdArgument = Annotated[
     str, typer.Argument(metavar="PLAN|ID", help="A plan kept by `tomo plan -o`, or a proposal's id.")
 ]
-PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan kept by `tomo plan -o`.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -81,18 +80,16 @@ def approve(
 
 
 def approvals(
-    plan: PlanArgument,
+    plan: PlanOrIdArgument,
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who has agreed to a kept plan."""
-    from tomo.service.approvals import ListApprovalsRequest
+    """Show who has agreed to a kept plan or a proposal."""
     from tomo_cli.console import print_json, say, table
-    from tomo_cli.doors import place
 
-    listing = _use_cases().list(ListApprovalsRequest(place(directory, file, stack), plan))
+    listing = _listing(plan, directory, file, stack)
     if as_json:
         print_json(_json(listing))
         return
@@ -109,6 +106,18 @@ def approvals(
         say(f"Nobody has approved it. Those who may: {', '.join(listing.signers.people)}.")
     for reason in counted.void:
         say(f"Does not count: {reason}")
+
+
+def _listing(plan: str, directory: Path, file: Path | None, stack: str | None) -> ApprovalListing:
+    from tomo.service.approvals import ListApprovalsRequest
+    from tomo_cli.doors import place, place_given
+
+    if not is_proposal_id(plan):
+        return _use_cases().list(ListApprovalsRequest(place(directory, file, stack), Path(plan)))
+    from tomo.service.decisions import ProposalApprovalsRequest
+    from tomo_cli.deciding import decisions
+
+    return decisions().approvals(ProposalApprovalsRequest(plan, place_given(directory, file, stack)))
 
 
 def _use_cases() -> ApprovalUseCases:

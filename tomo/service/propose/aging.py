@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from tomo.errors import ProposalClosed, TomoError, UserNotFound
+from tomo.errors import ProposalClosed, TomoError, UsageError, UserNotFound
 from tomo.model.proposal import BaseDigests, Proposal, ProposalKind, ProposalState, Transition
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.plans.basis import host_identities
@@ -87,8 +87,23 @@ def _starts_from(doors: Doors, workspace: Workspace | None, change: OtherChange)
                     f"there is nobody called `{shown(change.name)}`", hint="see `tomo user list`"
                 )
             return [user.id, user.role, user.disabled]
-        case RunCommand() | ChangeSetting() | AddUser() | RetainAudit():
+        case AddUser():
+            _require_addable(doors, change)
             return None
+        case RunCommand() | ChangeSetting() | RetainAudit():
+            return None
+
+
+def _require_addable(doors: Doors, change: AddUser) -> None:
+    with people_of(doors.settings) as store, store.reading() as people:
+        anybody, taken = bool(people.users()), people.user(name=change.name) is not None
+    if not anybody:
+        raise UsageError(
+            "nobody was added yet, and the first one is an admin whom a person adds at a terminal",
+            hint="`tomo user add NAME --role admin`",
+        )
+    if taken:
+        raise UsageError(f"there is a `{shown(change.name)}` already", hint="see `tomo user list`")
 
 
 @dataclass(slots=True)
