@@ -86,7 +86,7 @@ def approvals(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who has agreed to a kept plan or a proposal."""
+    """Show who has agreed to a plan or proposal."""
     from tomo_cli.console import print_json, say, table
 
     listing = _listing(plan, directory, file, stack)
