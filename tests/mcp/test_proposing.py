@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.mcp.conftest import Assistant
 from tests.worlds import World
+from tomo.model.people import Role, User
+from tomo.service.who import people_of
 
 
 def proposed(assistant: Assistant, tool: str, /, **arguments: Any) -> dict[str, Any]:
@@ -61,6 +63,8 @@ def test_an_app_and_a_server_can_be_proposed_together_with_nothing_dialled_that_
 
 
 def test_every_proposing_tool_makes_a_proposal_of_its_kind(world: World) -> None:
+    with people_of(world.settings) as store, store.changing() as people:
+        people.add_user(User("t", "tester", Role.ADMIN, world.settings.account or world.settings.user), "")
     assistant = Assistant(world)
     wanted: list[tuple[str, str, dict[str, Any]]] = [
         ("add_server", "fleet", {"name": "pi", "address": "192.0.2.11"}),
