@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.canaries import PREFIX, Seen, WatchedKeys
-from tests.worlds import PASSPHRASE, salt
+from tests.worlds import PASSPHRASE, make_world, salt
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = PREFIX + "of-this-test"
@@ -115,6 +115,17 @@ def test_what_the_shared_keys_seal_is_looked_for() -> None:
     key.encrypt_for("place", '"sealed as JSON"')
 
     assert seen.secrets == {"hunter2-and-more", "sealed as JSON"}
+
+
+def test_a_password_that_an_apply_generates_is_looked_for(tmp_path: Path, canaries: Seen) -> None:
+    world = make_world(tmp_path)
+
+    world.apply()
+
+    env = world.nas.docker.inspect("web")["Config"]["Env"]
+    (token,) = [each.partition("=")[2] for each in env if each.startswith("TOKEN=")]
+    assert token in canaries.secrets
+    assert canaries.leaks() == []
 
 
 def test_short_texts_and_addresses_are_not_looked_for() -> None:
