@@ -25,6 +25,7 @@ from tomo.spec.shown import shown
 _DATABASES: Final = re.compile(
     r"(^|/)(postgres|mysql|mariadb|redis|valkey|mongo|influxdb|memcached|rabbitmq|elasticsearch|clickhouse)"
 )
+_OTHER_APP: Final = re.compile(r"(?<=//)[a-z0-9-]+_[a-z0-9_-]+_1(?=[:/]|$)")
 _ROOT_URL: Final = re.compile(r"https?://\$\{host\.address\}(:\d+)?(?![\w:.-])")
 
 
@@ -51,6 +52,7 @@ def definition_of(found: FoundApp) -> dict[str, Any]:
     for service in services.values():
         hosts.in_service(service)
         _settle_health(service)
+    _tell_other_apps(found, services)
     for file in assembly.files:
         file["content"] = hosts.in_text(file["content"])
     page = _page(assembly)
@@ -182,6 +184,15 @@ def _settle_health(service: dict[str, Any]) -> None:
         service["healthcheck"] = without_references(service["healthcheck"], env)
         if env:
             service["env"] = env
+
+
+def _tell_other_apps(found: FoundApp, services: dict[str, dict[str, Any]]) -> None:
+    """Names such as `radarr_server_1` that are left are those of another app of the source."""
+    texts = (str(value) for service in services.values() for value in service.get("env", {}).values())
+    for name in sorted({match[0] for text in texts for match in _OTHER_APP.finditer(text)}):
+        found.ledger.person(
+            f"`{shown(name)}` is in another app: put both on a shared network, name its container"
+        )
 
 
 def _settle_addresses(services: dict[str, dict[str, Any]], page: dict[str, Any] | None) -> None:

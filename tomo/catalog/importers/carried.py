@@ -66,7 +66,7 @@ class Carried:
             if name.removeprefix("./") == ".env" and self.found.variables:
                 found |= {key: self.texts.value(f"${{{key}}}", key) for key in self.found.variables}
                 continue
-            text = self._read(name)
+            text = self._read(self.texts.constant(name) or name)
             if text is None:
                 self.found.ledger.person(f"the variables of `{shown(name)}` are not with the app")
                 continue

@@ -17,9 +17,9 @@ from tomo.catalog.importers.compose import about, main_file
 from tomo.catalog.importers.found import Candidate, FoundApp, Page
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At, Folder
+from tomo.catalog.importers.secrecy import holds_secret
 from tomo.catalog.importers.variables import Asked, Meaning, escaped, secret
 from tomo.catalog.importers.words import categories, first_sentence, line, link, prose, slug, variable_name
-from tomo.spec.check import looks_secret
 from tomo.spec.shown import shown
 
 TEMPLATE: Final = "template.toml"
@@ -186,12 +186,12 @@ class Helpers:
             return self._one(match, name)
         if "${" in text and _REFERENCE.search(text):
             return self.template(text)
-        if looks_secret(name) and text:
-            self.ledger.generating(f"secret `{name}`, in place of a known default")
-            return secret(name)
-        return Asked(
-            name, "secret" if looks_secret(name) else "string", default=None if looks_secret(name) else text
-        )
+        if not holds_secret(name, text):
+            return Asked(name, default=text)
+        if not text:
+            return Asked(name, "secret")
+        self.ledger.generating(f"secret `{name}`, in place of a known default")
+        return secret(name)
 
     def template(self, text: str) -> str:
         """Text with Tomo's references in place of helpers and variables; any other `$` is kept."""

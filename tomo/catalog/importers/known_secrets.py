@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
-from tomo.catalog.importers.variables import Texts, secret, shape_of
-from tomo.spec.check import looks_secret
+from tomo.catalog.importers.secrecy import from_outside, holds_secret, shape_of
+from tomo.catalog.importers.variables import Asked, Texts, secret
 
-_TRIVIAL: Final = frozenset(
-    {"true", "false", "yes", "no", "on", "off", "none", "null", "0", "1", "disabled", "enabled"}
-)
 _DISTINCT: Final = 8
 """Length from which a text is a password wherever it stands, and no user's or database's name."""
 _PREFIX: Final = re.compile(r"(base64:|Bearer )(.+)", re.DOTALL)
@@ -26,17 +22,15 @@ def replace_known(services: dict[str, dict[str, Any]], texts: Texts, files: list
     if not found:
         return
     common = Counter(
-        value for service in services.values() for key, value in _plain(service) if not looks_secret(key)
+        value
+        for service in services.values()
+        for key, value in _plain(service)
+        if not holds_secret(key, value)
     )
     for literal, key in found.items():
         prefix, bare = _prefix_of(literal)
-        name = texts.inputs.free_name(key)
-        texts.inputs.ask(replace(secret(name, **shape_of(bare)), description=""))
-        texts.ledger.generating(f"secret `{name}`, in place of a published one")
-        if len(services) > 1 and sum(literal in text for text in _all_texts(services, files)) == 1:
-            texts.ledger.person(
-                f"`{name}` was a published default that other services may rely on: check them"
-            )
+        alone = sum(literal in text for text in _all_texts(services, files)) == 1
+        name = _asked(texts, key, bare, alone=alone, several=len(services) > 1)
         distinct = len(bare) >= _DISTINCT and bare not in common and bare not in services
         for service in services.values():
             _in_service(service, literal, (prefix, name), distinct=distinct)
@@ -45,16 +39,23 @@ def replace_known(services: dict[str, dict[str, Any]], texts: Texts, files: list
                 file["content"] = file["content"].replace(literal, f"{prefix}${{input.{name}}}")
 
 
+def _asked(texts: Texts, key: str, known: str, *, alone: bool, several: bool) -> str:
+    """The input that stands for a known secret; one that only another service can give out is not made."""
+    name = texts.inputs.free_name(key)
+    if alone and from_outside(key):
+        texts.ledger.person(f"secret `{name}` comes from another service: set it where it is needed")
+        return texts.inputs.ask(Asked(name, "secret"))
+    texts.ledger.generating(f"secret `{name}`, in place of a published one")
+    if alone and several:
+        texts.ledger.person(f"`{name}` was a published default that other services may rely on: check them")
+    return texts.inputs.ask(secret(name, **shape_of(known)))
+
+
 def _known(services: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for service in services.values():
         for key, value in _plain(service):
-            if (
-                looks_secret(key)
-                and value.lower() not in _TRIVIAL
-                and not value.startswith(("/", "http"))
-                and value not in seen
-            ):
+            if holds_secret(key, value) and value not in seen:
                 seen.add(value)
                 yield value, key
 
@@ -85,7 +86,7 @@ def _in_service(service: dict[str, Any], literal: str, instead: tuple[str, str],
     for key, value in env.items():
         if not isinstance(value, str):
             continue
-        if value == literal and (distinct or looks_secret(key)):
+        if value == literal and (distinct or holds_secret(key)):
             env[key] = {"input": name} if not prefix else reference
         else:
             env[key] = _within(value, literal, reference, distinct=distinct)

@@ -37,6 +37,7 @@ _FILE_ENDINGS: Final = frozenset({
     "pem", "php", "properties", "py", "sh", "sql", "sqlite", "template", "toml",
     "ts", "txt", "xml", "yaml", "yml",
 })  # fmt: skip
+_DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
 _TELLING: Final = re.compile(r"\$(?:SERVICE_[A-Z0-9_]+|\{SERVICE_[A-Z0-9_]+\})")
 _QUIET: Final = frozenset({".gitkeep", ".keep", ".gitignore", "README.md"})
 
@@ -292,10 +293,10 @@ class Mounts:
 
     def _carried(self, service: str, wanted: _Wanted, folder: Folder, path: str) -> Iterator[dict[str, Any]]:
         content = _text_of(folder, path)
-        if content is None:
-            self.found.ledger.person(
-                f"the file `{shown(path)}` is too large or no text: put it on the server"
-            )
+        written = not wanted.read_only and (not content or path.endswith(_DATABASE_ENDINGS))
+        if content is None or written:
+            reason = "is one that the app writes" if written else "is too large or no text"
+            self.found.ledger.person(f"the file `{shown(path)}` {reason}: put it on the server")
             yield {**self._asked("", wanted, path), "kind": "file"}
             return
         if not wanted.read_only:

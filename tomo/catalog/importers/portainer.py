@@ -15,10 +15,10 @@ from tomo.catalog.importers.compose import about
 from tomo.catalog.importers.found import Candidate, FoundApp
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At, Folder
-from tomo.catalog.importers.variables import Asked, shape_of
+from tomo.catalog.importers.secrecy import holds_secret, shape_of
+from tomo.catalog.importers.variables import Asked
 from tomo.catalog.importers.variables import secret as made_secret
 from tomo.catalog.importers.words import categories, first_sentence, line, link, prose, slug, variable_name
-from tomo.spec.check import looks_secret
 from tomo.spec.shown import shown
 
 _CONTAINER: Final = frozenset({"1", "container"})
@@ -130,7 +130,7 @@ def _asked(item: At, name: str, ledger: Ledger) -> Asked | str:
     label = line(item.get("label").value)
     description = prose(item.get("description").value)
     options = list(item.get("select").items())
-    if looks_secret(name) and not options:
+    if holds_secret(name, default) and not options:
         ledger.generating(f"secret `{name}`" + (", in place of a known default" if default else ""))
         return made_secret(name, label=label, description=description, **shape_of(default or ""))
     if options:

@@ -23,6 +23,10 @@ _SCRIPTS: Final = ("exports.sh",)
 _EXPORT: Final = re.compile(
     r"""^\s*export ([A-Z][A-Z0-9_]*)=(?:["']([^"'$`\\\n]*)["']|([\w./:-]*))\s*$""", re.MULTILINE
 )
+_DERIVED: Final = re.compile(
+    r"""^\s*export ([A-Z][A-Z0-9_]*)="?\$\(derive_entropy [^()|]*(?:\|\s*head -c\s?(\d{1,3})\s*)?\)"?\s*$""",
+    re.MULTILINE,
+)
 _PREFIX: Final = "umbrel-"
 
 
@@ -59,7 +63,7 @@ def read(folder: Folder) -> FoundApp:
         id=slug(source_id) or "app",
         compose=_without_proxy(top),
         about=_about(manifest, source_id),
-        scope=_scope(source_id, manifest, exported, ledger),
+        scope=_scope(source_id, manifest, {**exported, **_addresses(top)}, ledger),
         folder=folder,
         page=_page(top, manifest, ledger),
         renamed=_compose_names(source_id, top),
@@ -140,12 +144,20 @@ def _tell(folder: Folder, manifest: At, ledger: Ledger) -> None:
             ledger.dropping(f"`{key}`")
 
 
-def _exported(folder: Folder) -> dict[str, str]:
-    """What `exports.sh` sets to a plain text; it is read, never run."""
+def _exported(folder: Folder) -> dict[str, Asked]:
+    """What `exports.sh` sets to a plain text, or to a secret of its own; it is read, never run."""
     if not folder.has(_SCRIPTS[0]):
         return {}
     text = folder.read(_SCRIPTS[0]).decode("utf-8", "replace")
-    return {match[1]: match[2] or match[3] or "" for match in _EXPORT.finditer(text)}
+    plain = {
+        match[1]: Asked(match[1], default=match[2] or match[3] or "") for match in _EXPORT.finditer(text)
+    }
+    return plain | {match[1]: _derived(match) for match in _DERIVED.finditer(text)}
+
+
+def _derived(match: re.Match[str]) -> Asked:
+    """A secret that the source would derive from its own: 64 hexadecimal digits, or the first of them."""
+    return secret(match[1], kind="hex", length=int(match[2]) // 2 if match[2] else 32)
 
 
 def _page(top: At, manifest: At, ledger: Ledger) -> Page | None:
@@ -162,7 +174,20 @@ def _page(top: At, manifest: At, ledger: Ledger) -> Page | None:
         ledger.person("the source asks for its own login in front of the app; there is none here")
     inside = said.get("APP_PORT", "")
     name = said.get("APP_HOST", "").replace("${APP_ID}", "").strip("_")
-    return Page(name or said.get("APP_HOST", ""), int(inside) if inside.isdigit() else None, host, path)
+    name = str(_addresses(top).get(name.strip("${}"), name))
+    return Page(name, int(inside) if inside.isdigit() else None, host, path)
+
+
+def _addresses(top: At) -> dict[str, Meaning]:
+    """Services by the variable that holds their fixed address: here they are reached by name."""
+    found: dict[str, Meaning] = {}
+    for name, at in top.get("services").entries():
+        networks = at.value.get("networks") if isinstance(at.value, dict) else None
+        for network in networks.values() if isinstance(networks, dict) else ():
+            address = network.get("ipv4_address") if isinstance(network, dict) else None
+            if isinstance(address, str) and address.startswith("$"):
+                found[address.strip("${}")] = slug(name)
+    return found
 
 
 def _environment(at: At) -> dict[str, str]:
@@ -179,7 +204,7 @@ def _compose_names(source_id: str, top: At) -> dict[str, str]:
     return found | {f"{name}_1": name for name in names} | {f"{source_id}-{name}-1": name for name in names}
 
 
-def _scope(source_id: str, manifest: At, exported: Mapping[str, str], ledger: Ledger) -> Scope:
+def _scope(source_id: str, manifest: At, exported: Mapping[str, Meaning], ledger: Ledger) -> Scope:
     port = line(manifest.get("port").value)
     known: dict[str, Meaning] = {
         "APP_DATA_DIR": ".",
@@ -200,7 +225,7 @@ def _scope(source_id: str, manifest: At, exported: Mapping[str, str], ledger: Le
         if name in known:
             return known[name]
         if name in exported:
-            return Asked(name, default=exported[name])
+            return exported[name]
         if re.match(r"APP_|TOR_|CORE_|BITCOIN|LIGHTNING", name):
             ledger.person(f"variable `{name}` is set by a script or another app of the source")
             return Asked(name, "secret" if re.search(r"PASS|SEED|SECRET", name) else "string", required=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from tomo.catalog.importers.ledger import Ledger
+from tomo.catalog.importers.secrecy import from_outside, holds_secret, shape_of
 from tomo.catalog.importers.words import variable_name
-from tomo.spec.check import looks_secret
 from tomo.spec.shown import CONTROL, shown
 
 _START: Final = re.compile(r"\$(?:(?P<escaped>\$)|(?P<braced>\{)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))")
@@ -17,11 +17,6 @@ _INSIDE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-?
 _NESTED: Final = 16
 _TIMEZONES: Final = frozenset({"TZ", "TIMEZONE", "TIME_ZONE"})
 _NUMBERS: Final = {"PUID": "1000", "PGID": "1000", "UID": "1000", "GID": "1000", "UMASK": "022"}
-_OUTSIDE: Final = re.compile(
-    r"SMTP|MAIL|OPENAI|ANTHROPIC|GEMINI|GOOGLE|GITHUB|GITLAB|AWS|S3|AZURE|OAUTH|OIDC|CLIENT_SECRET|STRIPE|"
-    r"TWILIO|SLACK|DISCORD|TELEGRAM|SENTRY|CLOUDFLARE|TUNNEL|LDAP|LICENSE|CAPTCHA|FACEBOOK|TWITTER|API_?KEY|"
-    r"WEBHOOK|BOT_TOKEN|ACCESS_TOKEN|AUTHKEY|PROXY|VPN|WIREGUARD|PLEX|CLAIM"
-)
 
 
 # --- expressions -------------------------------------------------------------------------------------
@@ -298,7 +293,7 @@ class Texts:
 
     def _with_key(self, asked: Asked, key: str) -> Asked:
         """The input that a format asks for; secret also where the variable that takes it says so."""
-        if asked.type != "string" or asked.hidden or asked.options or not looks_secret(key):
+        if asked.type != "string" or asked.hidden or asked.options or not holds_secret(key, asked.default):
             return asked
         return self._secret(asked.name, key, asked.default)
 
@@ -312,7 +307,7 @@ class Texts:
                 return self._pieces(variable.argument, key)
             if CONTROL.search(default) or "\n" in default or "\t" in default:
                 return [default]
-        if looks_secret(name) or looks_secret(key):
+        if holds_secret(name, default) or holds_secret(key, default):
             return [_Reference(input=self.inputs.ask(self._secret(name, key, default)))]
         if default is None:
             default = _NUMBERS.get(name)
@@ -330,24 +325,13 @@ class Texts:
         return "".join(found)
 
     def _secret(self, name: str, key: str, default: str | None) -> Asked:
-        if default == "" or (default is None and _OUTSIDE.search(f"{name} {key}".upper())):
+        if default == "" or (default is None and from_outside(name, key)):
             if default is None:
                 self.ledger.person(f"secret `{name}` comes from another service: set it where it is needed")
             return Asked(name, "secret")
         asked = secret(name, **shape_of(default or ""))
         self.ledger.generating(f"secret `{name}`" + (", in place of a known default" if default else ""))
         return asked
-
-
-def shape_of(known: str) -> dict[str, Any]:
-    """How a secret is made that is to look like a known one."""
-    if re.fullmatch(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", known):
-        return {"kind": "uuid"}
-    if re.fullmatch(r"(?:[0-9a-f]{2}){16,}", known):
-        return {"kind": "hex", "length": len(known) // 2}
-    if re.fullmatch(r"[A-Za-z0-9+/]{42,}={1,2}", known):
-        return {"kind": "base64", "length": len(known) * 3 // 4 - known.count("=")}
-    return {"length": len(known)} if len(known) > 32 else {}  # noqa: PLR2004  # what is made by default
 
 
 def escaped(text: str) -> str:
