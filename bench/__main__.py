@@ -18,8 +18,8 @@ from lab.daemon import Daemon
 from lab.lab import CACHE
 from lab.shell import LabError
 
-MEASURES = ("start", "wide", "fleets", "program", "cli", "servers", "tight")
-LOCAL = {"start", "wide", "fleets", "program", "cli"}
+MEASURES = ("start", "mcp", "wide", "fleets", "program", "cli", "servers", "tight")
+LOCAL = {"start", "mcp", "wide", "fleets", "program", "cli"}
 
 
 def main() -> int:
@@ -48,6 +48,8 @@ def main() -> int:
 def _measure(bench: Bench, wanted: list[str] | tuple[str, ...]) -> None:
     if "start" in wanted:
         bench.start()
+    if "mcp" in wanted:
+        bench.assistants()
     if "wide" in wanted:
         bench.wide()
     if "fleets" in wanted:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bench.assistants import assistants
 from bench.cli import PulumiCli
 from bench.pyinfra import Pyinfra
 from bench.report import Report, Row, Samples
@@ -47,6 +48,11 @@ class Bench:
             Row("`tomo --help`", ours, limit=0.3),
             Row("`tomo --help`, in starts of Python", ours, bare),
         ]
+
+    def assistants(self) -> None:
+        """What an assistant waits for."""
+        self.say("making a fleet of 100 apps, and asking it as an assistant does")
+        self.report.rows += assistants(self.tomo, self.scratch / "assistants", self.plans)
 
     def wide(self) -> None:
         """Plans of many unchanged resources from the state alone."""

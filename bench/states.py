@@ -43,7 +43,7 @@ def make_volumes(folder: Path, containers: int) -> None:
 
 
 def _make_servers(folder: Path, count: int, containers: int, *, volumes: bool) -> None:
-    nodes = [Node(f"node-{number:02}", f"192.0.2.{number + 1}", _host_key()) for number in range(count)]
+    nodes = [Node(f"node-{number:02}", f"192.0.2.{number + 1}", host_key()) for number in range(count)]
     folder.mkdir(parents=True)
     file = folder / "fleet.yaml"
     file.write_text(fleet_text(nodes[:1], containers, "one", volumes=volumes))
@@ -111,7 +111,7 @@ def _repeat(state: Path, mark: str, names: list[Callable[[str], str]]) -> None:
     state.write_text(json.dumps(document, indent=4))
 
 
-def _host_key() -> str:
+def host_key() -> str:
     """A well-formed key that no host has."""
     kind = b"ssh-ed25519"
     blob = len(kind).to_bytes(4, "big") + kind + _BYTES.to_bytes(4, "big") + bytes(_BYTES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from tomo.mcp.declaration import Remote
@@ -65,7 +65,34 @@ def capped(text: str, *, end: bool = False) -> tuple[str, bool]:
 
 def shown(value: object, mask: Mask) -> object:
     """Data as it goes out: every text cleaned, masked and of a length, what is remote marked as such."""
-    return _Showing(mask).of(value, 0)
+    return _Showing(_needed(value, mask)).of(value, 0)
+
+
+def _needed(value: object, mask: Mask) -> Mask:
+    """The mask, if anything in the data needs one: with many secrets, asking once for all is far quicker."""
+    joined = "\n".join(_texts(value))
+    plain = clean(joined)
+    return mask if mask(joined) != joined or mask(plain) != plain else str
+
+
+def _texts(value: object, depth: int = 0) -> Iterator[str]:
+    """Every text that may go out; what lies deeper does not."""
+    if depth > 2 * MOST_DEPTH:
+        return
+    if isinstance(value, Remote):
+        yield value.source
+        yield from _texts(value.content, depth)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each, depth + 1)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, Sequence | set | frozenset):
+        for each in value:
+            yield from _texts(each, depth + 1)
+    elif value is not None:
+        yield str(value)
 
 
 class _Showing:
