@@ -21,7 +21,7 @@ from tomo.service.read.results import (
 )
 
 if TYPE_CHECKING:
-    from tomo.service.apps import AppView
+    from tomo.service.read.apps import App
 
 Shown = Mapping[str, object]
 
@@ -122,7 +122,7 @@ def drift_view(drift: Drift) -> Shown:
     return {"drift": Remote("the servers", found), "not_looked_at": unlooked}
 
 
-def app_view(view: AppView) -> Shown:
+def app_view(view: App) -> Shown:
     """An app as the fleet file has it. Secrets are not in it."""
     return {
         "name": view.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tomo.frozen import frozen
 from tomo.service.catalogs import CatalogListing, CatalogRequest, Catalogs
@@ -12,6 +12,9 @@ from tomo.service.read.reader import Reader
 if TYPE_CHECKING:
     from tomo.service.apps import AppView
     from tomo.spec.app import AppDefinition
+
+    App: TypeAlias = AppView
+    """An app of the fleet, by the name that surfaces have for it."""
 
 
 @frozen
