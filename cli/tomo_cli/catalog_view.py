@@ -1,4 +1,4 @@
-"""What an import of another catalog did, for people: few apps line by line, many in a table."""
+"""What an import of another catalog did, and what is wrong with app files, for people."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rich.text import Text
+
 from tomo.service.catalog_imports import CatalogImport, Fate, ImportedApp
-from tomo_cli.console import heading, say, table, text
+from tomo.service.catalogs import LintReport
+from tomo_cli.console import clean, heading, out, say, table, text
 
 _FEW: Final = 3
 _MOST_ROWS: Final = 40
@@ -32,6 +35,21 @@ def show_import(result: CatalogImport, report: Path | None) -> None:
     _show_refused([app for app in result.apps if app.fate is Fate.REFUSED])
     for row in _closing(result, mapped, report):
         say(row)
+
+
+def show_lint(report: LintReport) -> None:
+    """Every breach with its place and what to write instead, and how many there are."""
+    for problem in report.problems:
+        out().print(Text(clean(str(problem))), soft_wrap=True)
+        if problem.hint:
+            out().print(Text.assemble(("  hint: ", "cyan"), clean(problem.hint)), soft_wrap=True)
+    files = "1 file" if len(report.files) == 1 else f"{len(report.files)} files"
+    if not report.problems:
+        say(f"{files}, nothing to correct.")
+    else:
+        bad = len({problem.file for problem in report.problems})
+        found = "1 breach" if len(report.problems) == 1 else f"{len(report.problems)} breaches"
+        say(f"{found} in {bad} of {files}.")
 
 
 def _show_app(app: ImportedApp) -> None:

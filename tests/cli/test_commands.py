@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import Tomo
 from tests.worlds import PASSPHRASE, World, host_key
+from tomo.catalog.index import bundled_folder
 from tomo.spec.load import load_fleet
 from tomo.state.lock import LockOwner
 from tomo_cli.main import run
@@ -460,3 +461,55 @@ def test_the_fields_of_a_fleet_file_can_be_asked_for_anywhere(capsys: pytest.Cap
     assert page.startswith("# Fleet reference")
     assert "host_key" in page
     assert schema["properties"]["services"]
+
+
+BROKEN_APP = 'schema: tomo.app/v1\nid: other\ntitle: A\nversion: "1.0"\nservices:\n  s: {image: "a:latest"}\n'
+
+
+def test_app_files_are_held_against_the_rules(bare: World, tomo: Tomo, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(BROKEN_APP)
+
+    ran = tomo(bare, "catalog", "lint", str(file))
+    as_json = tomo(bare, "catalog", "lint", str(tmp_path), "--json")
+
+    assert ran.code == as_json.code == 1
+    assert (
+        f"{file}:2: id: the id `other` is not the file's name\n  hint: call the file `other.yaml`" in ran.out
+    )
+    assert "1 breach in 1 of 1 file." in ran.err
+    assert as_json.json["files"] == [str(file)]
+    assert as_json.json["problems"][0] == {
+        "file": str(file),
+        "line": 2,
+        "message": "id: the id `other` is not the file's name",
+        "hint": "call the file `other.yaml`",
+    }
+
+
+def test_app_files_of_the_fleets_own_folders_are_found(bare: World, tomo: Tomo) -> None:
+    (bare.folder / "apps").mkdir()
+    (bare.folder / "apps" / "mine.yaml").write_text(
+        (bundled_folder() / "apps" / "nginx.yaml").read_text("utf-8")
+    )
+    fleet = bare.folder / "fleet.yaml"
+    fleet.write_text(f"{fleet.read_text('utf-8')}\ncatalogs: [apps]\n")
+
+    ran = tomo(bare, "catalog", "lint")
+
+    assert ran.code == 1
+    assert "the id `nginx` is not the file's name" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("paths", "code", "said"),
+    [
+        ([], 64, "no app files of your own"),
+        (["nowhere"], 1, "no such file or folder"),
+        (["/dev/null"], 1, "/dev/null"),
+    ],
+)
+def test_no_app_files_are_told(paths: list[str], code: int, said: str, bare: World, tomo: Tomo) -> None:
+    ran = tomo(bare, "catalog", "lint", *paths)
+
+    assert (ran.code, said in ran.err) == (code, True), ran.err

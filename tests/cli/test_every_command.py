@@ -74,6 +74,7 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     compose.write_text("services: {web: {image: 'a:1.0', ports: ['80']}}")
     does("catalog import", str(compose), "--into", str(tmp_path / "apps"), "--format", "compose")
     compose.unlink()
+    assert "has no health check" in does("catalog lint", str(tmp_path / "apps"), code=1).out
     does("secret set MINE", stdin=b"hunter2\n")
     does("app add miniflux --server nas --name feeds --secret ADMIN_PASSWORD=MINE --port web=8090")
     assert "http://127.0.0.1:8090" in does("app list").out

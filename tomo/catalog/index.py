@@ -40,17 +40,19 @@ class AppSummary:
 class Catalog:
     """Apps in one or more folders, each holding `apps/ID.yaml` or `ID.yaml` files.
 
+    `own_folders` are those that a fleet adds to Tomo's.
     Files are read when they are asked for, and once.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders = tuple(_apps_folder(folder) for folder in folders)
+    def __init__(self, folders: Iterable[Path], own: Iterable[Path] = ()) -> None:
+        self.own_folders = tuple(_apps_folder(folder) for folder in own)
+        self.folders = (*(_apps_folder(folder) for folder in folders), *self.own_folders)
         self._read: dict[str, AppDefinition] = {}
 
     @classmethod
     def bundled(cls, extra: Iterable[Path] = ()) -> Catalog:
         """The apps that ship with Tomo, and those of further folders."""
-        return cls([bundled_folder(), *extra])
+        return cls([bundled_folder()], extra)
 
     def ids(self) -> tuple[str, ...]:
         """Every app's id, sorted."""
@@ -115,6 +117,16 @@ class Catalog:
                 continue
             summaries.append(_summary(app_id, value if isinstance(value, dict) else {}))
         return tuple(summaries), tuple(problems)
+
+
+def app_files(path: Path) -> list[Path]:
+    """The app files that a path means: itself, or those of a folder; raises SpecError where there is none."""
+    if path.is_file():
+        return [path]
+    if path.is_dir() and (found := _files_in(_apps_folder(path))):
+        return found
+    what = "the folder holds no app files" if path.is_dir() else "there is no such file or folder"
+    raise SpecError([Problem(shown(str(path)), 0, what, "name a file `ID.yaml`, or a folder of them")])
 
 
 def bundled_folder() -> Path:

@@ -50,6 +50,7 @@ def lint(document: Document, stem: str) -> list[Problem]:
         )
     if not findings:
         findings = [finding for rule in _RULES for finding in rule(app)]
+        findings += _unchecked(app, document)
     return in_order(located(document, findings))
 
 
@@ -76,6 +77,9 @@ def _described(app: AppDefinition) -> Iterator[Finding]:
             "the architectures of its images are missing",
             "add `architectures: [amd64]`",
         )
+    if not in_language(app.notes.after_install):
+        hint = "add `notes: {after_install: …}`"
+        yield ("notes",), "nothing says what to do once the app runs", hint
     for index, entry in enumerate(app.inputs):
         if not entry.hidden and not (entry.label and entry.description):
             yield ("inputs", index), f"input `{entry.name}` has no label or description", "add both"
@@ -111,10 +115,7 @@ def _pinned(app: AppDefinition) -> Iterator[Finding]:
 
 
 def _health(app: AppDefinition) -> Iterator[Finding]:
-    needed = {app.main_service} | {
-        key for key, each in app.services.items() if repository_of(each.image) in _DATABASES
-    }
-    for key in sorted(needed):
+    for key in sorted(_watched(app)):
         service = app.services[key]
         if service.healthcheck is None and not service.oneshot:
             yield ("services", key), f"`{key}` has no health check", "add `healthcheck: {test: [CMD, …]}`"
@@ -124,6 +125,23 @@ def _health(app: AppDefinition) -> Iterator[Finding]:
                 f"the health check of `{key}` is switched off",
                 "write a test",
             )
+
+
+def _watched(app: AppDefinition) -> set[str]:
+    """Services that an app is nothing without: their health is what an apply waits for."""
+    bases = {key for key, each in app.services.items() if repository_of(each.image) in _DATABASES}
+    return bases | {app.main_service}
+
+
+def _unchecked(app: AppDefinition, document: Document) -> Iterator[Finding]:
+    """Other services may go without a check where the file says why, in a comment above them."""
+    lines = document.text.splitlines()
+    for key, service in app.services.items():
+        above = lines[document.line(("services", key)) - 2].strip()
+        checked = service.healthcheck or service.oneshot or key in _watched(app)
+        if not checked and not above.startswith("#"):
+            hint = "add `healthcheck: …`, or a comment above it that says why it has none"
+            yield ("services", key), f"`{key}` has no health check, and nothing says why", hint
 
 
 def _data(app: AppDefinition) -> Iterator[Finding]:

@@ -1,11 +1,12 @@
-"""The catalog as people look at it: list, search, show."""
+"""The catalog as people look at it: list, search, show, lint."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tomo.catalog.index import AppSummary, Catalog
-from tomo.errors import UsageError
+from tomo.catalog.index import AppSummary, Catalog, app_files
+from tomo.errors import Problem, UsageError
 from tomo.frozen import frozen
 from tomo.service.effect import Effect
 from tomo.service.wiring import Doors
@@ -36,6 +37,31 @@ class CatalogListing:
     problems: tuple[str, ...] = ()
 
 
+@frozen
+class LintRequest:
+    """Do app files keep the catalog's rules? Without `paths`, those of the fleet's own folders."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    place: Place
+    paths: tuple[Path, ...] = ()
+
+
+@frozen
+class LintReport:
+    """The files that were read, and every breach in them, in the files' order."""
+
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The report as a document; `line` is 0 where a whole file is meant."""
+        found = [
+            {"file": each.file, "line": each.line, "message": each.message, "hint": each.hint}
+            for each in self.problems
+        ]
+        return {"files": [str(path) for path in self.files], "problems": found}
+
+
 class Catalogs:
     """The use cases over the catalog; they need no fleet, and use its folders where there is one."""
 
@@ -60,6 +86,19 @@ class Catalogs:
     def show(self, request: CatalogRequest, app: str) -> AppDefinition:
         """One app; raises AppNotFound with the nearest name."""
         return self._catalog(request.place).get(app)
+
+    def lint(self, request: LintRequest) -> LintReport:
+        """What is wrong with app files; raises UsageError where no file is named and the fleet has none."""
+        from tomo.catalog.lint import lint_file  # noqa: PLC0415  # needs the models, unlike a listing
+
+        paths = request.paths or self._catalog(request.place).own_folders
+        if not paths:
+            raise UsageError(
+                "there are no app files of your own here",
+                hint="name them: `tomo catalog lint PATH`, or `catalogs:` in the fleet file",
+            )
+        files = tuple(file for path in paths for file in app_files(path))
+        return LintReport(files, tuple(problem for file in files for problem in lint_file(file)))
 
     def _catalog(self, place: Place) -> Catalog:
         if place.file is None and not (place.directory / FLEET_FILE).is_file():

@@ -1,4 +1,4 @@
-"""catalog list, search, show, import."""
+"""catalog list, search, show, import, lint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ CategoryOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    commands: Commands = {"list": list_, "search": search, "show": show, "import": import_}
+    commands: Commands = {
+        "list": list_,
+        "search": search,
+        "show": show,
+        "import": import_,
+        "lint": lint,
+    }
     add_group(app, "catalog", "Find ready-made apps", commands)
 
 
@@ -125,6 +131,32 @@ def import_(
     else:
         show_import(result, report)
     if result.count(Fate.REFUSED) == len(result.apps):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="App files or folders of them; the fleet's own by default."),
+    ] = None,
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold app files against the catalog's rules."""
+    from tomo.service.catalogs import Catalogs, LintRequest
+    from tomo_cli.catalog_view import show_lint
+    from tomo_cli.console import print_json
+    from tomo_cli.doors import doors, place
+
+    request = LintRequest(place(directory, file, stack), tuple(paths or ()))
+    report = Catalogs(doors()).lint(request)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show_lint(report)
+    if report.problems:
         raise typer.Exit(ExitCode.FAILED)
 
 
