@@ -103,6 +103,11 @@ def apply_proposal(id_: str, place: Place | None, options: ApplyOptions, *, yes:
     def asked(shown: ShownProposal) -> bool:
         from tomo_cli.console import confirm
 
+        if as_json and not yes:
+            raise UsageError(
+                "whoever agrees has to see what to, and `--json` tells events alone",
+                hint=f"agree to it first: `tomo approve {id_}`",
+            )
         if not as_json:
             seen.append(shown.proposal.id)
             show_whole(shown)
@@ -112,7 +117,9 @@ def apply_proposal(id_: str, place: Place | None, options: ApplyOptions, *, yes:
         if not as_json and not seen:
             show_result(result)
 
-    with stoppable() as stop, run_sink(as_json=as_json) as told:
+    # What has no plan has no events either.
+    listening = run_sink(as_json=as_json and decisions().has_plan(id_))
+    with stoppable() as stop, listening as told:
         request = ApplyProposalRequest(
             id_,
             asked,
@@ -133,15 +140,18 @@ def apply_proposal(id_: str, place: Place | None, options: ApplyOptions, *, yes:
             told.end(done.run)
     if done.run is not None:
         finish(done.run, as_json=as_json)
-    _tell(done)
+    _tell(done, as_json=as_json)
     raise typer.Exit(int(done.exit_code))
 
 
-def _tell(done: AppliedProposal) -> None:
+def _tell(done: AppliedProposal, *, as_json: bool) -> None:
     """What became of a proposal without a plan."""
-    from tomo_cli.console import say
-    from tomo_cli.proposal_view import show_output
+    from tomo_cli.console import print_json, say
+    from tomo_cli.proposal_view import proposal_json, show_output
 
+    if as_json:
+        print_json(proposal_json(done.proposal))
+        return
     if done.declined:
         say("Nothing was done.")
         return

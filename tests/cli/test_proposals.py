@@ -257,6 +257,19 @@ def test_a_command_is_applied_at_the_terminal_in_one_go(desk: Desk, monkeypatch:
     assert "Applied: run echo on here." in screen
 
 
+def test_with_json_an_approved_command_leaves_one_document_and_what_nobody_approved_is_not_asked_about(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = desk.proposed(RunCommand("here", ("echo", "hello")))
+
+    code, screen = desk.typed(monkeypatch, "apply", id_, "--json")
+    assert (code, "agree to it first" in screen) == (64, True), screen
+    desk.typed(monkeypatch, "approve", id_)
+    done = json.loads(desk.tomo("apply", id_, "--json"))
+
+    assert (done["state"], done["output"]["stdout"]) == ("applied", "hello\n")
+
+
 def test_where_approvals_are_on_a_person_signs_a_proposal_and_a_command(
     desk: Desk, kim: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,3 +423,75 @@ def test_a_person_who_is_nobody_here_may_not_propose(world: World) -> None:
 
     with pytest.raises(NotAllowed):
         Proposing(doors, lambda: NOW).propose(ProposeRequest(world.place, AsDeclared()))
+
+
+# --- branches of the changes -----------------------------------------------------------------------------
+
+TWO = "  pi:\n    host: 192.0.2.11\n    user: root\n    host_key: {key}\n    labels: {{zone: attic}}\napps:\n"
+
+
+def two_servers(world: World) -> None:
+    world.edit("apps:\n", TWO.format(key=host_key(1)))
+
+
+def test_docker_options_are_added_to_those_that_are_there(world: World) -> None:
+    world.edit("    user: root\n", "    user: root\n    docker: {daemon: {debug: true}}\n")
+
+    made = propose(world, InstallDocker("nas", version="5:27.5.1"))
+
+    assert "+    docker: {daemon: {debug: true}, version: '5:27.5.1'}" in diff_of(world, made)
+
+
+def test_docker_is_turned_on_where_it_was_left_out(world: World) -> None:
+    world.edit("    user: root\n", "    user: root\n    docker: false\n")
+
+    assert "+    docker: true" in diff_of(world, propose(world, InstallDocker("nas")))
+
+
+def test_fields_of_a_server_are_unset_and_secrets_named(world: World) -> None:
+    from tomo.model.values import Secret
+    from tomo.service.configs import Configs, SetConfigRequest
+
+    world.edit("    user: root\n", "    user: root\n    timezone: Europe/Berlin\n")
+    Configs(world.doors).set(SetConfigRequest(world.place, "LOGIN", Secret("hunter2")))
+
+    diff = diff_of(
+        world, propose(world, SetServer("nas", secrets={"password": "LOGIN"}, unset=("timezone",)))
+    )
+
+    assert "-    timezone: Europe/Berlin" in diff
+    assert "+    password:\n+      secret: LOGIN" in diff
+
+
+def test_an_app_on_several_servers_stays_on_the_others(world: World) -> None:
+    two_servers(world)
+    world.edit("    server: nas\n", "    servers: [nas, pi]\n")
+
+    made = propose(world, FullCleanup("pi"))
+
+    assert "+    servers: [nas]" in diff_of(world, made) or "+      - nas" in diff_of(world, made)
+    assert "host: 192.0.2.11" not in diff_of(world, made)
+
+
+def test_an_app_that_labels_bring_to_several_servers_is_for_a_person_to_move(world: World) -> None:
+    two_servers(world)
+    world.edit("    host: 192.0.2.10\n", "    host: 192.0.2.10\n    labels: {zone: attic}\n")
+    world.edit("    server: nas\n", "    labels: {zone: attic}\n")
+
+    with pytest.raises(UsageError, match="is on `pi` by a label"):
+        propose(world, FullCleanup("pi"))
+
+
+def test_an_app_that_was_never_applied_is_forgotten(world: World) -> None:
+    made = propose(world, FullCleanup("nas"))
+
+    assert "-  web:  # the page" in diff_of(world, made)
+
+
+def test_inputs_and_ports_are_unset(world: World) -> None:
+    world.edit("    server: nas\n", "    server: nas\n    ports: {web: 9000}\n")
+
+    made = propose(world, UpdateApp("web", AppSettings({"GREETING": "hi"}), version="1.0", unset=("web",)))
+
+    assert "-    ports: {web: 9000}" in diff_of(world, made)
+    assert '+    version: "1.0"' in diff_of(world, made)

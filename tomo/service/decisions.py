@@ -29,7 +29,15 @@ from tomo.frozen import frozen
 from tomo.model.audit import AuditOutcome
 from tomo.model.events import Sink, ignore
 from tomo.model.people import Permission
-from tomo.model.proposal import Output, Proposal, ProposalState, Transition, refused_as, require_next
+from tomo.model.proposal import (
+    Output,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    Transition,
+    refused_as,
+    require_next,
+)
 from tomo.service.agreed import approvers
 from tomo.service.approvals import ApprovalListing, agreement_to, key_of, require_lasting
 from tomo.service.carrying_out import CarryingOut
@@ -183,6 +191,11 @@ class Decisions:
             act.approval = person
             proposal, missing = self._settle(case)
             return Decided(proposal, person, made.agreement.expires, missing)
+
+    def has_plan(self, id_: str) -> bool:
+        """Whether applying a proposal is a run of a plan."""
+        with proposals_of(self._doors.settings) as store:
+            return store.get(id_).kind is ProposalKind.FLEET
 
     def approvals(self, request: ProposalApprovalsRequest) -> ApprovalListing:
         """Every signature under a proposal, those that don't count too."""
