@@ -361,3 +361,32 @@ def test_an_app_that_cannot_be_mapped_does_not_stop_the_others(tmp_path: Path) -
 
     assert "shares another service's network" in reason(first)
     assert second.id == "umbrel-pad"
+
+
+def test_addresses_and_secrets_of_a_script_are_read_from_its_text(tmp_path: Path) -> None:
+    compose = """
+    services:
+      app_proxy: {environment: {APP_HOST: $APP_PAD_IP, APP_PORT: $APP_PAD_PORT}}
+      web:
+        image: pad:1.10
+        environment: {KEY: $APP_PAD_KEY, DB: "$APP_PAD_DB_IP:5432", LONG: $APP_PAD_LONG}
+        networks: {default: {ipv4_address: $APP_PAD_IP}}
+      db: {image: "postgres:17.2", networks: {default: {ipv4_address: $APP_PAD_DB_IP}}}
+    """
+    script = """
+    export APP_PAD_IP="10.21.22.5"
+    export APP_PAD_PORT="3000"
+    export APP_PAD_KEY=$(derive_entropy "env-${app_entropy_identifier}-KEY" | head -c32)
+    export APP_PAD_LONG="$(derive_entropy "long")"
+    """
+    files = {"umbrel-app.yml": MANIFEST, "docker-compose.yml": compose, "exports.sh": script}
+
+    app = app_in(only(copy_of(tmp_path, files)))
+
+    assert app.web is not None
+    assert (app.web.service, app.web.port) == ("web", 3000)
+    assert env(app, "web") == {"KEY": "<APP_PAD_KEY>", "DB": "db:5432", "LONG": "<APP_PAD_LONG>"}
+    made = {
+        entry.name: (entry.generate.kind, entry.generate.length) for entry in app.inputs if entry.generate
+    }
+    assert made == {"APP_PAD_KEY": ("hex", 16), "APP_PAD_LONG": ("hex", 32)}

@@ -188,6 +188,22 @@ def test_a_secret_of_another_service_is_left_to_a_person(tmp_path: Path) -> None
     assert "SMTP_PASSWORD" in outcome.ledger.needs_person[0]
 
 
+def test_a_published_key_of_another_service_is_asked_for_and_not_made(tmp_path: Path) -> None:
+    outcome = only(service(tmp_path, "environment: {STRIPE_PRIVATE_KEY: sk_test_published}"))
+
+    entry = app_in(outcome).inputs[0]
+    assert (entry.type, entry.generate) == ("secret", None)
+    assert "STRIPE_PRIVATE_KEY" in outcome.ledger.needs_person[0]
+
+
+def test_a_published_password_that_others_may_expect_is_told(tmp_path: Path) -> None:
+    copy = service(
+        tmp_path, "restart: always", "  db: {image: 'x:1.0', environment: {DB_PASSWORD: example}}\n"
+    )
+
+    assert "rely on" in only(copy).ledger.needs_person[0]
+
+
 def test_a_name_that_is_also_a_password_is_only_replaced_where_it_is_one(tmp_path: Path) -> None:
     fields = "environment: {DB_USER: shop, DB_NAME: shop, DB_PASSWORD: shop, URL: 'pg://shop:shop@db/shop'}"
 

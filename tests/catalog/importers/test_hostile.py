@@ -255,3 +255,15 @@ def test_long_texts_are_read_in_time(tmp_path: Path, text: str) -> None:
     (tmp_path / "compose.yaml").write_text(json.dumps({"services": {"web": service}, "name": text[:100]}))
 
     assert len(outcomes(tmp_path)) == 1
+
+
+def test_one_unreadable_app_does_not_hide_what_the_others_are(tmp_path: Path) -> None:
+    copy_of(tmp_path, {"Apps/B/docker-compose.yml": COMPOSE + "x-casaos: {main: web}\n"})
+    (tmp_path / "Apps" / "A").mkdir()
+    with (tmp_path / "Apps" / "A" / "docker-compose.yml").open("wb") as file:
+        file.truncate(MAX_FILE + 1)
+
+    first, second = outcomes(tmp_path)
+
+    assert "larger than" in reason(first)
+    assert second.id == "casaos-b"

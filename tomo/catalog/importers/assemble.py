@@ -217,9 +217,9 @@ def _page(assembly: _Assembly) -> dict[str, Any] | None:
     if wanted is not None and (name := _page_service(assembly, wanted)):
         return _known_page(assembly, name, wanted)
     if wanted is not None and wanted.service:
-        assembly.found.ledger.person(
-            f"the page is on `{shown(wanted.service)}`, which is no service of the app"
-        )
+        known = assembly.services.names.keys() | assembly.services.aliases.keys()
+        why = "whose port is not known" if wanted.service in known else "which is no service of the app"
+        assembly.found.ledger.person(f"the page is on `{shown(wanted.service)}`, {why}")
     for name, port in _likely(assembly, wanted):
         _call_web(assembly, port)
         scheme = wanted.scheme if wanted else "https" if port["container"] in (443, 8443) else "http"

@@ -95,7 +95,10 @@ def _of_file(folder: Folder, file: str) -> str:
 
 def _of_yaml(folder: Folder, file: str) -> str:
     """By the text, so that a file with mistakes is still told as what it is meant to be."""
-    text = folder.read(file).decode("utf-8", "replace")
+    return _of_text(folder, folder.read(file).decode("utf-8", "replace"))
+
+
+def _of_text(folder: Folder, text: str) -> str:
     rows = text.splitlines()
     if any(row.startswith(f"{casaos.KEY}:") for row in rows):
         return "casaos"
@@ -122,20 +125,25 @@ def _of_folder(folder: Folder) -> str:
             if inner.has(marker):
                 return name
         main = compose.main_file(inner)
-        if main and _of_yaml(inner, main) == "casaos":
+        if main and _of_text(inner, _sample(inner, main)) == "casaos":
             return "casaos"
     if folder.has("templates.json"):
         return "portainer"
-    for path in ("templates/compose", "."):
-        inner = folder.sub(path)
-        names = (
-            [name for name in inner.files() if name.endswith(compose.SUFFIXES)]
-            if folder.path.exists() and inner.path.is_dir()
-            else []
-        )
-        if any(coolify.header_of(inner.read(name).decode("utf-8", "replace")) for name in names[:_SAMPLE]):
+    for inner in (
+        (folder.sub("templates/compose"), folder) if folder.has_folder("templates/compose") else (folder,)
+    ):
+        names = [name for name in inner.files() if name.endswith(compose.SUFFIXES)]
+        if any(coolify.header_of(_sample(inner, name)) for name in names[:_SAMPLE]):
             return "coolify"
     return "compose" if next(compose.candidates(folder), None) else ""
+
+
+def _sample(folder: Folder, name: str) -> str:
+    """A file's text; none of one that can't be read, which is told when its turn comes."""
+    try:
+        return folder.read(name).decode("utf-8", "replace")
+    except SpecError:
+        return ""
 
 
 def _folders(folder: Folder) -> Iterator[Folder]:

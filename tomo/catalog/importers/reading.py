@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
@@ -85,10 +85,6 @@ class Folder:
     def executable(self, name: str) -> bool:
         """Whether a file is marked as a program."""
         return bool(self._mode(name) & 0o100)
-
-    def links(self) -> list[str]:
-        """The names of the links inside, which are not followed."""
-        return [name for name, mode in self._entries() if stat.S_ISLNK(mode)]
 
     def read(self, name: str, limit: int = MAX_FILE) -> bytes:
         """A file's content; raises SpecError where there is none that may be read."""
@@ -284,15 +280,6 @@ class At:
         if said not in ("true", "false", "yes", "no", "on", "off", "1", "0", ""):
             self.refuse(f"`{shown(said)}` is neither `true` nor `false`")
         return said in ("true", "yes", "on", "1")
-
-    def either(self, **readers: Callable[[At], Any]) -> Any:
-        """What the reader of the value's kind makes of it: `mapping`, `list` or `text`."""
-        kind = (
-            "mapping" if isinstance(self.value, dict) else "list" if isinstance(self.value, list) else "text"
-        )
-        if kind not in readers:
-            self.refuse(f"{_kind(self.value)} stands where {' or '.join(readers)} belongs")
-        return readers[kind](self)
 
     def _child(self, key: str | int, value: Any) -> At:
         return At(self.document, self.path if self.made else (*self.path, key), value, self.made)

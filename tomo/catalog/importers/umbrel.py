@@ -65,7 +65,7 @@ def read(folder: Folder) -> FoundApp:
         about=_about(manifest, source_id),
         scope=_scope(source_id, manifest, {**exported, **_addresses(top)}, ledger),
         folder=folder,
-        page=_page(top, manifest, ledger),
+        page=_page(top, manifest, exported, ledger),
         renamed=_compose_names(source_id, top),
         roots=(("/umbrel/app", "."),),
         ledger=ledger,
@@ -160,7 +160,7 @@ def _derived(match: re.Match[str]) -> Asked:
     return secret(match[1], kind="hex", length=int(match[2]) // 2 if match[2] else 32)
 
 
-def _page(top: At, manifest: At, ledger: Ledger) -> Page | None:
+def _page(top: At, manifest: At, exported: Mapping[str, Asked], ledger: Ledger) -> Page | None:
     port = line(manifest.get("port").value)
     host = int(port) if port.isdigit() and 0 < int(port) < 1 << 16 else None
     services = top.get("services")
@@ -173,6 +173,8 @@ def _page(top: At, manifest: At, ledger: Ledger) -> Page | None:
     if said.get("PROXY_AUTH_ADD", "true").lower() != "false":
         ledger.person("the source asks for its own login in front of the app; there is none here")
     inside = said.get("APP_PORT", "")
+    variable = exported.get(inside.strip("${}"))
+    inside = variable.default or "" if variable is not None else inside
     name = said.get("APP_HOST", "").replace("${APP_ID}", "").strip("_")
     name = str(_addresses(top).get(name.strip("${}"), name))
     return Page(name, int(inside) if inside.isdigit() else None, host, path)

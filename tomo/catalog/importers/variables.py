@@ -163,10 +163,6 @@ class Inputs:
         """All of them."""
         return list(self._found.values())
 
-    def put(self, changed: Asked) -> None:
-        """Replaces one."""
-        self._found[changed.name] = changed
-
 
 def _merged(known: Asked, wanted: Asked) -> Asked:
     if wanted.type == "secret" and known.type != "secret":
