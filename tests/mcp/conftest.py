@@ -13,6 +13,7 @@ import pytest
 from mcp.client import Client
 from mcp_types import Implementation
 
+from tests import canaries
 from tests.worlds import World, empty_fleet, make_world
 from tomo.mcp.serving import Terms, over_stdio
 from tomo.service.propose.desk import ProposalDesk
@@ -61,6 +62,7 @@ class Assistant:
 async def envelope(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The envelope that a call is answered with; what else the answer says agrees with it."""
     result = await client.call_tool(tool, arguments)
+    canaries.now().saw(f"the tool {tool}", result.model_dump_json())
     found = result.structured_content
     assert isinstance(found, dict), result
     assert result.is_error is not found["success"]

@@ -7,6 +7,7 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
+from tests import canaries
 from tests.mcp.conftest import Assistant
 from tests.mcp.corpus import MARK, texts, unseen_in
 from tests.worlds import World
@@ -17,6 +18,7 @@ from tomo.testing.dockerd.container import LogLine
 async def read(client: Client, address: str) -> dict[str, Any]:
     contents = (await client.read_resource(address)).contents
     assert [each.mime_type for each in contents] == ["application/json"]
+    canaries.now().saw(address, contents[0].text)  # type: ignore[union-attr]
     found = json.loads(contents[0].text)  # type: ignore[union-attr]
     assert list(found) == ["success", "data", "message", "error"]
     return dict(found)
