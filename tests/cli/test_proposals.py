@@ -288,6 +288,22 @@ def test_where_approvals_are_on_a_person_signs_a_proposal_and_a_command(
         desk.tomo("apply", id_)
 
 
+def test_who_signs_first_is_told_that_more_have_to(
+    desk: Desk, kim: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk.folder / "tomo-policy.yaml").write_text(
+        "schema: tomo.policy/v1\nrules:\n  commands: {level: require_approval, approvals: {count: 2}}\n"
+    )
+    id_ = desk.proposed(RunCommand("here", ("true",)))
+
+    code, screen = desk.typed(monkeypatch, "approve", id_, "--key", str(kim.key))
+
+    assert code == 0, screen
+    assert f"It needs 2 approvals in all; `tomo approvals {id_}` tells who has agreed." in screen
+    assert json.loads(desk.tomo("proposals", "show", id_, "--json"))["state"] == "proposed"
+    assert "needs 2 approvals" in desk.tomo("apply", id_, code=4)
+
+
 def test_without_a_terminal_nobody_approves(desk: Desk, kim: Person) -> None:
     id_ = desk.proposed(RunCommand("here", ("true",)))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tomo.errors import PlanRefused, TomoError, UsageError
 from tomo.frozen import frozen
-from tomo.model.finding import Judgement
+from tomo.model.finding import Judgement, Quorum
 from tomo.model.proposal import Proposal, ProposalKind
-from tomo.policy.gate import not_approved, refusal
+from tomo.policy.gate import is_met, not_approved, refusal
 from tomo.service.agreed import Asked, Counted, counted, counted_of
 from tomo.service.plans.making import ShownPlan
 from tomo.service.policies import Held, PolicyTerms
@@ -87,6 +87,11 @@ class Case:
         if refused is not None and not self._judgement().denied:
             refused.hint = f"have it approved: `tomo approve {self.proposal.id}`"
         return refused
+
+    def lacking(self, agreed: Counted) -> str:
+        """How many have to agree, and of which role, where they have not yet; `""` where they have."""
+        asked = [each.quorum or Quorum() for each in self._judgement().awaiting]
+        return ", and ".join(dict.fromkeys(str(each) for each in asked if not is_met(each, agreed.approvals)))
 
     def _judgement(self) -> Judgement:
         """What the policies say; raises PlanRefused where those of the plan are not in force any more."""

@@ -268,7 +268,7 @@ class Decisions:
         counted = case.counted(files)
         refusal = case.refusal(counted)
         if refusal is not None:
-            return case.proposal, refusal.message
+            return case.proposal, case.lacking(counted) or refusal.message
         if case.proposal.state is ProposalState.APPROVED:
             return case.proposal, ""
         people = ", ".join(each.person for each in counted.approvals)
