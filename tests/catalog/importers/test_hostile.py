@@ -267,3 +267,18 @@ def test_one_unreadable_app_does_not_hide_what_the_others_are(tmp_path: Path) ->
 
     assert "larger than" in reason(first)
     assert second.id == "casaos-b"
+
+
+def test_names_that_are_no_utf8_and_half_characters_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "copy" / os.fsdecode(b"b\xffd")
+    folder.mkdir(parents=True)
+    (folder / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / "templates.json").write_text('[{"type": 1, "title": "\\ud800", "image": "a:1"}]')
+
+    (outcome,) = outcomes(tmp_path / "copy")
+
+    assert outcome.file is not None
+    outcome.file.text.encode()
+    outcome.name.encode()
+    with pytest.raises(SpecError, match="1 mistake"):
+        list(read_copy(tmp_path / "templates.json", "portainer"))

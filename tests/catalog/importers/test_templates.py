@@ -212,3 +212,19 @@ def test_a_template_that_coolify_leaves_out_is_marked(tmp_path: Path) -> None:
     )
 
     assert app.status == "beta"
+
+
+def test_a_task_that_ends_by_itself_is_a_oneshot(tmp_path: Path) -> None:
+    text = """
+    # slogan: Notes
+    services:
+      pad: {image: "pad:1.0"}
+      buckets: {image: "mc:1.0", restart: no, exclude_from_hc: true}
+      other: {image: "mc:1.0", restart: "no"}
+    """
+
+    outcome = only(copy_of(tmp_path, {"compose/pad.yaml": text}), "coolify")
+
+    app = app_in(outcome)
+    assert app.services["buckets"].oneshot
+    assert "`other` is never restarted" in outcome.ledger.needs_person[0]

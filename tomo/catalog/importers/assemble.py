@@ -44,9 +44,9 @@ def definition_of(found: FoundApp) -> dict[str, Any]:
     """The app as `tomo.app/v1` says it; raises SpecError where something has no place."""
     assembly = _mapped(found)
     services = assembly.mapped
-    for service in services.values():
-        _settle_restart(service)
     _settle_dependencies(assembly)
+    for name, service in services.items():
+        _settle_restart(found, name, service)
     replace_known(services, assembly.texts, assembly.files)
     hosts = HostNames(assembly.services.aliases)
     for service in services.values():
@@ -144,9 +144,11 @@ def _tell_rest(found: FoundApp, top: At) -> None:
 # --- services together -------------------------------------------------------------------------------
 
 
-def _settle_restart(service: dict[str, Any]) -> None:
+def _settle_restart(found: FoundApp, name: str, service: dict[str, Any]) -> None:
     if service.get("restart") == "unless-stopped":
         del service["restart"]
+    if service.get("restart") == "no" and not service.get("oneshot") and "ports" not in service:
+        found.ledger.person(f"`{name}` is never restarted: if it ends by itself, write `oneshot: true`")
 
 
 def _settle_dependencies(assembly: _Assembly) -> None:

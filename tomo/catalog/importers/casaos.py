@@ -44,7 +44,7 @@ def read(folder: Folder, file: str) -> FoundApp:
     store = top.get(KEY)
     if not isinstance(store.value, dict):
         top.refuse(f"the file has no `{KEY}` block", "import it with `--format compose`")
-    source_id = line(top.get("name").value) or line(store.get("id").value) or folder.path.resolve().name
+    source_id = line(top.get("name").value) or line(store.get("id").value) or line(folder.path.resolve().name)
     ledger = Ledger()
     _tell(store, ledger)
     return FoundApp(

@@ -42,7 +42,7 @@ def main_file(folder: Folder) -> str:
 def read(folder: Folder, file: str, name: str) -> FoundApp:
     """A Compose file as an app called by its own name, or else after its place."""
     top = At.top(folder.yaml(file))
-    called = line(top.get("name").value) or name
+    called = line(top.get("name").value) or line(name)
     return FoundApp(
         format="compose",
         id=slug(called) or "app",

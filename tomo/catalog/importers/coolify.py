@@ -61,7 +61,7 @@ def read(folder: Folder, file: str) -> FoundApp:
     document = folder.yaml(file)
     header = header_of(document.text)
     top = At.top(document)
-    name = file.rpartition(".")[0]
+    name = line(file.rpartition(".")[0])
     ledger = Ledger()
     pages = _pages(top, header)
     return FoundApp(

@@ -56,7 +56,7 @@ def read(folder: Folder) -> FoundApp:
         template.refuse("there is no `docker-compose.yml` beside the template")
     top = At.top(folder.yaml(file))
     meta = At.top(folder.json(_META)) if folder.has(_META) else template.with_value({})
-    source_id = line(meta.get("id").value) or folder.path.resolve().name
+    source_id = line(meta.get("id").value) or line(folder.path.resolve().name)
     ledger = Ledger()
     config = template.get("config")
     domains = _domains(config)

@@ -11,8 +11,8 @@ from tomo.catalog.importers import casaos, compose, coolify, dokploy, portainer,
 from tomo.catalog.importers.assemble import definition_of
 from tomo.catalog.importers.found import Candidate, FoundApp
 from tomo.catalog.importers.ledger import Ledger
-from tomo.catalog.importers.reading import Folder, refuse
-from tomo.catalog.importers.words import slug, unique
+from tomo.catalog.importers.reading import Folder, refuse, writable
+from tomo.catalog.importers.words import line, slug, unique
 from tomo.catalog.importers.writing import Written, written
 from tomo.errors import Problem, SpecError, UsageError
 from tomo.spec.near import did_you_mean
@@ -165,7 +165,8 @@ def read_copy(path: Path, format_: str, taken: frozenset[str] = frozenset()) -> 
     """
     folder, file = place_of(path)
     ids: set[str] = set()
-    for candidate in FORMATS[format_](folder, file):
+    for offered in FORMATS[format_](folder, file):
+        candidate = replace(offered, name=line(writable(offered.name)))
         try:
             found = candidate.read()
             outcome = _outcome(candidate, found, ids | taken if format_ == "compose" else ids)

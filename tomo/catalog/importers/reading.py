@@ -41,6 +41,11 @@ class TomlDocument(Document):
         return 0
 
 
+def writable(name: str) -> str:
+    """A file's name as text, also where it is no UTF-8."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def refuse(file: str, line: int, message: str, hint: str = "") -> NoReturn:
     """Raises SpecError with one mistake."""
     raise SpecError([Problem(file, line, message, hint)])
@@ -58,9 +63,7 @@ class Folder:
     def shown(self, name: str = "") -> str:
         """How a file of it is called in messages."""
         path = str(self.path / name) if name else str(self.path)
-        return (
-            CONTROL.sub("?", path.encode("utf-8", "replace").decode()).replace("\n", "?").replace("\t", "?")
-        )
+        return CONTROL.sub("?", writable(path)).replace("\n", "?").replace("\t", "?")
 
     def sub(self, name: str) -> Folder:
         """A folder inside."""
@@ -154,7 +157,7 @@ def parse_json(content: bytes, file: str) -> Document:
         refuse(file, 0, f"the file is nested more than {MAX_DEPTH} levels deep")
     except ValueError as error:
         refuse(file, 0, f"this is not JSON: {shown(str(error))}")
-    return JsonDocument(file, text, _not_deep(value, file))
+    return JsonDocument(file, text, _whole_characters(_not_deep(value, file), file))
 
 
 def parse_toml(content: bytes, file: str) -> Document:
@@ -190,6 +193,15 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"`{shown(double)}` stands twice in one object")
     return found
+
+
+def _whole_characters(value: Any, file: str) -> Any:
+    """The value, if its texts can be written: half of a pair of escapes is no character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        refuse(file, 0, "a text holds half a character", "correct the `\\u` escape")
+    return value
 
 
 def _not_deep(value: Any, file: str) -> Any:

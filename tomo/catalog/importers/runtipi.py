@@ -68,7 +68,7 @@ def read(folder: Folder) -> FoundApp:
     config = At.top(folder.json(CONFIG))
     if not config.mapping():
         config.refuse("the config is empty", "see `id`, `name`, `version`")
-    source_id = line(config.get("id").text()) or folder.path.resolve().name
+    source_id = line(config.get("id").text()) or line(folder.path.resolve().name)
     ledger = Ledger()
     top, page = _services(folder, config, ledger)
     return FoundApp(

@@ -78,6 +78,8 @@ class Services:
             ):
                 self.found.ledger.dropping(f"`{key}` of `{shown(there)}`")
         mapped |= self._reach(there, at)
+        if at.get("exclude_from_hc").flag() and mapped.get("restart") in ("no", "on-failure"):
+            mapped["oneshot"] = True
         mounts = self.mounts.of_service(self.names[there], at.get("volumes"), at.get("tmpfs"))
         return {
             key: value

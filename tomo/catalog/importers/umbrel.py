@@ -54,7 +54,7 @@ def read(folder: Folder) -> FoundApp:
     if not file:
         manifest.refuse("there is no `docker-compose.yml` beside the manifest")
     top = At.top(folder.yaml(file))
-    source_id = line(manifest.get("id").text()) or folder.path.resolve().name
+    source_id = line(manifest.get("id").text()) or line(folder.path.resolve().name)
     ledger = Ledger()
     exported = _exported(folder)
     _tell(folder, manifest, ledger)

@@ -90,7 +90,12 @@ def prose(value: Any) -> str:
     text = as_text(value)
     if not isinstance(text, str):
         return ""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")[: _LONGEST_TEXT * 2]
+    text = (
+        text.encode("utf-8", "replace")
+        .decode()
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")[: _LONGEST_TEXT * 2]
+    )
     if _TAG.search(text):
         text = _without_html(text)
     text = CONTROL.sub("", text)
