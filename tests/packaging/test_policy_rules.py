@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import blocks
-from tests.worlds import host_key
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -23,11 +22,11 @@ pytestmark = [
 NAMED = (
     "schema: tomo.policy/v1\nextends: none\nown_rules:\n  acme-owner: {level: deny, options: {label: team}}\n"
 )
-FLEET = f"""fleet: home
+FLEET = """fleet: home
 servers:
-  nas: {{host: 192.0.2.10, user: root, host_key: {host_key()}, docker: false}}
+  nas: {host: local, docker: false}
 apps:
-  page: {{server: nas, app: nginx}}
+  page: {server: nas, app: nginx}
 """
 
 

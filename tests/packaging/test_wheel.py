@@ -22,7 +22,7 @@ pytestmark = [
 
 FLEET = """fleet: home
 servers:
-  nas: {host: 192.0.2.10, docker: false}
+  nas: {host: local, docker: false}
 apps:
   page: {server: nas, app: nginx}
 """
