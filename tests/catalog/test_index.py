@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +90,14 @@ def test_the_apps_that_ship_are_found_from_anywhere(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
 
     assert "jellyfin" in Catalog.bundled().ids()
+
+
+def test_a_listing_loads_no_models() -> None:
+    look = "import sys; from tomo.catalog.index import Catalog; Catalog.bundled().summaries(); sys.exit('pydantic' in sys.modules)"
+
+    assert (
+        subprocess.run([sys.executable, "-c", look], check=False, timeout=60).returncode == 0
+    )  # our own interpreter
 
 
 # --- search
