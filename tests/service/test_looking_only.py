@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worlds import NAS, World, host_key
-from tomo.errors import LookOnly
+from tests.worlds import NAS, PI, World, host_key
+from tomo.errors import ExitCode, LookOnly
 from tomo.service.deployments import Deployments
 from tomo.service.looking import accepted_hosts
 from tomo.service.planning import Planning
@@ -95,3 +95,30 @@ def test_what_is_changed_is_said_and_not_dialled(world: World, by, before: str, 
     recorded = before in {"host: 192.0.2.10", host_key()} or after == "user: admin"
     assert moved <= ({NAS} if recorded else set())
     assert found.exit_code == 0
+
+
+def test_a_new_server_that_does_not_answer_is_said_in_the_plan(world: World) -> None:
+    world.nas.faults.unreachable = True
+
+    found = world.plan()
+
+    assert [(each.host, each.code) for each in found.plan.unlooked] == [("nas", "host-unreachable")]
+    assert found.exit_code == ExitCode.FAILED
+
+
+def test_a_server_that_moved_to_a_silent_address_is_said_too(world: World) -> None:
+    world.apply()
+    world.edit("host: 192.0.2.10", "host: 192.0.2.11")
+    world.hosts[PI].faults.unreachable = True
+
+    found = world.plan()
+
+    assert {each.code for each in found.plan.unlooked} == {"host-unreachable"}
+
+
+def test_without_a_look_a_new_server_is_not_dialled(world: World) -> None:
+    found = world.plan(look=False)
+
+    assert found.plan.unlooked == ()
+    assert found.exit_code == ExitCode.OK
+    assert world.nas.dialled == 0

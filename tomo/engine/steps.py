@@ -15,6 +15,7 @@ from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request
 from tomo.engine.run import Run
 from tomo.engine.verdict import GONE, Verdict
+from tomo.errors import HostError
 from tomo.frozen import frozen
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
@@ -82,16 +83,20 @@ class Steps:
             taken_by(provider, wanted.inputs),
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
+            look=run.options.look,
         )
         foreseen = provider.create(asked)
-        if foreseen.unlooked is not None:
-            run.unlooked.append(not_looked_at(foreseen.unlooked))
+        self._note_unlooked(foreseen.unlooked)
         outputs = finished_outputs(wanted, foreseen.outputs)
         made = replace(step, new=replace(wanted, outputs=outputs))
         run.decided(made)
         run.recorder.add(made.entry, old)
         run.ended(made)
         return Registered(request.urn, "", outputs)
+
+    def _note_unlooked(self, problem: HostError | None) -> None:
+        if problem is not None:
+            self._run.unlooked.append(not_looked_at(problem))
 
     def create_own(self, request: Request, inputs: Properties) -> Future[Registered]:
         """Makes a resource in place of one that was only read, which is let go of at the end."""
@@ -119,8 +124,11 @@ class Steps:
             wanted.ignore_changes,
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
+            look=run.options.look,
         )
-        outputs = finished_outputs(wanted, request.acting.update(asked).outputs)
+        foreseen = request.acting.update(asked)
+        self._note_unlooked(foreseen.unlooked)
+        outputs = finished_outputs(wanted, foreseen.outputs)
         made = replace(step, new=replace(wanted, outputs=outputs))
         run.decided(made)
         run.recorder.add(made.entry, old)
@@ -288,6 +296,7 @@ class Steps:
             taken_by(request.acting, wanted.inputs),
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
+            look=self._run.options.look,
         )
         return finished_outputs(wanted, request.acting.create(asked).outputs)
 

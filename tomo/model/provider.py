@@ -68,7 +68,10 @@ class DiffRequest:
 
 @frozen
 class CreateRequest:
-    """Make a resource; with `preview`, only predict its outputs and touch nothing."""
+    """Make a resource; with `preview`, only predict its outputs and touch nothing.
+
+    Without `look` a prediction asks nobody either.
+    """
 
     urn: Urn
     inputs: Properties
@@ -76,6 +79,7 @@ class CreateRequest:
     timeout: float | None = None
     secret_keys: frozenset[str] = frozenset()
     report: Report = quiet
+    look: bool = True
 
 
 @frozen
@@ -94,7 +98,7 @@ class CreateResult:
 
 @frozen
 class UpdateRequest:
-    """Change a resource in place; with `preview`, only predict its outputs."""
+    """Change a resource in place; with `preview`, only predict its outputs, without `look` asking nobody."""
 
     urn: Urn
     id: str
@@ -106,14 +110,16 @@ class UpdateRequest:
     timeout: float | None = None
     secret_keys: frozenset[str] = frozenset()
     report: Report = quiet
+    look: bool = True
 
 
 @frozen
 class UpdateResult:
-    """The outputs after the update; with `init_errors` it isn't as asked."""
+    """The outputs after the update; with `init_errors` it isn't as asked. `unlooked` is a creation's."""
 
     outputs: Properties
     init_errors: tuple[str, ...] = ()
+    unlooked: HostError | None = None
 
 
 @frozen

@@ -91,7 +91,8 @@ class DynamicProvider(ProviderBase):
         """Changes the resource."""
         own = self._own.get(request.urn.type)
         if own is not None:
-            return UpdateResult(_with_provider(own.update(request).outputs, request.new_inputs))
+            changed = own.update(request)
+            return replace(changed, outputs=_with_provider(changed.outputs, request.new_inputs))
         if request.preview:
             return UpdateResult(request.new_inputs)
         provider = self._users.of(request.urn, request.new_inputs)

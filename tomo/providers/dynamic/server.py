@@ -31,7 +31,8 @@ from tomo.model.provider import (
 )
 from tomo.model.values import UNKNOWN, Properties, has_unknown
 from tomo.providers.differences import differences
-from tomo.providers.dynamic.facts import FACTS, Facts, docker_complaint, look, refuse_unfit
+from tomo.providers.dynamic.facts import FACTS, Facts, docker_complaint, refuse_unfit
+from tomo.providers.dynamic.facts import look as look_at
 from tomo.providers.dynamic.own import OwnType, PulumiAdapter
 from tomo.providers.dynamic.roads import each_host, spec_of, text_of
 from tomo.resources import tokens
@@ -62,7 +63,7 @@ class Server:
     def create(self, request: CreateRequest) -> CreateResult:
         """Looks at the host and waits until its package manager is free; a preview only looks."""
         if request.preview:
-            outputs, problem = self._foreseen(request.inputs, "")
+            outputs, problem = self._foreseen(request.inputs, "", look=request.look)
             return CreateResult("", outputs, unlooked=problem)
         return CreateResult(request.urn.name, self._outputs(request.inputs, "", request.report))
 
@@ -70,7 +71,8 @@ class Server:
         """Looks again; what was said of Docker stands, as the engine's own inputs change with these."""
         said = text_of(request.old_outputs, "dockerDrift")
         if request.preview:
-            return UpdateResult(self._foreseen(request.new_inputs, said)[0])
+            outputs, problem = self._foreseen(request.new_inputs, said, look=request.look)
+            return UpdateResult(outputs, unlooked=problem)
         return UpdateResult(self._outputs(request.new_inputs, said, request.report))
 
     def delete(self, request: DeleteRequest) -> None:
@@ -101,7 +103,7 @@ class Server:
         if not text_of(request.inputs, "host"):
             return ReadResult(ReadStatus.UNSUPPORTED)
         try:
-            facts = look(self._connections.get(spec))
+            facts = look_at(self._connections.get(spec))
         except TomoError as error:
             return unreachable(error)
         said = _said(docker_complaint(facts, request.inputs.get("docker")), request.outputs)
@@ -114,13 +116,13 @@ class Server:
         refuse_unfit(facts, inputs.get("docker"), spec.label)
         return {**inputs, **facts.outputs(), "dockerDrift": said}
 
-    def _foreseen(self, inputs: Properties, said: str) -> tuple[Properties, HostError | None]:
+    def _foreseen(self, inputs: Properties, said: str, *, look: bool) -> tuple[Properties, HostError | None]:
         """The outputs as far as a look can tell them now, and what kept it from telling."""
         unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said}
-        if has_unknown(inputs):
+        if not look or has_unknown(inputs):
             return unknown, None
         try:
-            facts = look(self._connections.get(spec_of(inputs)))
+            facts = look_at(self._connections.get(spec_of(inputs)))
         except HostError as error:
             return unknown, error
         return {**inputs, **facts.outputs(), "dockerDrift": said}, None
@@ -128,7 +130,7 @@ class Server:
     def _when_free(self, spec: HostSpec, report: Report) -> Facts:
         waited = 0.0
         while True:
-            facts = look(self._connections.get(spec))
+            facts = look_at(self._connections.get(spec))
             if not facts.package_lock:
                 return facts
             if waited >= LOCK_SECONDS or self._pause(_POLL_SECONDS):
