@@ -149,9 +149,9 @@ def test_an_assistant_proposes_and_a_person_has_it_done(site: Site, host: Host) 
     assert app["says"]["value"]["not_looked_at"] == []
     assert running(host) == []
     page = assistant.call("get_plan", proposal_id=app["id"])["data"]
-    assert "create Container page-server" in page["plan"]["text"]
+    assert "create Container page" in page["plan"]["text"]
     applied(site, app["id"])
-    assert running(host) == ["page-server"]
+    assert running(host) == ["page"]
     assert assistant.call("check_app_status", name="page")["data"]["servers"][0]["apps"][0]["well"] is True
     assert assistant.call("get_plan", proposal_id=app["id"])["data"]["state"] == "applied"
 
@@ -164,7 +164,7 @@ def test_a_plan_that_was_changed_is_refused(site: Site, host: Host) -> None:
     with pytest.raises(PlanRefused, match="changed after it was made"):
         apply(site, made["id"])
 
-    env = host.ssh("docker", "inspect", "--format", "{{.Config.Env}}", "page-server").out
+    env = host.ssh("docker", "inspect", "--format", "{{.Config.Env}}", "page").out
     assert "GREETING=hello" in env
 
 
