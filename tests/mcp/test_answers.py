@@ -184,3 +184,22 @@ def test_what_takes_long_tells_how_far_it_is(assistant: Assistant) -> None:
     assistant.using(work, mode="legacy")
 
     assert "looked at nas" in told
+
+
+def test_an_app_that_comes_into_the_catalog_while_the_server_runs_is_found(world: World) -> None:
+    apps = world.folder / "ours" / "apps"
+    apps.mkdir(parents=True)
+    world.edit("servers:", "catalogs: [ours]\nservers:")
+    page = "schema: tomo.app/v1\nid: {id}\ntitle: {id}\ntagline: new\nversion: '1'\nservices: {{a: {{image: x}}}}\n"
+
+    async def work(client: Client) -> list[dict[str, Any]]:
+        answers = []
+        for name in ("zebra", "zebu"):
+            (apps / f"{name}.yaml").write_text(page.format(id=name))
+            answers.append(await envelope(client, "search_apps", {"words": name}))
+        return answers
+
+    answers = Assistant(world).using(work)
+
+    found = [[app["id"] for app in answer["data"]["apps"]["value"]] for answer in answers]
+    assert found == [["zebra"], ["zebu"]]

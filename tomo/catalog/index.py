@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -95,6 +97,11 @@ class Catalog:
         """What a list shows of every app whose file can be read, sorted by id."""
         return self._listing[0]
 
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """What tells the files from the same files later: where they are, when written, and how large."""
+        found = (path for paths in self._files.values() for path in paths)
+        return tuple((str(path), state.st_mtime_ns, state.st_size) for path, state in _states(found))
+
     @cached_property
     def _files(self) -> Mapping[str, tuple[Path, ...]]:
         found: dict[str, list[Path]] = {}
@@ -144,6 +151,13 @@ def read_app(path: Path) -> AppDefinition:
     from tomo.spec.problems import build  # noqa: PLC0415  # as above
 
     return build(AppDefinition, parse(read_bytes(path), str(path)))
+
+
+def _states(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files with what the system says of them, without those that are gone by now."""
+    for path in paths:
+        with suppress(OSError):
+            yield path, path.stat()
 
 
 def _apps_folder(folder: Path) -> Path:

@@ -70,18 +70,7 @@ class Catalogs:
 
     def list(self, request: CatalogRequest) -> CatalogListing:
         """The apps that fit, by id, or the best first where words are given."""
-        from tomo.catalog.search import SearchIndex  # noqa: PLC0415  # not needed to show one app
-
-        catalog = self._catalog(request.place)
-        apps = catalog.summaries()
-        categories = {category for app in apps for category in app.categories}
-        if request.category and request.category not in categories:
-            raise UsageError(
-                f"no app has the category `{shown(request.category)}`",
-                hint=did_you_mean(request.category, categories),
-            )
-        hits = SearchIndex(apps).search(request.query, category=request.category)
-        return CatalogListing(tuple(hit.app for hit in hits), tuple(map(str, catalog.problems())))
+        return listing(self._catalog(request.place), request)
 
     def show(self, request: CatalogRequest, app: str) -> AppDefinition:
         """One app; raises AppNotFound with the nearest name."""
@@ -104,3 +93,21 @@ class Catalogs:
         if place.file is None and not (place.directory / FLEET_FILE).is_file():
             return Catalog.bundled()
         return self._doors.open(place).catalog
+
+
+def listing(catalog: Catalog, request: CatalogRequest) -> CatalogListing:
+    """The apps of a catalog that fit; raises UsageError for a category that no app has.
+
+    A catalog reads its files once: whoever keeps it is quicker the next time.
+    """
+    from tomo.catalog.search import SearchIndex  # noqa: PLC0415  # not needed to show one app
+
+    apps = catalog.summaries()
+    categories = {category for app in apps for category in app.categories}
+    if request.category and request.category not in categories:
+        raise UsageError(
+            f"no app has the category `{shown(request.category)}`",
+            hint=did_you_mean(request.category, categories),
+        )
+    hits = SearchIndex(apps).search(request.query, category=request.category)
+    return CatalogListing(tuple(hit.app for hit in hits), tuple(map(str, catalog.problems())))

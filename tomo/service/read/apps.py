@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
+from tomo.catalog.index import Catalog
 from tomo.frozen import frozen
-from tomo.service.catalogs import CatalogListing, CatalogRequest, Catalogs
+from tomo.service.catalogs import CatalogListing, CatalogRequest, Catalogs, listing
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
+from tomo.service.wiring import Doors
+from tomo.service.workspace import Place
 
 if TYPE_CHECKING:
     from tomo.service.apps import AppView
@@ -33,6 +37,11 @@ class AppPage:
 class AppReads(Reader):
     """The use cases that look at apps. They dial nothing."""
 
+    def __init__(self, doors: Doors, place: Place) -> None:
+        super().__init__(doors, place)
+        self._lock = Lock()
+        self._kept: tuple[object, Catalog | None] = ((), None)
+
     def list(self, by: Asker) -> tuple[AppView, ...]:
         """Every app of the fleet file."""
         from tomo.service.apps import Apps, AppsRequest  # noqa: PLC0415  # its models take 0.2 s of the start
@@ -47,7 +56,16 @@ class AppReads(Reader):
 
     def search(self, by: Asker, words: str, category: str) -> CatalogListing:
         """The catalog's apps that fit, the best first."""
-        return Catalogs(self._for(by)).list(CatalogRequest(self._place, words, category))
+        return listing(self._catalog(by), CatalogRequest(self._place, words, category))
+
+    def _catalog(self, by: Asker) -> Catalog:
+        """The catalog, read once for as long as its files stay as they are: reading all takes a while."""
+        found = self._open(by).catalog
+        stamp = found.stamp()
+        with self._lock:
+            if self._kept[1] is None or self._kept[0] != stamp:
+                self._kept = (stamp, found)
+            return self._kept[1] or found
 
     def page(self, by: Asker, app: str) -> AppPage:
         """One app of the catalog."""
