@@ -120,7 +120,7 @@ def assistants(tomo: Path, folder: Path, rounds: int) -> list[Row]:
         Row("`tomo mcp`: start to first answer", Samples("tools/list", starts), limit=1.5),
         Row("`tools/list`, warm", _milliseconds("tools/list", taken["tools/list"]), limit=50, unit="ms"),
         Row(f"tools that read, {what}, warm", _milliseconds("all", reads), limit=50, unit="ms"),
-        Row(f"the slowest of them, `{slowest}`", _milliseconds(slowest, taken[slowest]), unit="ms"),
+        Row(f"the slowest of them, `{slowest}`", _milliseconds(slowest, taken[slowest]), limit=50, unit="ms"),
         Row(
             f"a proposal, {what}, with a look at hosts in memory",
             Samples("update_app", taken["update_app"]),

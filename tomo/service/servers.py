@@ -208,14 +208,14 @@ class Servers:
         facts = facts_by_server(workspace.snapshot())
         servers = loaded.fleet.servers
         return tuple(
-            _view(loaded.fleet, name, server, facts.get(name, {})) for name, server in servers.items()
+            view_of(loaded.fleet, name, server, facts.get(name, {})) for name, server in servers.items()
         )
 
     def show(self, request: ListServersRequest, name: str) -> ServerView:
         """One server."""
         workspace, loaded = self._fleet(request.place)
         facts = facts_by_server(workspace.snapshot())
-        return _view(loaded.fleet, name, server_of(loaded, name), facts.get(name, {}))
+        return view_of(loaded.fleet, name, server_of(loaded, name), facts.get(name, {}))
 
     def test(self, request: TestServersRequest) -> LoginTests:
         """Logs in to the named servers, or all, side by side."""
@@ -263,7 +263,8 @@ def _shown_key(key: HostKey) -> ShownKey:
     return ShownKey(key.kind, key.text, key.fingerprint)
 
 
-def _view(fleet: Fleet, name: str, server: Server, facts: Properties) -> ServerView:
+def view_of(fleet: Fleet, name: str, server: Server, facts: Properties) -> ServerView:
+    """A server of a fleet, with what a run found there."""
     apps = tuple(app for app, spec in fleet.apps.items() if spec.present and name in fleet.servers_of(spec))
     return ServerView(
         name=name,

@@ -12,15 +12,16 @@ from tomo.service.hosts import declared_hosts
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
 from tomo.service.read.secrets import SecretMask
-from tomo.service.server_edits import fleet_of
+from tomo.service.server_edits import fleet_of, server_of
 from tomo.service.servers import (
     ListServersRequest,
     LoginTests,
     Servers,
     ServerView,
     TestServersRequest,
+    view_of,
 )
-from tomo.service.status import Status, Statuses, StatusRequest
+from tomo.service.status import ServerStatus, Status, Statuses, StatusRequest
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.spec.near import did_you_mean
@@ -61,9 +62,12 @@ class ServerReads(Reader):
         """Every server of the fleet file, with what the last run found there."""
         return Servers(self._for(by)).list(ListServersRequest(self._place))
 
-    def show(self, by: Asker, name: str) -> ServerView:
-        """One of them."""
-        return Servers(self._for(by)).show(ListServersRequest(self._place), name)
+    def show(self, by: Asker, name: str, *, live: bool) -> tuple[ServerView, ServerStatus]:
+        """One of them, and what runs there, from the state or from the host; the state is read once."""
+        loaded = fleet_of(self._open(by))
+        server = server_of(loaded, name)
+        [status] = self.status(by, live=live, names=(name,)).servers
+        return view_of(loaded.fleet, name, server, status.facts), status
 
     def test(self, by: Asker, name: str) -> LoginTests:
         """Logs in and looks what is there."""

@@ -100,11 +100,10 @@ class Tools:
         live: Annotated[bool, Field(description="Ask the server now; false: as last recorded.")] = True,
     ) -> Answer:
         """Say what runs on a server: its apps and their containers, with state and health."""
-        view = self._servers.show(call.by, name)
         if live:
             call.tell(f"asking {name}")
-        found = self._servers.status(call.by, live=live, names=(name,)).servers
-        data = {**server_view(view), **(server_status(found[0]) if found else {})}
+        view, status = self._servers.show(call.by, name, live=live)
+        data = {**server_view(view), **server_status(status)}
         return Answer(f"`{name}` {'now' if live else 'as recorded'}", data)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
