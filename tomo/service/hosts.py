@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tomo.model.connection import LOCAL, Connections, HostSpec
+from tomo.model.connection import LOCAL, Connections, HostBook, HostSpec
 from tomo.model.snapshot import Snapshot
 from tomo.model.values import Secret
 from tomo.providers.dynamic.roads import spec_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tomo.spec.glance import Glance
 
 _MOST_AT_ONCE: Final = 32
+_SSH_PORT: Final = 22
 
 
 def declared_hosts(fleet: Fleet, config: StackConfig) -> tuple[HostSpec, ...]:
@@ -69,6 +71,19 @@ def lacks_credential(fleet: Fleet, config: StackConfig) -> bool:
     secrets = fleet_secrets(config)
     named = [ref for each in fleet.servers.values() for ref in (each.password, each.identity_password) if ref]
     return any(ref.secret not in secrets for ref in named)
+
+
+def book_of(hosts: Sequence[HostSpec], recorded: Snapshot | None) -> HostBook:
+    """The hosts of a fleet, and those that it no longer declares while resources of theirs are to go.
+
+    Those are reached by what the state knows of them: address, login and pinned key, no credential.
+    """
+    places = {(spec.host, spec.port or _SSH_PORT) for spec in hosts}
+    entries = recorded.resources if recorded is not None else ()
+    former = [
+        replace(spec_of(entry.inputs), name=entry.urn.name) for entry in entries if entry.type == SERVER
+    ]
+    return HostBook([*hosts, *(spec for spec in former if (spec.host, spec.port or _SSH_PORT) not in places)])
 
 
 def dial_recorded(connections: Connections, recorded: Snapshot) -> None:

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from tomo.errors import NotSupported
-from tomo.model.connection import Connections, HostBook
+from tomo.model.connection import Connections
 from tomo.service.engines import EngineName
-from tomo.service.hosts import declared_hosts, dial_recorded, glanced_hosts, lacks_credential
+from tomo.service.hosts import book_of, declared_hosts, dial_recorded, glanced_hosts, lacks_credential
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Workspace
 from tomo.state.backend import StoredStack
@@ -59,7 +59,7 @@ def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Ses
     stored = workspace.stored()
     config = workspace.config()
     workspace.prepare_secrets(stored.sealed_salt if stored else "", config.salt if config.secret_keys else "")
-    with _connected(workspace, doors, config, stored if looks else None) as connections:
+    with _connected(workspace, doors, config, stored, looks=looks) as connections:
         # Importing the engine takes about as long as a host takes to let somebody in.
         from tomo.providers.plugin import PluginHost  # noqa: PLC0415
         from tomo.service.session import Session  # noqa: PLC0415
@@ -84,24 +84,26 @@ def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Ses
 
 @contextmanager
 def _connected(
-    workspace: Workspace, doors: Doors, config: StackConfig, looked_at: StoredStack | None
+    workspace: Workspace, doors: Doors, config: StackConfig, stored: StoredStack | None, *, looks: bool
 ) -> Iterator[Connections]:
     """The connections of a run; the hosts of a state that will be looked at are being dialled already.
 
     They are dialled as the unchecked file has them. Where the checked fleet has them otherwise those
     connections end, and nothing was done over them.
     """
+    recorded = stored.snapshot if stored is not None else None
+    looked_at = recorded if looks else None
     with ExitStack() as closing:
         glanced, connections = None, None
         if looked_at is not None and workspace.glance is not None:
             glanced = glanced_hosts(workspace.glance)
-            connections = closing.enter_context(doors.open_connections(HostBook(glanced)))
-            dial_recorded(connections, looked_at.snapshot)
+            connections = closing.enter_context(doors.open_connections(book_of(glanced, recorded)))
+            dial_recorded(connections, looked_at)
         fleet = workspace.fleet.fleet if workspace.fleet is not None else None
         hosts = declared_hosts(fleet, config) if fleet is not None else ()
         if connections is None or glanced != hosts:
             closing.close()
-            connections = closing.enter_context(doors.open_connections(HostBook(hosts)))
+            connections = closing.enter_context(doors.open_connections(book_of(hosts, recorded)))
             if looked_at is not None and fleet is not None and not lacks_credential(fleet, config):
-                dial_recorded(connections, looked_at.snapshot)
+                dial_recorded(connections, looked_at)
         yield connections

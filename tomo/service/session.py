@@ -11,7 +11,7 @@ from tomo.engine.look import Observation
 from tomo.engine.recovery import Terms
 from tomo.engine.run import Options, Run, World
 from tomo.errors import StackNotFound
-from tomo.model.connection import Connections, HostBook
+from tomo.model.connection import Connections
 from tomo.model.events import Diagnostic, Sink, ignore
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
@@ -19,6 +19,7 @@ from tomo.model.source import ProgramRun, Source
 from tomo.model.urn import Urn
 from tomo.model.values import SECRET_SHOWN
 from tomo.providers.plugin import PluginHost
+from tomo.service.hosts import book_of
 from tomo.service.logs import logged
 from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
@@ -178,7 +179,7 @@ class Session:
     def world(self, sink: Sink, salt: str, executor: Callable[[Run], Executor] | None = None) -> World:
         """What a deployment needs from outside; with an `executor` it acts, with a salt it saves."""
         config = {} if self.fleet else self.config.opened()
-        book = HostBook(self.fleet.hosts if self.fleet else ())
+        book = book_of(self.fleet.hosts if self.fleet else (), self.base)
         place = self.workspace
         root, outputs_of = place.program_folder, place.outputs_of
         facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins)
