@@ -1,5 +1,7 @@
 """What was changed by hand is seen by the next plan, and the next apply puts it right."""
 
+from pathlib import Path
+
 import pytest
 
 from lab.hosts import Host
@@ -151,3 +153,18 @@ def test_a_removed_docker_is_installed_again_and_the_apps_come_back(site: Site, 
     assert first.exit_code == 0, [str(failure.error) for failure in first.failures]
     assert changes(second.shown.plan) == []
     assert docker(host, "inspect", "-f", "{{.State.Running}}", "site-page") == "true"
+
+
+def test_a_server_and_its_apps_leave_the_fleet_in_one_change(site: Site, host: Host) -> None:
+    # The state knows the server's pinned key, and no credential: it is to be the usual one.
+    usual = site.folder / ".ssh" / "id_ed25519"
+    usual.parent.mkdir(mode=0o700)
+    usual.write_bytes(Path(host.identity).read_bytes())
+    usual.chmod(0o600)
+    fleet = site.file.read_text().partition("\n")[0]
+    site.file.write_text(f"{fleet}\nservers: {{}}\napps: {{}}\n")
+
+    gone = site.apply()
+
+    assert gone.exit_code == 0, [str(failure.error) for failure in gone.failures]
+    assert docker(host, "ps", "-aq") == ""
