@@ -127,3 +127,22 @@ def test_an_own_login_and_token_can_be_ended(office: Office) -> None:
     assert [answer["success"] for answer in ended] == [True, True], ended
     after = office.calls("carl", ("list_sessions", {}), ("list_tokens", {}))
     assert [len(answer["data"]) for answer in after] == [0, 1]
+
+
+@pytest.mark.parametrize("who", ["anna", "bob"])
+def test_nobody_puts_a_proposal_in_the_place_of_somebody_elses(office: Office, who: str) -> None:
+    whose = "bob" if who == "anna" else "anna"
+    change = {"name": "web", "inputs": {"GREETING": "hi"}, "why": "because"}
+    first = office.calls(whose, ("update_app", change))[0]["data"]["id"]
+
+    foreign = office.calls(who, ("update_app", {**change, "replaces": first}))[0]
+    stands = office.calls(whose, ("get_plan", {"proposal_id": first}))[0]
+    own, replaced = office.calls(
+        whose, ("update_app", {**change, "replaces": first}), ("get_plan", {"proposal_id": first})
+    )
+
+    assert foreign["error"]["code"] == "usage"
+    assert "not a proposal of yours" in foreign["message"]
+    assert stands["data"]["state"] == "proposed"
+    assert own["success"]
+    assert replaced["data"]["state"] == "superseded"

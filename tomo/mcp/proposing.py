@@ -18,10 +18,13 @@ Shown = Mapping[str, object]
 Why = Annotated[str, Field(description="Why, for the person who decides.", min_length=1, max_length=2000)]
 
 
-def proposed(desk: ProposalDesk, call: Call, change: Change, why: str) -> Answer:
+Replaces = Annotated[str, Field(description="Id of an open proposal of yours that this one replaces.")]
+
+
+def proposed(desk: ProposalDesk, call: Call, change: Change, why: str, replaces: str = "") -> Answer:
     """Proposes a change, and says what a person does next."""
     call.tell("planning")
-    made = desk.propose(call.by, ProposedChange(change, why), call.tell)
+    made = desk.propose(call.by, ProposedChange(change, why, replaces=replaces), call.tell)
     message = (
         f"`{made.id}` waits for a person, who reads it with `tomo proposals show {made.id}`, "
         f"agrees with `tomo approve {made.id}` and has it done with `tomo apply {made.id}`; nothing was done"

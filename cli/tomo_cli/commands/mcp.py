@@ -51,7 +51,7 @@ def mcp(
     from tomo.mcp.serving import Terms, over_http, over_stdio, run_http, run_stdio
     from tomo.service.propose.desk import ProposalDesk
     from tomo.service.read.services import Reading, for_assistants
-    from tomo_cli.console import say
+    from tomo_cli.console import at_terminal, say
     from tomo_cli.doors import doors, place
 
     # Stdout is the protocol's: whatever a library has to say goes to stderr.
@@ -63,6 +63,8 @@ def mcp(
     through = for_assistants(doors(), where)
     reading, desk = Reading.of(through, where), ProposalDesk(through, where)
     if not http:
+        if at_terminal():
+            say("Waiting for a client's messages on stdin; clients start this themselves. Ctrl-C ends it.")
         run_stdio(over_stdio(reading, desk, terms, through.log))
         return
     built = over_http(reading, desk, terms, through.log)

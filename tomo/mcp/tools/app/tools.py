@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
-from tomo.mcp.proposing import Why, proposed
+from tomo.mcp.proposing import Replaces, Why, proposed
 from tomo.mcp.views import app_page, app_status, app_view
 from tomo.model.people import Role
 from tomo.service.propose.changes import InstallApp, UninstallApp, UpdateApp
@@ -77,10 +77,11 @@ class Tools:
         secret_names: SecretNames = {},
         ports: Ports = {},
         exposure: Reach = None,
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose to put an app of the catalog on servers. Secrets it generates are made on apply."""
         settings = AppSettings(inputs, secret_names, ports, exposure)
-        return proposed(self._desk, call, InstallApp(app, servers, name, settings), why)
+        return proposed(self._desk, call, InstallApp(app, servers, name, settings), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
     def update_app(
@@ -94,10 +95,11 @@ class Tools:
         exposure: Reach = None,
         images: Annotated[dict[str, str], Field(description="Images by service; `` is its main one.")] = {},
         unset: Annotated[tuple[str, ...], Field(description="Inputs and ports to take back.")] = (),
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose other settings or images for an app of the fleet."""
         settings = AppSettings(inputs, secret_names, ports, exposure)
-        return proposed(self._desk, call, UpdateApp(name, settings, images, unset=unset), why)
+        return proposed(self._desk, call, UpdateApp(name, settings, images, unset=unset), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
     def uninstall_app(
@@ -106,9 +108,10 @@ class Tools:
         name: Name,
         why: Why,
         remove_data: Annotated[bool, Field(description="Remove its data too, for good.")] = False,
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose to take an app off its servers; its data stays, unless that is to go too."""
-        return proposed(self._desk, call, UninstallApp(name, remove_data), why)
+        return proposed(self._desk, call, UninstallApp(name, remove_data), why, replaces)
 
     @tool(role=Role.READONLY, effect=ToolEffect.READ)
     def list_apps(self, call: Call) -> Answer:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
-from tomo.mcp.proposing import Why, proposal_page, proposal_view, proposed, step_view
+from tomo.mcp.proposing import Replaces, Why, proposal_page, proposal_view, proposed, step_view
 from tomo.mcp.views import drift_view, run_view
 from tomo.model.people import Role
 from tomo.model.proposal import ProposalState
@@ -27,9 +27,14 @@ class Tools:
         self._stacks, self._records, self._desk = stacks, records, desk
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
-    def propose_plan(self, call: Call, why: Why) -> Answer:
+    def propose_plan(
+        self,
+        call: Call,
+        why: Why,
+        replaces: Replaces = "",
+    ) -> Answer:
         """Propose to make the servers as the fleet file declares them: what differs, planned by a look."""
-        return proposed(self._desk, call, AsDeclared(), why)
+        return proposed(self._desk, call, AsDeclared(), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE)
     def propose_command(

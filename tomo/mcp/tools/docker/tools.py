@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
-from tomo.mcp.proposing import Why, proposed
+from tomo.mcp.proposing import Replaces, Why, proposed
 from tomo.model.people import Role
 from tomo.service.propose.changes import InstallDocker
 from tomo.service.propose.desk import ProposalDesk
@@ -34,9 +34,12 @@ class Tools:
         ] = "distro",
         version: Annotated[str, Field(description="A version to pin, with `docker`; empty for any.")] = "",
         registry_mirrors: Annotated[tuple[str, ...], Field(description="Addresses to pull through.")] = (),
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose to install Docker on a server, or to change how it is installed there."""
-        return proposed(self._desk, call, InstallDocker(server, channel, version, registry_mirrors), why)
+        return proposed(
+            self._desk, call, InstallDocker(server, channel, version, registry_mirrors), why, replaces
+        )
 
     @tool(role=Role.READONLY, effect=ToolEffect.READ, long=True)
     def verify_docker(self, call: Call, server: Server) -> Answer:

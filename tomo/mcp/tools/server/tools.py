@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tomo.errors import UsageError
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
-from tomo.mcp.proposing import Why, proposed
+from tomo.mcp.proposing import Replaces, Why, proposed
 from tomo.mcp.views import server_status, server_view
 from tomo.model.people import Role
 from tomo.service.propose.changes import AddServer, FullCleanup, RemoveServer, SetServer
@@ -45,17 +45,24 @@ class Tools:
         password_secret_name: Annotated[str, Field(description="Name of the secret with the password.")] = "",
         become: Annotated[bool, Field(description="Use sudo; for logins other than root.")] = False,
         docker: Annotated[bool, Field(description="Install Docker where it is missing.")] = True,
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose to add a server. It is not dialled before a person has accepted address and key."""
         keys = (host_key,) if host_key else ()
         server = NewServer(name, parse_address(address), keys, identity or None, become)
         change = AddServer(server, docker, password_secret_name)
-        return proposed(self._desk, call, change, why)
+        return proposed(self._desk, call, change, why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
-    def remove_server(self, call: Call, name: Name, why: Why) -> Answer:
+    def remove_server(
+        self,
+        call: Call,
+        name: Name,
+        why: Why,
+        replaces: Replaces = "",
+    ) -> Answer:
         """Propose to take a server out of the fleet; the machine is left alone. No app may be on it."""
-        return proposed(self._desk, call, RemoveServer(name), why)
+        return proposed(self._desk, call, RemoveServer(name), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
     def prepare_server(
@@ -66,6 +73,7 @@ class Tools:
         become: Annotated[bool | None, Field(description="Use sudo, or not.")] = None,
         timezone: Annotated[str, Field(description="Its time zone, such as `Europe/Berlin`.")] = "",
         lan: Annotated[str, Field(description="Its address in the LAN, where ports reach that far.")] = "",
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose what a server needs before apps come onto it: Docker, sudo, time zone, LAN address."""
         given: dict[str, object] = {
@@ -75,7 +83,7 @@ class Tools:
             "lan": lan or None,
         }
         fields = {key: value for key, value in given.items() if value is not None}
-        return proposed(self._desk, call, SetServer(name, fields), why)
+        return proposed(self._desk, call, SetServer(name, fields), why, replaces)
 
     @tool(role=Role.READONLY, effect=ToolEffect.READ, long=True)
     def test_server_connection(self, call: Call, name: Name) -> Answer:
@@ -114,8 +122,9 @@ class Tools:
         confirm: Annotated[str, Field(description="The server's name once more.")],
         why: Why,
         remove_data: Annotated[bool, Field(description="Remove the apps' data too, for good.")] = False,
+        replaces: Replaces = "",
     ) -> Answer:
         """Propose to remove every app from a server; proposed again once that is done, the server itself."""
         if confirm != name:
             raise UsageError(f"`confirm` is not `{name}`", hint="write the server's name into both arguments")
-        return proposed(self._desk, call, FullCleanup(name, remove_data), why)
+        return proposed(self._desk, call, FullCleanup(name, remove_data), why, replaces)
