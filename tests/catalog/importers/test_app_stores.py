@@ -353,14 +353,14 @@ def test_an_app_that_cannot_be_mapped_does_not_stop_the_others(tmp_path: Path) -
         tmp_path,
         {
             "a/umbrel-app.yml": MANIFEST, "a/docker-compose.yml": bad,
-            "b/umbrel-app.yml": MANIFEST, "b/docker-compose.yml": UMBREL,
+            "b/umbrel-app.yml": MANIFEST.replace("id: pad", "id: other"), "b/docker-compose.yml": UMBREL,
         },
     )  # fmt: skip
 
     first, second = outcomes(copy)
 
     assert "shares another service's network" in reason(first)
-    assert second.id == "umbrel-pad"
+    assert second.id == "umbrel-other"
 
 
 def test_addresses_and_secrets_of_a_script_are_read_from_its_text(tmp_path: Path) -> None:

@@ -282,3 +282,26 @@ def test_names_that_are_no_utf8_and_half_characters_are_told(tmp_path: Path) -> 
     outcome.name.encode()
     with pytest.raises(SpecError, match="1 mistake"):
         list(read_copy(tmp_path / "templates.json", "portainer"))
+
+
+@pytest.mark.parametrize(
+    ("services", "words"),
+    [
+        ({f"s{number}": {"image": "a:1.0"} for number in range(300)}, "services"),
+        ({"web": {"image": "a:1.0", "ports": [f"{number}:80" for number in range(1, 600)]}}, "ports"),
+        ({"web": {"image": "a:1.0", "environment": {f"A{n}": f"${{B{n}}}" for n in range(1200)}}}, "inputs"),
+        (
+            {"web": {"image": "a:1.0", "environment": {f"A{n}_PASSWORD": f"p{n}" for n in range(200)}}},
+            "secrets",
+        ),
+    ],
+)
+def test_an_app_of_very_many_parts_is_refused(
+    tmp_path: Path, services: dict[str, object], words: str
+) -> None:
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": services}))
+
+    outcome = only(tmp_path)
+
+    assert words in reason(outcome)
+    assert outcome.reasons[0].file.endswith("compose.yaml")

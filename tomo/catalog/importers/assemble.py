@@ -25,6 +25,7 @@ from tomo.spec.shown import shown
 _DATABASES: Final = re.compile(
     r"(^|/)(postgres|mysql|mariadb|redis|valkey|mongo|influxdb|memcached|rabbitmq|elasticsearch|clickhouse)"
 )
+_MOST_SERVICES: Final = 200
 _OTHER_APP: Final = re.compile(r"(?<=//)[a-z0-9-]+_[a-z0-9_-]+_1(?=[:/]|$)")
 _ROOT_URL: Final = re.compile(r"https?://\$\{host\.address\}(:\d+)?(?![\w:.-])")
 
@@ -110,6 +111,8 @@ def _service_entries(found: FoundApp, top: At) -> dict[str, At]:
     services = top.get("services")
     if not services.mapping():
         services.refuse("the file names no services", "write `services: {NAME: {image: …}}`")
+    if len(services.mapping()) > _MOST_SERVICES:
+        services.refuse(f"the file has more than {_MOST_SERVICES} services", "no app has so many")
     entries: dict[str, At] = {}
     for name, at in services.entries():
         if not isinstance(at.value, dict):
@@ -223,7 +226,7 @@ def _page(assembly: _Assembly) -> dict[str, Any] | None:
         why = "whose port is not known" if wanted.service in known else "which is no service of the app"
         assembly.found.ledger.person(f"the page is on `{shown(wanted.service)}`, {why}")
     for name, port in _likely(assembly, wanted):
-        _call_web(assembly, port)
+        _call_web(port)
         scheme = wanted.scheme if wanted else "https" if port["container"] in (443, 8443) else "http"
         return {"service": name, "port": port["container"], **_beside(wanted.path if wanted else "/", scheme)}
     return None
@@ -261,7 +264,7 @@ def _known_page(assembly: _Assembly, name: str, page: Page) -> dict[str, Any]:
         return found
     port = _published(assembly, name, page)
     if port is not None:
-        _call_web(assembly, port)
+        _call_web(port)
     return found
 
 
@@ -278,9 +281,8 @@ def _published(assembly: _Assembly, name: str, page: Page) -> dict[str, Any] | N
     return port
 
 
-def _call_web(assembly: _Assembly, port: dict[str, Any]) -> None:
+def _call_web(port: dict[str, Any]) -> None:
     port["name"] = "web"
-    assembly.services.ports.names.add("web")
 
 
 def _beside(path: str, scheme: str) -> dict[str, str]:

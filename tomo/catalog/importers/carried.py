@@ -107,9 +107,10 @@ class Carried:
                 self.found.ledger.person(f"the config `{shown(name)}` is not with the app")
                 return
             content = escaped(text)
-        files = self.services.mounts.files
-        if not any(file["path"] == target and file["service"] == here for file in files):
-            files.append({"path": target, "content": content, "service": here})
+        mounts = self.services.mounts
+        if (here, target) not in mounts.placed:
+            mounts.placed.add((here, target))
+            mounts.files.append({"path": target, "content": content, "service": here})
             self.found.ledger.mapping(f"config `{shown(name)}` is a file of the app")
 
     def _link(self, service: dict[str, Any], text: str) -> None:

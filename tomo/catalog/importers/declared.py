@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from tomo.catalog.importers.reading import NO_FILE, refuse
 from tomo.catalog.importers.variables import Asked, Texts, secret
 from tomo.catalog.importers.words import languages, line
 from tomo.spec.app import Input
 from tomo.spec.inputs import NOT_GENERATED, complaint
 
+_MOST: Final = 1000
 _REFERENCE: Final = re.compile(r"(?<!\$)\$\{input\.([A-Za-z0-9_]+)\}")
 
 
@@ -22,6 +24,8 @@ def input_entries(
 ) -> list[dict[str, Any]]:
     """The `inputs` of a definition."""
     whole, within = _uses(services, files)
+    if len(whole | within) > _MOST:
+        refuse(NO_FILE, 0, f"it would have more than {_MOST} inputs", "no app has so many")
     entries = []
     for asked in texts.inputs.values():
         if asked.name not in whole | within:

@@ -28,6 +28,7 @@ _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)((?::[^{}]*)?)\}")
 _HELPERS: Final = frozenset(
     {"password", "base64", "hash", "uuid", "username", "email", "domain", "jwt", "randomPort"}
 )
+_MOST_FILES: Final = 200
 _NESTED: Final = 8
 
 
@@ -147,7 +148,9 @@ def _unquoted(value: str) -> str:
 def _files(at: At, helpers: Helpers) -> dict[str, str]:
     """Files that the template carries, by their path, as Tomo's templates."""
     found: dict[str, str] = {}
-    for item in at.items():
+    for index, item in enumerate(at.items()):
+        if index >= _MOST_FILES:
+            item.refuse(f"the template carries more than {_MOST_FILES} files", "no app has so many")
         path, content = item.get("filePath").text(), item.get("content").text()
         if not path.strip():
             helpers.ledger.dropping("a file without a path")

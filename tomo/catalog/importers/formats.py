@@ -11,8 +11,8 @@ from tomo.catalog.importers import casaos, compose, coolify, dokploy, portainer,
 from tomo.catalog.importers.assemble import definition_of
 from tomo.catalog.importers.found import Candidate, FoundApp
 from tomo.catalog.importers.ledger import Ledger
-from tomo.catalog.importers.reading import Folder, refuse, writable
-from tomo.catalog.importers.words import line, slug, unique
+from tomo.catalog.importers.reading import NO_FILE, Folder, refuse, writable
+from tomo.catalog.importers.words import Names, line, slug
 from tomo.catalog.importers.writing import Written, written
 from tomo.errors import Problem, SpecError, UsageError
 from tomo.spec.near import did_you_mean
@@ -164,35 +164,33 @@ def read_copy(path: Path, format_: str, taken: frozenset[str] = frozenset()) -> 
     `taken` are ids that other catalogs have. Raises SpecError where the copy as a whole can't be read.
     """
     folder, file = place_of(path)
-    ids: set[str] = set()
+    ids = Names(taken if format_ == "compose" else ())
     for offered in FORMATS[format_](folder, file):
         candidate = replace(offered, name=line(writable(offered.name)))
         try:
             found = candidate.read()
-            outcome = _outcome(candidate, found, ids | taken if format_ == "compose" else ids)
+            outcome = _outcome(candidate, found, ids)
         except SpecError as error:
             outcome = Outcome(candidate.name, candidate.file, reasons=_reasons(candidate, error))
         except RecursionError:
             problem = Problem(candidate.file, 0, "the file is nested too deep")
             outcome = Outcome(candidate.name, candidate.file, reasons=(problem,))
-        if outcome.id:
-            ids.add(outcome.id)
         yield outcome
 
 
 def _reasons(candidate: Candidate, error: SpecError) -> tuple[Problem, ...]:
     """Mistakes as they are told: those of a definition that is never written have no line."""
     found = [
-        replace(problem, file=candidate.file, line=0) if problem.file.startswith("\0") else problem
+        replace(problem, file=candidate.file, line=0) if problem.file.startswith(NO_FILE) else problem
         for problem in error.problems
     ]
     return tuple(found[:_MOST_LINES])
 
 
-def _outcome(candidate: Candidate, found: FoundApp, taken: set[str] | frozenset[str]) -> Outcome:
+def _outcome(candidate: Candidate, found: FoundApp, ids: Names) -> Outcome:
     prefix = "" if found.format == "compose" else f"{found.format}-"
-    found.id = unique(slug(f"{prefix}{found.id}"), taken)
-    file = written(definition_of(found), f"\0{found.id}")
+    found.id = ids.take(slug(f"{prefix}{found.id}"))
+    file = written(definition_of(found), f"{NO_FILE}{found.id}")
     ledger = found.ledger
     ledger.needs_grant += file.app.grants
     ledger.needs_person += [f"{message}: it can't be put on a server yet" for message in file.unsupported]

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from tomo.catalog.importers.reading import NO_FILE, refuse
 from tomo.catalog.importers.secrecy import from_outside, holds_secret, shape_of
 from tomo.catalog.importers.variables import Asked, Texts, secret
 
+_MOST: Final = 100
 _DISTINCT: Final = 8
 """Length from which a text is a password wherever it stands, and no user's or database's name."""
 _PREFIX: Final = re.compile(r"(base64:|Bearer )(.+)", re.DOTALL)
@@ -27,6 +29,8 @@ def replace_known(services: dict[str, dict[str, Any]], texts: Texts, files: list
         for key, value in _plain(service)
         if not holds_secret(key, value)
     )
+    if len(found) > _MOST:
+        refuse(NO_FILE, 0, f"it has more than {_MOST} published secrets", "no app has so many")
     for literal, key in found.items():
         prefix, bare = _prefix_of(literal)
         alone = sum(literal in text for text in _all_texts(services, files)) == 1

@@ -14,24 +14,25 @@ class Ledger:
     dropped: list[str] = field(default_factory=list)
     needs_grant: list[str] = field(default_factory=list)
     needs_person: list[str] = field(default_factory=list)
+    _told: set[tuple[str, str]] = field(default_factory=set, repr=False)
 
     def mapping(self, line: str) -> None:
         """Something became something else."""
-        _once(self.mapped, line)
+        self._once("mapped", self.mapped, line)
 
     def generating(self, line: str) -> None:
         """A secret is made in place of what stood there."""
-        _once(self.generated, line)
+        self._once("generated", self.generated, line)
 
     def dropping(self, line: str) -> None:
         """Something has no place and was left out."""
-        _once(self.dropped, line)
+        self._once("dropped", self.dropped, line)
 
     def person(self, line: str) -> None:
         """Something that a person has to look at or do."""
-        _once(self.needs_person, line)
+        self._once("needs_person", self.needs_person, line)
 
-
-def _once(lines: list[str], line: str) -> None:
-    if line not in lines:
-        lines.append(line)
+    def _once(self, kind: str, lines: list[str], line: str) -> None:
+        if (kind, line) not in self._told:
+            self._told.add((kind, line))
+            lines.append(line)

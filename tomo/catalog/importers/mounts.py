@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from tomo.catalog.importers.found import FoundApp
 from tomo.catalog.importers.reading import At, Folder
 from tomo.catalog.importers.variables import Asked, Texts, escaped
-from tomo.catalog.importers.words import languages, slug, unique
+from tomo.catalog.importers.words import Names, languages, slug
 from tomo.errors import SpecError
 from tomo.spec.shown import CONTROL, shown
 
@@ -63,7 +64,9 @@ class Mounts:
     volumes: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     by_source: dict[str, str] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
+    folders: dict[str, None] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    placed: set[tuple[str, str]] = field(default_factory=set)
 
     def of_service(self, service: str, volumes: At, tmpfs: At) -> list[dict[str, Any]]:
         """The `volumes` and `tmpfs` of a service as the app format has them."""
@@ -81,8 +84,8 @@ class Mounts:
     def tell_overlaps(self) -> None:
         """Says where one folder of the source lies in another: as volumes they share nothing."""
         for inner in self.folders:
-            for outer in self.folders:
-                if inner != outer and inner.startswith(f"{outer}/"):
+            for outer in map(str, PurePosixPath(inner).parents):
+                if outer in self.folders and outer != ".":
                     self.found.ledger.person(
                         f"`{shown(inner)}` lies in `{shown(outer)}`; as volumes they no longer share files"
                     )
@@ -221,8 +224,7 @@ class Mounts:
             yield self._folder_volume(wanted, path)
 
     def _folder_volume(self, wanted: _Wanted, path: str) -> dict[str, Any]:
-        if path not in self.folders:
-            self.folders.append(path)
+        self.folders[path] = None
         stem = path.removeprefix("data/").removeprefix("volumes/") if path != "." else "data"
         name = self._volume(path, stem)
         self.found.ledger.mapping(f"folder `{shown(wanted.source)}` is the volume `{name}`")
@@ -246,7 +248,7 @@ class Mounts:
 
     def _volume(self, source: str, name: str) -> str:
         if source not in self.by_source:
-            chosen = unique(slug(name) or "data", self.volumes)
+            chosen = self.names.take(slug(name) or "data")
             self.by_source[source] = chosen
             self.volumes[chosen] = {}
         return self.by_source[source]
@@ -320,8 +322,9 @@ class Mounts:
             self._file(service, f"{wanted.target}/{name}", escaped(content or ""), path, program=program)
 
     def _file(self, service: str, target: str, content: str, source: str, *, program: bool = False) -> None:
-        if any(file["path"] == target and file["service"] == service for file in self.files):
+        if (service, target) in self.placed:
             return
+        self.placed.add((service, target))
         if "\x00" in content or CONTROL.search(target) or ":" in target:
             self.found.ledger.person(f"the file `{shown(source)}` can't be carried over")
             return

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tomo.catalog.importers.found import FoundApp
 from tomo.catalog.importers.reading import At
 from tomo.catalog.importers.variables import Texts
-from tomo.catalog.importers.words import languages
+from tomo.catalog.importers.words import Names, languages
 from tomo.spec.app import HIGHEST_PORT
 from tomo.spec.shown import shown
 
@@ -18,6 +18,7 @@ _SHORT: Final = re.compile(
     r"(?:(?P<ip>\[[0-9a-fA-F:.]*\]|[0-9.]*):)?(?:(?P<host>[0-9]*(?:-[0-9]+)?):)?"
     r"(?P<container>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>[a-zA-Z]+))?"
 )
+_MOST: Final = 500
 _LOW: Final = 1024
 _WEB: Final = (80, 8080, 3000, 443, 8443)
 
@@ -29,12 +30,18 @@ class Ports:
     found: FoundApp
     texts: Texts
     taken: set[tuple[int, str]] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
+    count: int = 0
 
     def of_service(self, service: str, ports: At) -> list[dict[str, Any]]:
         """The `ports` of a service as the app format has them."""
         mapped: list[dict[str, Any]] = []
         for entry in ports.items():
+            self.count += 1
+            if self.count > _MOST:
+                entry.refuse(
+                    f"the app publishes more than {_MOST} ports", "write ranges, such as `8000-8010`"
+                )
             for port in self._entry(entry):
                 if not any(_same(port, other) for other in mapped):
                     mapped.append(self._placed(service, port))
@@ -135,12 +142,7 @@ class Ports:
         }
 
     def _name(self, container: str, protocol: str) -> str:
-        base = f"port-{container}" if protocol == "tcp" else f"port-{container}-{protocol}"
-        name, number = base, 2
-        while name in self.names:
-            name, number = f"{base}-{number}", number + 1
-        self.names.add(name)
-        return name
+        return self.names.take(f"port-{container}" if protocol == "tcp" else f"port-{container}-{protocol}")
 
 
 def likeliest_page(ports: list[dict[str, Any]]) -> dict[str, Any] | None:

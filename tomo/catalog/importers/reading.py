@@ -22,6 +22,10 @@ MAX_ENTRIES: Final = 5_000
 """Entries of the largest folder that is read."""
 
 
+NO_FILE: Final = "\0"
+"""Stands for the file of a definition that is not written yet; who tells of it puts the source's there."""
+
+
 class JsonDocument(Document):
     """A JSON file; its lines are those that the same text has as YAML, which nearly every one is."""
 

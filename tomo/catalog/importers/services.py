@@ -15,7 +15,7 @@ from tomo.catalog.importers.mounts import Mounts
 from tomo.catalog.importers.ports import Ports
 from tomo.catalog.importers.reading import At
 from tomo.catalog.importers.variables import Texts
-from tomo.catalog.importers.words import slug, unique
+from tomo.catalog.importers.words import Names, slug
 from tomo.spec.shown import CONTROL, shown
 
 _KNOWN_TO_NEED: Final = {
@@ -51,8 +51,9 @@ class Services:
 
     def name_all(self, services: Mapping[str, At]) -> None:
         """Chooses the names here, and learns under which others they are reached there."""
+        taken = Names()
         for there, service in services.items():
-            here = unique(slug(there) or "service", set(self.names.values()))
+            here = taken.take(slug(there) or "service")
             self.names[there] = here
             container = self.texts.constant(service.get("container_name").text()) or ""
             for name in (there, container, service.get("hostname").text()):

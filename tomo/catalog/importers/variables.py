@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.secrecy import from_outside, holds_secret, shape_of
-from tomo.catalog.importers.words import variable_name
+from tomo.catalog.importers.words import Names, variable_name
 from tomo.spec.shown import CONTROL, shown
 
 _START: Final = re.compile(r"\$(?:(?P<escaped>\$)|(?P<braced>\{)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))")
@@ -139,6 +139,7 @@ class Inputs:
 
     def __init__(self) -> None:
         self._found: dict[str, Asked] = {}
+        self._names = Names()
 
     def ask(self, wanted: Asked) -> str:
         """Declares an input, or adds to the one of that name; returns its name."""
@@ -153,10 +154,9 @@ class Inputs:
 
     def free_name(self, wanted: str) -> str:
         """A name that no input has yet."""
-        name, number = variable_name(wanted), 2
-        found = name
+        found = self._names.take(variable_name(wanted), "_", 90)
         while found in self._found:
-            found, number = f"{name}_{number}", number + 1
+            found = self._names.take(variable_name(wanted), "_", 90)
         return found
 
     def values(self) -> list[Asked]:

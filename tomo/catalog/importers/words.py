@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -43,14 +43,28 @@ def slug(text: str, limit: int = _LONGEST_NAME) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:limit].strip("-")
 
 
-def unique(name: str, taken: Collection[str]) -> str:
-    """The name, or with the least number behind it that makes it one of its own."""
-    found, number = name, 2
-    while found in taken:
-        tail = f"-{number}"
-        found = name[: _LONGEST_NAME - len(tail)].strip("-") + tail
-        number += 1
-    return found
+class Names:
+    """Gives each thing a name of its own; where one is taken, the least number behind it makes another."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._next: dict[str, int] = {}
+
+    def take(self, wanted: str, separator: str = "-", limit: int = _LONGEST_NAME) -> str:
+        """A name that nothing has, which is then taken."""
+        number = self._next.get(wanted, 1)
+        found = wanted if number == 1 else _numbered(wanted, number, separator, limit)
+        while found in self._taken:
+            number += 1
+            found = _numbered(wanted, number, separator, limit)
+        self._next[wanted] = number + 1
+        self._taken.add(found)
+        return found
+
+
+def _numbered(name: str, number: int, separator: str, limit: int) -> str:
+    tail = f"{separator}{number}"
+    return name[: limit - len(tail)].strip(separator) + tail
 
 
 def variable_name(text: str) -> str:
