@@ -390,3 +390,12 @@ def test_addresses_and_secrets_of_a_script_are_read_from_its_text(tmp_path: Path
         entry.name: (entry.generate.kind, entry.generate.length) for entry in app.inputs if entry.generate
     }
     assert made == {"APP_PAD_KEY": ("hex", 16), "APP_PAD_LONG": ("hex", 32)}
+
+
+def test_a_token_that_a_form_asks_for_is_a_persons_to_give(tmp_path: Path) -> None:
+    fields = [{"type": "text", "label": "Token", "env_variable": "API_TOKEN", "required": True}]
+    environment = [{"key": "TOKEN", "value": "${API_TOKEN}"}]
+
+    entry = app_in(only(runtipi(tmp_path, main(environment=environment), fields=fields))).inputs[0]
+
+    assert (entry.type, entry.generate, entry.required) == ("secret", None, True)

@@ -120,6 +120,28 @@ def test_an_env_file_beside_it_gives_defaults(tmp_path: Path) -> None:
     assert env(app, "web") == {"MORE": "1", "EMPTY": "", "X": "<COLOUR>"}
 
 
+def test_secrets_of_somebodys_own_are_never_copied(tmp_path: Path) -> None:
+    fields = "environment: {URL: 'pg://u:${DB_PASSWORD}@db', KEY: '${APP_KEY_OF_MAIL_PASSWORD}', ODD: '${ODD-'}\nenv_file: [x.env]"
+    copy = service(tmp_path, fields)
+    copy_of(
+        copy,
+        {
+            ".env": "DB_PASSWORD=my own one\nAPP_KEY_OF_MAIL_PASSWORD=mine too\n",
+            "x.env": "X_TOKEN=mine as well\n",
+        },
+    )
+
+    outcome = only(copy)
+
+    assert outcome.file is not None
+    told = outcome.file.text + repr(outcome.ledger)
+    assert not any(own in told for own in ("my own one", "mine too", "mine as well"))
+    assert {entry.name: bool(entry.generate) for entry in app_in(outcome).inputs if entry.secret} == {
+        "X_TOKEN": True, "DB_PASSWORD": True, "APP_KEY_OF_MAIL_PASSWORD": False,
+    }  # fmt: skip
+    assert "not copied" in " ".join(outcome.ledger.needs_person)
+
+
 def test_booleans_and_numbers_stay_the_text_that_stands_there(tmp_path: Path) -> None:
     fields = "environment:\n  A: yes\n  B: on\n  C: true\n  D: 0o17\n  E: 1.10\n  F: 10025:25\n  G: 5"
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tomo.catalog.importers.found import FoundApp
+from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At
+from tomo.catalog.importers.secrecy import from_outside, holds_secret
 from tomo.catalog.importers.services import Services
-from tomo.catalog.importers.variables import Asked, Texts, escaped, secret
+from tomo.catalog.importers.variables import Asked, Scope, Texts, escaped, secret
 from tomo.errors import SpecError
 from tomo.spec.shown import shown
 
@@ -125,10 +127,18 @@ class Carried:
             self.links.setdefault(here, (there, []))[1].append(alias)
 
 
-def environment_scope(variables: dict[str, str]) -> Any:
-    """What an `.env` file beside a Compose file says of its variables: defaults that a person may change."""
+def environment_scope(variables: dict[str, str], ledger: Ledger) -> Scope:
+    """What an `.env` file beside a Compose file says of its variables: defaults that a person may change.
+
+    Its secrets are somebody's own, so they are not copied.
+    """
 
     def scope(name: str) -> Asked | None:
+        if holds_secret(name, variables.get(name)) and variables.get(name):
+            ledger.person(
+                f"the secret `{name}` of `.env` was not copied: set it if the app's data needs the same"
+            )
+            return Asked(name, "secret") if from_outside(name) else secret(name)
         return Asked(name, default=variables[name]) if name in variables else None
 
     return scope

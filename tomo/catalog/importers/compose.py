@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tomo.catalog.importers.carried import environment_scope, variables_of
 from tomo.catalog.importers.found import Candidate, FoundApp
+from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At, Folder
 from tomo.catalog.importers.words import line, slug
 from tomo.errors import SpecError
@@ -42,14 +43,16 @@ def main_file(folder: Folder) -> str:
 def read(folder: Folder, file: str, name: str) -> FoundApp:
     """A Compose file as an app called by its own name, or else after its place."""
     top = At.top(folder.yaml(file))
+    ledger = Ledger()
     called = line(top.get("name").value) or line(name)
     return FoundApp(
         format="compose",
         id=slug(called) or "app",
         compose=top,
         about={"title": called, "provenance": {"source": "compose"}},
-        scope=environment_scope(_variables(folder)),
+        scope=environment_scope(_variables(folder), ledger),
         folder=folder,
+        ledger=ledger,
     )
 
 

@@ -242,7 +242,7 @@ class Texts:
         try:
             return parse(text)
         except BadExpression:
-            self.ledger.person(f"`{shown(text)}` holds a `$` that Compose does not read; taken as it stands")
+            self.ledger.person("a text holds a `$` that Compose does not read; it is taken as it stands")
             return (text,)
 
     def _constant(self, parts: Sequence[Part]) -> str | None:
@@ -263,7 +263,7 @@ class Texts:
             default = self._constant(variable.argument) if variable.operator.endswith("-") else default
         if default is None:
             default = _NUMBERS.get(variable.name)
-        if default is not None and not isinstance(meaning, str):
+        if default is not None and not isinstance(meaning, str) and not holds_secret(variable.name):
             self.ledger.mapping(f"variable `{variable.name}` is fixed to `{shown(default)}`")
         return default
 
@@ -288,9 +288,16 @@ class Texts:
         return self._unknown(variable, key)
 
     def _with_key(self, asked: Asked, key: str) -> Asked:
-        """The input that a format asks for; secret also where the variable that takes it says so."""
-        if asked.type != "string" or asked.hidden or asked.options or not holds_secret(key, asked.default):
+        """The input that a format asks for; secret also where its name or the variable that takes it says so.
+
+        One that a form asks a person for stays theirs to give.
+        """
+        if asked.type != "string" or asked.hidden or asked.options or asked.generate:
             return asked
+        if not (holds_secret(key, asked.default) or holds_secret(asked.name, asked.default)):
+            return asked
+        if not asked.default and (asked.required or asked.label):
+            return replace(asked, type="secret", default=None)
         return self._secret(asked.name, key, asked.default)
 
     def _unknown(self, variable: Variable, key: str) -> list[str | _Reference]:
