@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fastmcp
 import httpx2
 import pytest
 
@@ -191,3 +192,16 @@ def test_somebody_elses_session_of_the_protocol_is_not_taken_over(office: Office
 
     assert begun == 200
     assert taken in {403, 404}
+
+
+def test_a_setting_from_the_folder_does_not_have_defects_shown(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastmcp.settings, "debug", True)
+
+    async def work(address: str) -> bool:
+        async with httpx2.AsyncClient() as http:
+            await http.post(address, json=LIST, headers=HEADERS)
+        return fastmcp.settings.debug
+
+    assert office.serving(work) is False

@@ -19,6 +19,8 @@ from tests.mcp.conftest import CLIENT, envelope
 from tests.mcp.office import connected, make_office
 from tests.worlds import PASSPHRASE, World
 
+pytestmark = pytest.mark.slow  # processes are started
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 50
 START = {

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import anyio
+import fastmcp
 import uvicorn
 
 from tomo.errors import UsageError
@@ -67,6 +68,8 @@ def run_http(built: Built, by_token: ByToken, terms: Terms, tell: Callable[[str]
 
 async def serve_http(built: Built, by_token: ByToken, terms: Terms, tell: Callable[[str], None]) -> None:
     """The same within an event loop; raises UsageError for an address that others can reach."""
+    # FastMCP takes settings from a `.env` where it is started, which a fleet's folder may have.
+    fastmcp.settings.debug = False
     address = require_loopback(terms.host)
     shown = f"[{address}]" if ":" in address else address
     with _bound(address, terms.port) as bound:

@@ -11,7 +11,7 @@ from tomo.mcp.proposing import Why, proposed
 from tomo.mcp.views import moment
 from tomo.model.people import Permission, Role
 from tomo.service.propose.desk import ProposalDesk
-from tomo.service.propose.other_changes import AddUser, SetUserRole
+from tomo.service.propose.other_changes import AddUser, SetUserDisabled, SetUserRole
 from tomo.service.read.people import PeopleReads
 
 
@@ -43,6 +43,17 @@ class Tools:
     ) -> Answer:
         """Propose another role for somebody."""
         return proposed(self._desk, call, SetUserRole(name, role), why)
+
+    @tool(role=Role.ADMIN, effect=ToolEffect.PROPOSE)
+    def propose_user_access(
+        self,
+        call: Call,
+        name: Annotated[str, Field(description="The name.", min_length=1, max_length=64)],
+        disabled: Annotated[bool, Field(description="True keeps out, false lets in again.")],
+        why: Why,
+    ) -> Answer:
+        """Propose to keep somebody out, or to let somebody in again."""
+        return proposed(self._desk, call, SetUserDisabled(name, disabled), why)
 
     @tool(role=Role.READONLY, effect=ToolEffect.READ)
     def whoami(self, call: Call) -> Answer:
