@@ -218,6 +218,15 @@ def test_a_published_key_of_another_service_is_asked_for_and_not_made(tmp_path: 
     assert "STRIPE_PRIVATE_KEY" in outcome.ledger.needs_person[0]
 
 
+def test_a_password_in_an_address_is_not_copied(tmp_path: Path) -> None:
+    outcome = only(service(tmp_path, "environment: {DB: 'pg://u:hunter22@db.example.org/x'}"))
+
+    app = app_in(outcome)
+    assert env(app, "web") == {"DB": "pg://u:${input.DB_LOGIN}@db.example.org/x"}
+    assert (app.inputs[0].type, app.inputs[0].required) == ("secret", True)
+    assert "not copied" in outcome.ledger.needs_person[0]
+
+
 def test_a_published_password_that_others_may_expect_is_told(tmp_path: Path) -> None:
     copy = service(
         tmp_path, "restart: always", "  db: {image: 'x:1.0', environment: {DB_PASSWORD: example}}\n"

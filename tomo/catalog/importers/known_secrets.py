@@ -15,6 +15,8 @@ _MOST: Final = 100
 _DISTINCT: Final = 8
 """Length from which a text is a password wherever it stands, and no user's or database's name."""
 _PREFIX: Final = re.compile(r"(base64:|Bearer )(.+)", re.DOTALL)
+_IN_ADDRESS: Final = re.compile(r"://[^\s:/@]*:([^\s:/@]+)@")
+_OF_ADDRESS: Final = "_LOGIN"
 _REFERENCE: Final = re.compile(r"\$?\$\{")
 
 
@@ -46,6 +48,9 @@ def replace_known(services: dict[str, dict[str, Any]], texts: Texts, files: list
 def _asked(texts: Texts, key: str, known: str, *, alone: bool, several: bool) -> str:
     """The input that stands for a known secret; one that only another service can give out is not made."""
     name = texts.inputs.free_name(key)
+    if alone and key.endswith(_OF_ADDRESS):
+        texts.ledger.person(f"the password in `{key.removesuffix(_OF_ADDRESS)}` was not copied: set `{name}`")
+        return texts.inputs.ask(Asked(name, "secret", required=True))
     if alone and from_outside(key):
         texts.ledger.person(f"secret `{name}` comes from another service: set it where it is needed")
         return texts.inputs.ask(Asked(name, "secret"))
@@ -62,6 +67,12 @@ def _known(services: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
             if holds_secret(key, value) and value not in seen:
                 seen.add(value)
                 yield value, key
+    for service in services.values():
+        for key, value in _plain(service):
+            for match in _IN_ADDRESS.finditer(value):
+                if match[1] not in seen:
+                    seen.add(match[1])
+                    yield match[1], f"{key}{_OF_ADDRESS}"
 
 
 def _plain(service: dict[str, Any]) -> Iterator[tuple[str, str]]:
