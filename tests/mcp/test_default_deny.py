@@ -56,7 +56,7 @@ def test_a_person_is_shown_and_answered_by_what_the_role_allows_and_nothing_else
 ) -> None:
     doors = for_assistants(bare.doors, bare.place)
     reading = Reading.of(doors, bare.place)
-    reception = Reception(Fixed(person), "mcp", reading.secrets)
+    reception = Reception(Fixed(person), "mcp", reading.people, reading.secrets)
     built = build(reception, [*reading.all, ProposalDesk(doors, bare.place)], version="0", profile="all")
 
     async def work() -> tuple[set[str], dict[str, str]]:
@@ -146,3 +146,13 @@ def test_nobody_puts_a_proposal_in_the_place_of_somebody_elses(office: Office, w
     assert stands["data"]["state"] == "proposed"
     assert own["success"]
     assert replaced["data"]["state"] == "superseded"
+
+
+def test_that_somebody_tried_to_change_what_the_role_forbids_is_recorded(office: Office) -> None:
+    office.calls("carl", ("uninstall_app", {"name": "web", "why": "because"}), ("list_audit_entries", {}))
+
+    entries = office.calls("anna", ("list_audit_entries", {}))[0]["data"]["entries"]["value"]
+
+    refused = [each for each in entries if each["actor"] == "carl" and each["outcome"] == "refused"]
+    assert [(each["action"], each["object"]) for each in refused] == [("proposal.propose", "uninstall_app")]
+    assert refused[0]["details"]["assistant"] == "test-client 1.2"

@@ -53,6 +53,10 @@ class Desk(Protocol):
         """For whom a call is, by a client that may be known already; raises NotAllowed for nobody known."""
         ...
 
+    def refused(self, by: Asker, effect: ToolEffect, tool: str) -> None:
+        """Notes that somebody tried to change what the role does not allow."""
+        ...
+
     def mask(self) -> Mask:
         """Takes every secret that this process can know out of a text."""
         ...
@@ -100,7 +104,7 @@ class Answering:
         mask: Mask = str
         try:
             by = await anyio.to_thread.run_sync(self.desk.asker, context, correlation, client)
-            require(self.declared, by, self.name)
+            await self._require(by)
             mask = await anyio.to_thread.run_sync(self.desk.mask)
             filled = await asked_for(context, self.name, self.arguments, given)
             if isinstance(filled, InputRequiredToolResult):
@@ -121,6 +125,15 @@ class Answering:
             _LOG.error("a defect in `%s`: %s at %s, correlation %s", self.name, kind, where, correlation)
             hint = f"report this with the correlation id {correlation}; the server's log has it too"
             return refused(INTERNAL, f"a defect in Tomo: {type(error).__name__}", hint, mask)
+
+    async def _require(self, by: Asker) -> None:
+        """Raises NotAllowed; that somebody tried to change something is recorded."""
+        try:
+            require(self.declared, by, self.name)
+        except NotAllowed:
+            if self.declared.effect is not ToolEffect.READ:
+                await anyio.to_thread.run_sync(self.desk.refused, by, self.declared.effect, self.name)
+            raise
 
     async def _called(self, context: Context, by: Asker, arguments: Mapping[str, object]) -> Answer:
         """Runs the tool in a thread; what it tells meanwhile goes out as progress."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from fastmcp.server.auth import AccessToken
@@ -10,6 +11,7 @@ from fastmcp.server.dependencies import get_access_token
 from mcp_types import Implementation
 
 from tomo.errors import LoginFailed
+from tomo.mcp.declaration import ToolEffect
 from tomo.mcp.untrusted import Mask, clean
 from tomo.model.log import Log
 from tomo.model.people import Permission, Person, Role
@@ -19,6 +21,11 @@ from tomo.service.read.secrets import SecretMask
 
 _UNKNOWN: Final = "an assistant that gives no name"
 _LONGEST: Final = 80
+_ACTIONS: Final[Mapping[ToolEffect, str]] = {
+    ToolEffect.PROPOSE: "proposal.propose",
+    ToolEffect.OWN_SESSION: "session.end",
+}
+"""What the audit record calls what a tool was to do."""
 
 
 class Callers(Protocol):
@@ -80,14 +87,21 @@ def person_in(token: AccessToken) -> Person:
 class Reception:
     """What stands around every call of one server; the `Desk` of `answering`."""
 
-    def __init__(self, callers: Callers, surface: str, secrets: SecretMask, log: Log | None = None) -> None:
-        self._callers, self._surface, self._secrets = callers, surface, secrets
+    def __init__(
+        self, callers: Callers, surface: str, people: PeopleReads, secrets: SecretMask, log: Log | None = None
+    ) -> None:
+        self._callers, self._surface = callers, surface
+        self._people, self._secrets = people, secrets
         self.log = log
 
     def asker(self, context: Context, correlation: str, client: str = "") -> Asker:
         """For whom a call is, and by which client."""
         person, address = self._callers.person()
         return Asker(person, self._surface, correlation, _name(client) or client_of(context), address)
+
+    def refused(self, by: Asker, effect: ToolEffect, tool: str) -> None:
+        """Notes in the audit record that somebody tried to change what the role does not allow."""
+        self._people.note_refused(by, _ACTIONS.get(effect, effect.value), tool)
 
     def mask(self) -> Mask:
         """Takes every secret of the stack out of a text."""

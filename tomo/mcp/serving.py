@@ -42,13 +42,13 @@ class Terms:
 
 def over_stdio(reading: Reading, desk: ProposalDesk, terms: Terms, log: Log | None = None) -> Built:
     """The server for the assistant that started this process."""
-    reception = Reception(Account(reading.people), STDIO, reading.secrets, log)
+    reception = Reception(Account(reading.people), STDIO, reading.people, reading.secrets, log)
     return build(reception, [*reading.all, desk], version=terms.version, profile=terms.profile)
 
 
 def over_http(reading: Reading, desk: ProposalDesk, terms: Terms, log: Log | None = None) -> Built:
     """The server for assistants that come with tokens."""
-    reception = Reception(Tokens(), HTTP, reading.secrets, log)
+    reception = Reception(Tokens(), HTTP, reading.people, reading.secrets, log)
     auth = PersonsToken()
     services = [*reading.all, desk]
     return build(reception, services, version=terms.version, profile=terms.profile, auth=auth)

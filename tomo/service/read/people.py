@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tomo.db.address import database_address
+from tomo.errors import NotAllowed
+from tomo.model.audit import AuditOutcome
 from tomo.model.people import Permission, Person, Session, Token
 from tomo.service.people import Identities
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
+from tomo.service.recording import Act
 from tomo.service.who import person_here
 
 
@@ -40,6 +43,14 @@ class PeopleReads(Reader):
     def revoke_token(self, by: Asker, id_: str) -> Token:
         """Removes the asker's token of an id or prefix."""
         return self._own(by).revoke_token(id_)
+
+    def note_refused(self, by: Asker, action: str, tool: str) -> None:
+        """Has it stand in the audit record that somebody tried what the role does not allow."""
+        trail = self._for(by).trail
+        if trail is not None:
+            told = {"tool": tool, "assistant": by.assistant, "error": NotAllowed.code}
+            trail.end(Act(action, tool, outcome=AuditOutcome.REFUSED, details=told))
+            trail.settle()
 
     def _own(self, by: Asker) -> Identities:
         """The use cases, narrowed to what is the asker's own whatever the role is."""
