@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -53,7 +54,7 @@ def environment(world: World) -> dict[str, str]:
     return {
         **os.environ,
         "HOME": home,
-        "XDG_DATA_HOME": f"{home}/data",
+        "XDG_DATA_HOME": f"{home}/.local/share",
         "TOMO_PASSPHRASE": PASSPHRASE,
         "PYTHONPATH": path,
     }
@@ -143,6 +144,34 @@ def test_a_profile_or_an_address_that_there_is_not_is_refused_before_the_first_w
         assert ran.returncode == 64
         assert words in ran.stderr
         assert ran.stdout == ""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_over_http_until_it_is_ended(tmp_path: Path, ending: signal.Signals) -> None:
+    office = make_office(tmp_path)
+
+    async def work(address: str) -> dict[str, Any]:
+        async with connected(address, office.tokens["bob"]) as client:
+            return await envelope(client, "list_servers", {})
+
+    with subprocess.Popen(
+        command(office.world, "--http", "--port", "0"),
+        env=environment(office.world),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        found = asyncio.run(work(said.split()[-1]))
+        process.send_signal(ending)
+        out, err = process.communicate(timeout=30)
+
+    assert [each["name"] for each in found["data"]] == ["nas"]
+    assert said.startswith("Serving assistants at http://127.0.0.1:")
+    assert out == ""
+    assert "Traceback" not in err
 
 
 def test_fifty_clients_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from mcp.client import Client
 
-from tests.mcp.conftest import Assistant
+from tests.mcp.conftest import Assistant, envelope
 from tests.mcp.corpus import BREAKS, MARK, PROMPTS, TERMINAL, UNSEEN, texts, unseen_in
 from tests.worlds import World, make_world
+from tomo.model.values import Secret
+from tomo.service.secret_names import Secrets, SetSecretRequest
 from tomo.testing.dockerd.container import LogLine
 from tomo.testing.hardware import Hardware
 
@@ -164,3 +167,28 @@ def test_no_log_is_shown_while_nobody_can_tell_a_secret_in_it(world: World) -> N
     )
 
     assert answer["error"]["code"] == "passphrase-missing"
+
+
+@pytest.mark.parametrize("form", ["{}", "https://x/?t={}&b=1", '{{"token": "{}"}}', "{}{}"])
+def test_a_passphrase_of_the_environment_is_masked_in_every_form_of_a_log(world: World, form: str) -> None:
+    passphrase = str(world.settings.passphrase)
+    world.nas.docker._find("web").log.append(LogLine(1, 1, form.format(passphrase, passphrase)))
+
+    answer = Assistant(world).call("get_container_logs", server="nas", container="web")
+
+    assert passphrase not in json.dumps(answer)
+    assert "[secret]" in answer["data"]["log"]["text"]
+
+
+def test_a_secret_that_is_set_while_the_server_runs_is_masked_from_then_on(world: World) -> None:
+    async def work(client: Client) -> list[dict[str, Any]]:
+        call = ("get_container_logs", {"server": "nas", "container": "web"})
+        before = await envelope(client, *call)
+        Secrets(world.doors).set(SetSecretRequest(world.place, "late", Secret("a-late-secret")))
+        world.nas.docker._find("web").log.append(LogLine(1, 1, "says a-late-secret"))
+        return [before, await envelope(client, *call)]
+
+    before, after = Assistant(world).using(work)
+
+    assert before["success"]
+    assert "says [secret]" in after["data"]["log"]["text"]

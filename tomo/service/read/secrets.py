@@ -61,7 +61,7 @@ class SecretMask(Reader):
 
     def _secrets(self, workspace: Workspace | None) -> Iterator[Secret]:
         settings = self._doors.settings
-        for text in (settings.passphrase, settings.registry_password):
+        for text in (settings.passphrase, settings.registry_password, settings.database_url):
             if text:
                 yield Secret(text)
         if workspace is None:
