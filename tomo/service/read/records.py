@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tomo.audit.chain import event_json
 from tomo.audit.check import Checked
 from tomo.audit.retention import Policy, Removal
 from tomo.errors import VersionNotFound
-from tomo.model.audit import AuditEntry
 from tomo.service.audits import Audits, ListAuditRequest, RetainAuditRequest, VerifyAuditRequest
 from tomo.service.history import Histories, HistoryRequest, StackHistory
 from tomo.service.read.asker import Asker
@@ -18,9 +18,10 @@ from tomo.state.history import Version
 class RecordReads(Reader):
     """The use cases that look back. The audit record is for those who may read it."""
 
-    def audit(self, by: Asker, count: int) -> Sequence[AuditEntry]:
-        """The newest entries, oldest of them first."""
-        return Audits(self._for(by)).list(ListAuditRequest(count))
+    def audit(self, by: Asker, count: int) -> Sequence[Mapping[str, object]]:
+        """The newest entries by the names of their fields, oldest of them first."""
+        found = Audits(self._for(by)).list(ListAuditRequest(count))
+        return [{"number": entry.number, **event_json(entry.event)} for entry in found]
 
     def verify(self, by: Asker) -> Checked:
         """Whether the record is whole."""

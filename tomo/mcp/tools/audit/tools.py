@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Field
 
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
-from tomo.model.audit import AuditEntry
 from tomo.model.people import Role
 from tomo.service.read.records import RecordReads
 
@@ -27,7 +26,7 @@ class Tools:
         """List who did what, newest last: acts that ended, with plan, approval and run."""
         found = self._records.audit(call.by, count)
         # Names of actors and objects are what people and files called them.
-        entries = Remote("the audit record", [_entry(each) for each in found])
+        entries = Remote("the audit record", found)
         return Answer(f"{len(found)} entries", {"entries": entries})
 
     @tool(role=Role.ADMIN, effect=ToolEffect.READ)
@@ -42,22 +41,3 @@ class Tools:
             "findings": [{"entry": each.number, "message": each.message} for each in found.findings],
         }
         return Answer("the record is whole" if not found.findings else "the record is not whole", data)
-
-
-def _entry(entry: AuditEntry) -> dict[str, object]:
-    event = entry.event
-    return {
-        "number": entry.number,
-        "time": event.time,
-        "actor": event.actor,
-        "role": event.role,
-        "surface": event.surface,
-        "action": event.action,
-        "object": event.object,
-        "outcome": event.outcome.value,
-        "correlation": event.correlation,
-        "plan": event.plan,
-        "approval": event.approval,
-        "run": event.run,
-        "details": dict(event.details),
-    }
