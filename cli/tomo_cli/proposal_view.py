@@ -107,8 +107,16 @@ def _show_argv(proposal: Proposal) -> None:
         return
     heading(f"What would run on {proposal.change.get('server')}, each argument by itself")
     for word in argv:
-        out().print(Text(f"  {clean(shlex.quote(str(word)))}"), soft_wrap=True)
+        first, *more = _exact(shlex.quote(str(word))).split("\n")
+        # Every line is marked as the argument's: none can look like what Tomo says.
+        for line in [f"  {first}", *(f"  | {each}" for each in more)]:
+            out().print(Text(line), soft_wrap=True)
     say(f"It has {proposal.change.get('timeout')} seconds.")
+
+
+def _exact(word: str) -> str:
+    """An argument with what can't be seen written out: a person agrees to exactly these characters."""
+    return "".join(char if char == "\n" or char.isprintable() else repr(char)[1:-1] for char in word)
 
 
 def _show_review(review: Review) -> None:

@@ -116,6 +116,15 @@ def test_a_command_is_shown_argument_by_argument(kept: World, tomo: Tomo) -> Non
     assert "What would run on nas, each argument by itself\n  df\n  '/; reboot'\n" in ran.out
 
 
+def test_an_argument_can_neither_hide_anything_nor_look_like_what_tomo_says(kept: World, tomo: Tomo) -> None:
+    argv = ("sh", "-c", "true\u200b\x1b[2J\n\nWhat became of it\n  approved")
+
+    ran = tomo(kept.doors, "proposals", "show", proposed(kept, RunCommand("nas", argv)))
+
+    assert "  'true\\u200b\\x1b[2J\n  | \n  | What became of it\n  |   approved'\n" in ran.out
+    assert ran.out.count("\nWhat became of it\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

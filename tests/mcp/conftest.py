@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ class Assistant:
 
     world: World
     profile: str = "all"
+    client: Implementation = field(default_factory=lambda: CLIENT)
 
     @property
     def server(self) -> Any:
@@ -41,7 +42,7 @@ class Assistant:
         """Does something with one client."""
 
         async def main() -> T:
-            async with Client(self.server, client_info=CLIENT, **options) as client:
+            async with Client(self.server, client_info=self.client, **options) as client:
                 return await work(client)
 
         return asyncio.run(main())

@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from mcp_types import Implementation
+
 from tests.mcp.conftest import Assistant
 from tests.worlds import World
 from tomo.model.people import Role, User
@@ -34,6 +37,31 @@ def test_a_proposal_names_the_assistant_and_whom_it_acts_for(world: World) -> No
     assert made["person"] == "tester"
     assert made["says"]["value"]["assistant"] == "test-client 1.2"
     assert made["says"]["value"]["why"] == "because"
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("\u200b", ""), ("", ""), (" \x1b[0m ", "\u2060"), ("\u115f", "")]
+)
+def test_an_assistant_whose_name_nobody_sees_does_not_pass_for_its_person(
+    world: World, name: str, version: str
+) -> None:
+    unseen = Assistant(world, client=Implementation(name=name, version=version))
+
+    made = [
+        proposed(unseen, "propose_command", server="nas", argv=["uptime"]),
+        proposed(unseen, "uninstall_app", name="web"),
+    ]
+
+    assert {each["says"]["value"]["assistant"] for each in made} == {"an assistant that gives no name"}
+
+
+def test_numbers_beyond_all_time_are_refused_by_name(world: World) -> None:
+    preview, proposal = Assistant(world).calls(
+        ("preview_retention", {"days": 10**12}),
+        ("propose_retention", {"days": 1, "entries": 10**30, "why": "because"}),
+    )
+
+    assert {preview["error"]["code"], proposal["error"]["code"]} == {"invalid-arguments"}
 
 
 def test_a_proposal_can_be_listed_read_and_explained(world: World) -> None:

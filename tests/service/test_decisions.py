@@ -597,7 +597,9 @@ def test_a_command_that_was_changed_in_the_database_is_refused(world: World, dat
     with closing(sqlite3.connect(database)) as there, there:
         there.execute("UPDATE proposals SET change = replace(change, 'greet', 'reboot')")
 
-    assert "does not fit its digest" in refused(world, proposal, PlanRefused)
+    assert "do not fit its digest" in refused(world, proposal, PlanRefused)
+    with pytest.raises(PlanRefused, match="do not fit its digest"):
+        Proposing(world.doors).show(ShowProposalRequest(proposal.id))
 
 
 def test_the_rule_for_commands_holds_for_a_proposed_one(guarded: World, kim: Person) -> None:

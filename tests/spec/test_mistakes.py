@@ -87,6 +87,12 @@ CASES = {
     "a shell in the jump": (
         "host: 192.168.1.10", "host: a\n    proxy_jump: -oProxyCommand=x", 5, "go through", "such as",
     ),
+    "a way out for a time zone": (
+        "host: 192.168.1.10", "host: a\n    timezone: ../../etc", 5, "not a time zone", "Europe/Berlin",
+    ),
+    "every address for the LAN's": (
+        "host: 192.168.1.10", "host: a\n    lan: 0.0.0.0", 5, "no address of one network", "expose: public",
+    ),
     "an option for a user": ("host: 192.168.1.10", "host: a\n    user: -x", 5, "not a user name", "`root`"),
     "a mirror without scheme": (
         "host: 192.168.1.10", "host: a\n    docker: {registry_mirrors: [m.lan]}", 5, "not a mirror", "`https://m.lan`",

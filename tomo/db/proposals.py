@@ -23,6 +23,7 @@ from tomo.model.proposal import (
 )
 
 _MOST: Final = 500
+_MOST_SHOWN: Final = 80
 
 
 class Proposals:
@@ -132,7 +133,9 @@ def _one(connection: Connection, id_: str, *, lock: bool = False) -> Proposal:
     query = select(PROPOSALS).where(PROPOSALS.c.id == id_)
     row: Row[Any] | None = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
-        raise ProposalNotFound(f"there is no proposal `{id_}`", hint="see `tomo proposals list`")
+        raise ProposalNotFound(
+            f"there is no proposal `{id_[:_MOST_SHOWN]}`", hint="see `tomo proposals list`"
+        )
     return proposal_of(row, _lives(connection, [id_])[id_])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -64,7 +65,8 @@ def wrong(error: ValidationError) -> str:
     lines = [
         f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" for each in error.errors(include_input=False)
     ]
-    return "; ".join(lines)
+    # JSON has lists, and no tuples.
+    return re.sub(r"\b[Tt]uple\b", "list", "; ".join(lines))
 
 
 def _slim(schema: Mapping[str, Any]) -> dict[str, Any]:

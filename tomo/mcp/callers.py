@@ -15,11 +15,10 @@ from tomo.mcp.declaration import ToolEffect
 from tomo.mcp.untrusted import Mask, clean
 from tomo.model.log import Log
 from tomo.model.people import Permission, Person, Role
-from tomo.service.read.asker import Asker
+from tomo.service.read.asker import UNNAMED, Asker
 from tomo.service.read.people import PeopleReads
 from tomo.service.read.secrets import SecretMask
 
-_UNKNOWN: Final = "an assistant that gives no name"
 _LONGEST: Final = 80
 _ACTIONS: Final[Mapping[ToolEffect, str]] = {
     ToolEffect.PROPOSE: "proposal.propose",
@@ -113,7 +112,8 @@ def client_of(context: Context) -> str:
     info: Implementation | None = None
     if context.request_context is not None and context.session.client_params is not None:
         info = context.session.client_params.client_info
-    return _name(f"{info.name} {info.version}") if info is not None and info.name.strip() else _UNKNOWN
+    said = _name(info.name) if info is not None else ""
+    return _name(f"{said} {info.version}") if info is not None and said else UNNAMED
 
 
 def _name(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tomo.errors import PlanRefused, TomoError, UsageError
 from tomo.frozen import frozen
 from tomo.model.finding import Judgement, Quorum
-from tomo.model.proposal import Proposal, ProposalKind
+from tomo.model.proposal import Proposal
 from tomo.policy.gate import is_met, not_approved, refusal
 from tomo.service.agreed import Asked, Counted, counted, counted_of
 from tomo.service.plans.making import ShownPlan
@@ -16,7 +16,7 @@ from tomo.service.policies import Held, PolicyTerms
 from tomo.service.propose.aging import Aging, place_of
 from tomo.service.propose.commands import judged_command
 from tomo.service.propose.other_changes import RunCommand, read_change
-from tomo.service.propose.proposing import ShownProposal, digest_of_change, shown_proposal
+from tomo.service.propose.proposing import ShownProposal, require_unchanged, shown_proposal
 from tomo.service.propose.store import AFTER, BEFORE, PLAN, proposals_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
@@ -113,11 +113,7 @@ def open_case(doors: Doors, clock: Callable[[], float], id_: str, place: Place |
         proposal = Aging(doors, clock).settled(store, store.get(id_))
         plan, before, after = (store.text(id_, name) for name in (PLAN, BEFORE, AFTER))
         signatures = tuple(store.texts(id_, "approval-").items())
-    if proposal.kind is not ProposalKind.FLEET and digest_of_change(proposal) != proposal.digest:
-        raise PlanRefused(
-            f"the proposal `{id_}` was changed after it was made: it does not fit its digest",
-            hint="reject it, and have it proposed anew",
-        )
+    require_unchanged(proposal)
     where = place or (place_of(proposal) if proposal.place else Place())
     workspace = doors.open(where) if proposal.stack else None
     if workspace is not None:

@@ -25,6 +25,7 @@ from tomo.spec.near import NAME
 from tomo.spec.shown import CONTROL, shown
 
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
+TIMEZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _DOCKER_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x20\x7f-\x9f]+")
 _IMAGE: Final = re.compile(

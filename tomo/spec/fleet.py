@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
 from tomo.spec.base import (
+    TIMEZONE,
     DockerName,
     EnvName,
     Flag,
@@ -111,9 +112,21 @@ def _host(text: str) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise mistake(f"`{shown(text)}` is not an IP address", "such as `192.168.1.10`") from None
+    if address.is_unspecified or address.is_multicast:
+        raise mistake(
+            f"`{shown(text)}` is no address of one network",
+            "the server's own there, such as `192.168.1.10`; ports reach all with `expose: public`",
+        )
+    return str(address)
+
+
+def _timezone(text: str) -> str:
+    if not TIMEZONE.fullmatch(text):
+        raise mistake(f"`{shown(text)}` is not a time zone", "such as `Europe/Berlin`")
+    return text
 
 
 def _user(text: str) -> str:
@@ -150,7 +163,9 @@ class ServerDefaults(Model):
         default=True,
         description="`true` installs Docker, `false` leaves the server alone, or how to install it.",
     )
-    timezone: Word = Field("Etc/UTC", description="What `${host.timezone}` says in apps.")
+    timezone: Annotated[Word, AfterValidator(_timezone)] = Field(
+        "Etc/UTC", description="What `${host.timezone}` says in apps."
+    )
 
 
 class Server(ServerDefaults):

@@ -9,13 +9,12 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from tomo.spec.app import HIGHEST_PORT, AppDefinition, Generate, Input, When
-from tomo.spec.base import SecretRef
+from tomo.spec.base import TIMEZONE, SecretRef
 from tomo.spec.fleet import App, generated_secret
 from tomo.spec.shown import shown
 
 InputValue: TypeAlias = str | SecretRef
 _HOSTNAME: Final = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9_])?\.?")
-_TIMEZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -129,5 +128,5 @@ _TYPES: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
     "hostname": (_HOSTNAME.fullmatch, "must be a host name"),
     "path": (_is_path, "must be an absolute path, such as `/srv/media`"),
     "port": (_is_port, "must be a port from 1 to 65535"),
-    "timezone": (_TIMEZONE.fullmatch, "must be a time zone, such as `Europe/Berlin`"),
+    "timezone": (TIMEZONE.fullmatch, "must be a time zone, such as `Europe/Berlin`"),
 }

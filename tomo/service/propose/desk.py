@@ -22,7 +22,7 @@ from tomo.service.propose.proposing import (
     ShownProposal,
     ShowProposalRequest,
 )
-from tomo.service.read.asker import Asker
+from tomo.service.read.asker import UNNAMED, Asker
 from tomo.service.read.reader import Reader
 from tomo.service.read.stacks import Difference, require_fleet, require_own_engine
 from tomo.spec.near import did_you_mean
@@ -80,7 +80,7 @@ class ProposalDesk(Reader):
             self._place,
             asked.change,
             asked.why,
-            by.assistant,
+            by.assistant or UNNAMED,
             by.person.name,
             asked.lasts,
             asked.replaces,

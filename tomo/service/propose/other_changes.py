@@ -18,6 +18,8 @@ from tomo.spec.shown import shown
 MOST_SECONDS: Final = 3600
 _MOST_ARGUMENTS: Final = 256
 _LONGEST: Final = 16 * 1024
+_MOST_DAYS: Final = 36_500
+_MOST_ENTRIES: Final = 10**9
 
 
 @frozen
@@ -91,6 +93,10 @@ class RetainAudit:
         """Raises UsageError for times that make no sense."""
         if self.days < 1 or self.entries < 0:
             raise UsageError("at least one day has to stay", hint="such as 365 days")
+        if self.days > _MOST_DAYS or self.entries > _MOST_ENTRIES:
+            raise UsageError(
+                f"at most {_MOST_DAYS} days and {_MOST_ENTRIES} entries can be kept", hint="such as 365 days"
+            )
 
 
 @frozen

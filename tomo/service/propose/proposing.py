@@ -47,6 +47,7 @@ from tomo.service.propose.other_changes import (
 )
 from tomo.service.propose.review import problems, review_of
 from tomo.service.propose.store import AFTER, BEFORE, PLAN, proposals_of
+from tomo.service.read.asker import UNNAMED
 from tomo.service.recording import recorded
 from tomo.service.runs import PlanRequest, PlanResult
 from tomo.service.server_edits import fleet_of
@@ -147,7 +148,7 @@ class Proposing:
         applied or brings nothing.
         """
         _require_lasting(request.lasts)
-        details = {"change": request.change.kind, "assistant": _line(request.assistant)}
+        details = {"change": request.change.kind, "assistant": _assistant(request)}
         needs = Permission.PROPOSE
         object_ = str(request.place)
         with recorded(self._doors, "proposal.propose", object_, needs=needs, details=details) as act:
@@ -274,7 +275,7 @@ class Proposing:
     ) -> Proposal:
         settings, now = self._doors.settings, int(self._clock())
         person = request.person or person_here(settings).name
-        assistant = _line(request.assistant)
+        assistant = _assistant(request)
         actor = f"{assistant} for {person}" if assistant else person
         trail = self._doors.trail
         return Proposal(
@@ -306,6 +307,7 @@ class Proposing:
 
 def shown_proposal(proposal: Proposal, plan: bytes, before: bytes, after: bytes) -> ShownProposal:
     """A proposal with its texts; raises PlanRefused where their bytes are not those that were proposed."""
+    require_unchanged(proposal)
     if proposal.kind is not ProposalKind.FLEET:
         return ShownProposal(proposal)
     return ShownProposal(proposal, _plan_of(proposal, plan), _diff(proposal, before, after))
@@ -336,6 +338,12 @@ def digest_of_change(proposal: Proposal) -> str:
     }
     text = orjson.dumps({"body": body, "format": _FORMAT}, option=orjson.OPT_SORT_KEYS)
     return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+def require_unchanged(proposal: Proposal) -> None:
+    """Raises PlanRefused where a change without a plan is not the one that was proposed."""
+    if proposal.kind is not ProposalKind.FLEET and digest_of_change(proposal) != proposal.digest:
+        raise _changed(proposal)
 
 
 def _changed(proposal: Proposal) -> PlanRefused:
@@ -420,6 +428,11 @@ def _require_lasting(lasts: int) -> None:
 
 def _place(file: Path) -> str:
     return str(file.absolute())
+
+
+def _assistant(request: ProposeRequest) -> str:
+    """Which assistant proposes; whatever it calls itself, it is never taken for a person."""
+    return (_line(request.assistant) or UNNAMED) if request.assistant else ""
 
 
 def _line(text: str) -> str:

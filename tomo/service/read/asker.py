@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tomo.frozen import frozen
 from tomo.identity.roles import may, require
 from tomo.model.people import Permission, Person
+
+UNNAMED: Final = "an assistant that gives no name"
+"""Who asks where a client says nothing of itself that can be seen; `""` would be a person."""
 
 
 @frozen

@@ -24,9 +24,11 @@ class Tools:
     def propose_retention(
         self,
         call: Call,
-        days: Annotated[int, Field(description="Keep entries younger than so many days.", ge=1)],
+        days: Annotated[int, Field(description="Keep entries younger than so many days.", ge=1, le=36_500)],
         why: Why,
-        entries: Annotated[int, Field(description="Keep so many of the newest in any case.", ge=0)] = 0,
+        entries: Annotated[
+            int, Field(description="Keep so many of the newest in any case.", ge=0, le=10**9)
+        ] = 0,
     ) -> Answer:
         """Propose to remove old audit entries; `preview_retention` says which."""
         return proposed(self._desk, call, RetainAudit(days, entries), why)
@@ -35,8 +37,10 @@ class Tools:
     def preview_retention(
         self,
         call: Call,
-        days: Annotated[int, Field(description="Keep entries younger than so many days.", ge=1)],
-        entries: Annotated[int, Field(description="Keep so many of the newest in any case.", ge=0)] = 0,
+        days: Annotated[int, Field(description="Keep entries younger than so many days.", ge=1, le=36_500)],
+        entries: Annotated[
+            int, Field(description="Keep so many of the newest in any case.", ge=0, le=10**9)
+        ] = 0,
     ) -> Answer:
         """Say which audit entries a retention policy would remove. Removes none."""
         found = self._records.removal(call.by, days, entries)
