@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from threading import current_thread, main_thread
+from types import FrameType
 
 from rich.console import Console
 from rich.text import Text
@@ -152,4 +156,24 @@ def confirm(question: str, *, yes: bool) -> bool:
 def answer(question: str) -> str:
     """What a person types at the terminal."""
     err().print(Text(question, style="bold"), end="")
-    return sys.stdin.readline().strip()
+    with ended_by_ctrl_c():
+        return sys.stdin.readline().strip()
+
+
+def ended_by_ctrl_c() -> AbstractContextManager[None]:
+    """While somebody is asked, one Ctrl-C is enough: nothing is under way that could be finished."""
+    return handled_by(signal.default_int_handler)
+
+
+@contextmanager
+def handled_by(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM, which CI systems end a job with, handled so; in the main thread only."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = [(number, signal.signal(number, handle)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

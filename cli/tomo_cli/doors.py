@@ -123,8 +123,11 @@ def place_given(
 
 
 def _ask(prompt: str) -> str:
+    from tomo_cli.console import ended_by_ctrl_c
+
     try:
-        return getpass.getpass(f"{prompt}: ", stream=sys.stderr)
+        with ended_by_ctrl_c():
+            return getpass.getpass(f"{prompt}: ", stream=sys.stderr)
     except (EOFError, KeyboardInterrupt):
         raise PassphraseMissing("no passphrase was given", hint="set TOMO_PASSPHRASE or type it") from None
 

@@ -39,6 +39,7 @@ from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
 
 _MOST_RUNNING = 12
 _REMINDER_SECONDS = 10.0
+_DRAWING_SECONDS = 0.125
 
 
 @frozen
@@ -60,14 +61,16 @@ class RunView:
         self._ended = Signal()
         self._console = err_as_it_is_now()
         self._live = (
-            Live(console=self._console, transient=True, refresh_per_second=8) if sys.stderr.isatty() else None
+            Live(console=self._console, transient=True, auto_refresh=False) if sys.stderr.isatty() else None
         )
+        self._is_drawn = False
 
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
-        else:
-            Thread(target=self._remind_now_and_then, daemon=True).start()
+            self._console.show_cursor()
+        each_while = self._remind_now_and_then if self._live is None else self._draw_now_and_then
+        Thread(target=each_while, daemon=True).start()
         return self
 
     def __exit__(
@@ -81,8 +84,6 @@ class RunView:
         """Takes an event, from any thread."""
         with self._lock:
             self._take(event)
-            if self._live is not None:
-                self._live.update(self._picture())
 
     def _take(self, event: Event) -> None:
         match event:
@@ -126,6 +127,20 @@ class RunView:
 
     def _picture(self) -> Text:
         return Text("\n").join(_under_way(each) for each in list(self._running.values())[:_MOST_RUNNING])
+
+    def _draw_now_and_then(self) -> None:
+        while not self._ended.wait(_DRAWING_SECONDS):
+            self.draw()
+
+    def draw(self) -> None:
+        """Draws what is under way; where nothing is, somebody may be asked, and the screen is left alone."""
+        with self._lock:
+            if self._live is None or not (self._running or self._is_drawn):
+                return
+            if self._is_drawn != bool(self._running):
+                self._is_drawn = not self._is_drawn
+                self._console.show_cursor(not self._is_drawn)
+            self._live.update(self._picture(), refresh=True)
 
     def _remind_now_and_then(self) -> None:
         while not self._ended.wait(_REMINDER_SECONDS / 2):

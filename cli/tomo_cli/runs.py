@@ -111,8 +111,10 @@ def refuse_two_forms(*, as_json: bool, markdown: bool) -> None:
         raise UsageError("`--json` and `--markdown` can't both be", hint="choose one of them")
 
 
-def refuse_two_aims(to: int | None, *, destroys: bool) -> None:
-    """Raises UsageError where both were asked for."""
+def refuse_two_aims(to: int | None, replace: Sequence[str], *, destroys: bool) -> None:
+    """Raises UsageError where a plan to destroy is asked for something else, too."""
+    if replace and destroys:
+        raise UsageError("`--replace` and `--destroy` can't both be", hint="choose one of them")
     if to is not None and destroys:
         raise UsageError("`--to` and `--destroy` can't both be", hint="choose one of them")
 
@@ -273,22 +275,18 @@ def finish(result: RunResult, *, as_json: bool) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """The first Ctrl-C lets running steps finish; a second one ends the process."""
+    """The first Ctrl-C lets running steps finish; a second one ends the process. SIGTERM counts as one."""
     from tomo.service.stop import Stop
+    from tomo_cli.console import handled_by, say
 
     stop = Stop()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         if stop.requested:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(number, signal.default_int_handler)
             raise KeyboardInterrupt
-        from tomo_cli.console import say
-
         say("Stopping: what is under way is finished and recorded. Press Ctrl-C again to end at once.")
         stop.request()
 
-    before = signal.signal(signal.SIGINT, handle)
-    try:
+    with handled_by(handle):
         yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,8 @@
 """What a run says without a terminal."""
 
+import sys
+from io import StringIO
+
 import pytest
 
 from tomo.engine.run import Failure
@@ -10,6 +13,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
 from tomo.service.runs import PlanResult, RunResult
+from tomo_cli.console import err
 from tomo_cli.run_view import RunView, closing_line
 
 URN = Urn.make("dev", "shop", None, "docker:index/remoteImage:RemoteImage", "nginx")
@@ -67,3 +71,49 @@ def test_the_last_line_of_a_run_that_did_nothing_says_why(result: Result, failur
     told = closing_line(RunResult(result, "dev", PlanResult(plan, "dev"), plan, failed, seconds=1.5))
 
     assert told == line
+
+
+# --- at a terminal ---------------------------------------------------------------------------------------
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Begun in the test itself: pytest sets its own stderr after the fixtures."""
+    screen = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
+def test_a_question_is_not_drawn_over_while_nothing_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_terminal(monkeypatch)
+
+    with RunView() as view:
+        view(StepStarted(PULL, planning=True))
+        err().print("Apply this plan? ", end="")
+        asked = terminal.getvalue()
+
+        view.draw()
+
+        assert asked.endswith("plan? ")
+        assert terminal.getvalue() == asked
+
+
+def test_what_is_under_way_is_drawn_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_terminal(monkeypatch)
+
+    with RunView() as view:
+        view(StepStarted(PULL, planning=False))
+        view.draw()
+        during = terminal.getvalue()
+        view(StepDone(PULL, planning=False, seconds=1.0))
+        view.draw()
+        view.draw()
+
+    assert "nginx" in during
+    assert terminal.getvalue().count("created") == 1
+    assert terminal.getvalue().rstrip().endswith("\x1b[2K")

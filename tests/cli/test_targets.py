@@ -78,6 +78,7 @@ def test_a_name_that_only_the_file_has_is_refused_where_no_program_runs(two: Wor
 def test_a_wrong_name_is_a_usage_error(two: World, tomo: Tomo) -> None:
     wrong = tomo(two, "destroy", "--yes", "--exclude", "wbe")
     both = tomo(two, "plan", "--exclude", "web", "--target", "pi")
+    replaced = tomo(two, "plan", "--destroy", "--replace", "web")
 
-    assert (wrong.code, both.code) == (ExitCode.USAGE, ExitCode.USAGE)
+    assert [ran.code for ran in (wrong, both, replaced)] == [ExitCode.USAGE] * 3
     assert "`wbe`" in wrong.err

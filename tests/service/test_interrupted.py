@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.worlds import World
-from tomo.errors import ExitCode, Interrupted, JournalMismatch, StateLocked
+from tomo.errors import ExitCode, Interrupted, JournalMismatch, StateLocked, UsageError
 from tomo.model.events import Event, StepDone
 from tomo.model.snapshot import OperationType, PendingOperation
 from tomo.model.urn import Urn
 from tomo.service.deployments import Deployments
 from tomo.service.plans.making import SavePlanRequest
 from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.recovery import ways_out
 from tomo.service.repairs import RepairRequest, Repairs
 from tomo.service.runs import ApplyRequest, PlanRequest, RunResult
 from tomo.service.workspace import LockTerms
@@ -173,6 +174,24 @@ def test_what_a_person_says_of_it_holds(world: World, unknown: Urn, answer: str)
     snapshot = world.doors.open(world.place).snapshot()
     assert result.unsettled == snapshot.pending_operations == ()
     assert (unknown in {entry.urn for entry in snapshot.resources}) == (answer == "keep")
+
+
+def test_forgetting_and_keeping_one_and_the_same_is_refused(world: World, unknown: Urn) -> None:
+    before = files(world.folder)
+
+    with pytest.raises(UsageError, match="`migrate` can't be forgotten and kept"):
+        Repairs(world.doors).repair(
+            RepairRequest(world.place, lambda _: True, forget=(unknown.name,), keep={str(unknown): ""})
+        )
+
+    assert files(world.folder) == before
+
+
+def test_what_to_type_asks_for_an_id_where_only_a_person_knows_it(unknown: Urn) -> None:
+    made = Urn.make("dev", "shop", None, "pulumi-python:dynamic:Resource", "db")
+
+    assert ways_out(made)[1] == f"tomo state repair --keep '{made}=ID'"
+    assert ways_out(unknown)[1] == f"tomo state repair --keep '{unknown}'"
 
 
 @pytest.mark.parametrize("answer", ["forget", "keep=", ""])

@@ -127,6 +127,14 @@ def test_targets_and_excludes_do_not_go_together(two: World) -> None:
         two.plan(selection=Selection(("pi",), ("nas",)))
 
 
+@pytest.mark.parametrize("side", ["target", "exclude"])
+def test_dependents_of_nothing_are_refused(two: World, side: str) -> None:
+    selection = Selection(target_dependents=side == "target", exclude_dependents=side == "exclude")
+
+    with pytest.raises(UsageError, match=f"`--{side}-dependents` wants a `--{side}`"):
+        two.plan(selection=selection)
+
+
 def test_a_name_of_an_app_and_of_a_server_is_refused(two: World) -> None:
     two.edit("  blog:\n", "  nas:\n")
 

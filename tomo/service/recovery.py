@@ -12,6 +12,7 @@ from tomo.errors import Interrupted
 from tomo.frozen import frozen
 from tomo.model.events import Diagnostic, Severity, Sink
 from tomo.model.snapshot import OperationType
+from tomo.model.urn import Urn
 from tomo.service.workspace import Workspace
 from tomo.state.backend import StoredStack
 from tomo.state.clock import age, parse_rfc3339
@@ -69,13 +70,24 @@ def refuse_unsettled(found: Recovered, sink: Sink) -> None:
     for note in found.notes:
         sink(note)
     first = unknown[0]
+    again, there = ways_out(first.urn)
     also = f", and {len(unknown) - 1} more" if len(unknown) > 1 else ""
     raise Interrupted(
         f"an interrupted run was making `{first.urn.name}`{also}: {first.told}",
-        hint=f"to have it made again: `tomo state repair --forget '{first.urn}'`; "
-        f"if it is there: `tomo state repair --keep '{first.urn}'`",
+        hint=f"to have it made again: `{again}`; if it is there: `{there}`",
         detail="\n".join(f"{each.urn}: {each.told}" for each in unknown),
     )
+
+
+def ways_out(urn: Urn) -> tuple[str, str]:
+    """What to type to have a creation made again, and to take it as made: by its id, but of a command."""
+    id_ = "=ID" if needs_id(urn) else ""
+    return f"tomo state repair --forget '{urn}'", f"tomo state repair --keep '{urn}{id_}'"
+
+
+def needs_id(urn: Urn) -> bool:
+    """Whether what was made has an id that only a person can tell; a command is its own."""
+    return not urn.type.startswith("command:")
 
 
 def refuse_unrepaired(stored: StoredStack | None) -> None:

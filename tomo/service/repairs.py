@@ -17,6 +17,7 @@ from tomo.service.effect import Effect
 from tomo.service.executing import Execution
 from tomo.service.opening import opened
 from tomo.service.recording import audited
+from tomo.service.recovery import needs_id, ways_out
 from tomo.service.wiring import Doors
 from tomo.service.workspace import LockTerms, Place, Workspace
 from tomo.state.backend import StoredStack
@@ -118,10 +119,14 @@ def _terms_of(request: RepairRequest, stored: StoredStack | None) -> Terms:
     keep: dict[Urn, str] = {}
     for name, id_ in request.keep.items():
         entry = _named(creating, name)
-        if not id_ and not entry.type.startswith("command:"):
+        if entry.urn in forget:
+            raise UsageError(
+                f"`{entry.urn.name}` can't be forgotten and kept", hint="choose one: `--forget` or `--keep`"
+            )
+        if not id_ and needs_id(entry.urn):
             raise UsageError(
                 f"`{entry.urn.name}` can be kept only with the id that it got",
-                hint=f"`tomo state repair --keep '{entry.urn}=ID'`",
+                hint=f"`{ways_out(entry.urn)[1]}`",
             )
         keep[entry.urn] = id_ or entry.urn.name
     return Terms(act=True, forget=forget, keep=keep)

@@ -43,6 +43,7 @@ def resolved(
     """
     if selection.targets and selection.excludes:
         raise UsageError("`--target` and `--exclude` don't go together", hint="give one of them")
+    _refuse_dependents_of_nothing(selection)
     if not any(map(_is_name, (*selection.targets, *selection.excludes, *selection.replaces))):
         return selection
     declared = _declared(fleet, stack) if fleet is not None and stack is not None else ()
@@ -53,6 +54,16 @@ def resolved(
         excludes=tuple(names.meant(selection.excludes)),
         replaces=tuple(names.meant(selection.replaces, kinds=frozenset({CONTAINER}))),
     )
+
+
+def _refuse_dependents_of_nothing(selection: Selection) -> None:
+    """A run with half of what was to be named would be a run of everything."""
+    for asked, names, option in (
+        (selection.target_dependents, selection.targets, "target"),
+        (selection.exclude_dependents, selection.excludes, "exclude"),
+    ):
+        if asked and not names:
+            raise UsageError(f"`--{option}-dependents` wants a `--{option}`", hint=f"add `--{option} NAME`")
 
 
 def check_names(selection: Selection, plan: Plan, fleet: FleetProgram | None) -> None:

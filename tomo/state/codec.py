@@ -194,7 +194,10 @@ def _check_version(document: dict[str, Json]) -> int:
     if not isinstance(version, int) or isinstance(version, bool) or version < _OLDEST:
         raise StateCorrupt(f"the file's version `{version}` is not a checkpoint version", hint=CORRUPT_HINT)
     if version > _WITH_FEATURES:
-        raise NotSupported(f"checkpoint version `{version}` is newer than this version of Tomo knows")
+        raise NotSupported(
+            f"checkpoint version `{version}` is newer than this version of Tomo knows",
+            hint=f"go on with what wrote it; Tomo reads versions {_OLDEST} to {_WITH_FEATURES}",
+        )
     unknown = sorted(set(texts(document.get("features"), "features")) - _FEATURES.keys())
     if unknown:
         raise NotSupported(

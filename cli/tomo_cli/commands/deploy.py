@@ -104,7 +104,7 @@ def plan(
     from tomo_cli.doors import place
 
     refuse_two_forms(as_json=as_json, markdown=markdown)
-    refuse_two_aims(to, destroys=destroys)
+    refuse_two_aims(to, (*(replace or ()), *(target_replace or ())), destroys=destroys)
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
     with stoppable() as stop:
         request = PlanRequest(
@@ -156,7 +156,8 @@ def apply(
     if plan_file is not None:
         from tomo_cli.deciding import ApplyOptions, apply_given
 
-        refuse_choices(no_refresh, target, exclude, replace, target_replace, to)
+        dependents = target_dependents or exclude_dependents
+        refuse_choices(no_refresh, target, exclude, replace, target_replace, to, dependents)
         files = tuple(approval or ())
         options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, files)
         own = place_given(directory, file, stack, policy)

@@ -97,6 +97,7 @@ def _decide(resolved: Resolved) -> str:
 
 
 def _show(result: RepairResult, *, as_json: bool) -> None:
+    from tomo.service.recovery import ways_out
     from tomo_cli.console import print_json, say
 
     if as_json:
@@ -111,7 +112,7 @@ def _show(result: RepairResult, *, as_json: bool) -> None:
     elif result.unsettled:
         say(f"Left open: {len(result.unsettled)}. Say what is to become of each, by URN:")
         for each in result.unsettled:
-            say(f"  tomo state repair --forget '{each.urn}'")
-            say(f"  tomo state repair --keep '{each.urn}'")
+            for command in ways_out(each.urn):
+                say(f"  {command}")
     else:
         say("The state is whole." if result.lines else "There was nothing to repair.")
