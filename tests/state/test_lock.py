@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tomo.errors import StateLocked
+from tomo.errors import StateError, StateLocked
 from tomo.state.backend import FileBackend
 from tomo.state.local import LocalStorage
 from tomo.state.lock import LEASE_SECONDS, LockOwner, StackLock
@@ -227,6 +227,20 @@ def test_a_lock_that_appears_at_the_same_instant_makes_both_step_back(backend: F
         lock.__enter__()
 
     assert list(lock_folder(backend).iterdir()) == [other]
+
+
+def test_a_lock_that_can_not_be_made_says_why_it_can_not(backend: FileBackend) -> None:
+    class ReadOnly(LocalStorage):
+        def create(self, path: str, content: bytes) -> None:
+            raise StateError("can't make it")
+
+        def remove(self, *paths: str) -> None:
+            raise StateError("can't remove it")
+
+    lock = FileBackend(ReadOnly(Path(backend.location))).lock("shop", "dev", owner=ME)
+
+    with pytest.raises(StateError, match="can't make it"):
+        lock.__enter__()
 
 
 def test_unlock_removes_every_lock_even_unreadable_ones(backend: FileBackend) -> None:

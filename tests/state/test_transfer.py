@@ -98,3 +98,11 @@ def test_what_is_unchanged_keeps_its_ciphertext_under_the_same_salt_only(
 
     assert ciphertext in same_salt
     assert ciphertext not in new_salt
+
+
+@pytest.mark.parametrize("raw", [b"", b"nope", b"[]", b'{"version": 3, "deployment": []}'])
+def test_what_is_no_document_is_told_with_what_to_name(raw: bytes, managers: PassphraseManagers) -> None:
+    with pytest.raises(StateCorrupt, match="can't be imported into `golden`") as caught:
+        import_deployment(raw, GOLDEN, managers)
+
+    assert "tomo state export" in caught.value.hint

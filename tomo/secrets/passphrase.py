@@ -175,7 +175,8 @@ def _decrypt(key: _Key, ciphertext: str) -> str:
     except (InvalidTag, ValueError) as error:
         raise SecretsError(
             "a stored secret is damaged, or was sealed for another stack",
-            hint="set it again with `tomo secret set NAME`",
+            hint="one of the config: `tomo secret set NAME` sets it again; one of the state: "
+            "`tomo state import FILE` puts a backup in its place",
         ) from error
 
 

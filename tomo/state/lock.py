@@ -199,7 +199,9 @@ class StackLock:
             # Two may have seen no lock at the same instant: then both see each other here.
             self._refuse_if_held()
         except BaseException:
-            self._storage.remove(self._path)
+            # Why it can't be made matters more than that what is left of it can't be removed.
+            with suppress(TomoError):
+                self._storage.remove(self._path)
             raise
         self._renewed = time.time()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from tomo.errors import StateError
+from tomo.errors import StateCorrupt, StateError
 from tomo.model.snapshot import Snapshot
 from tomo.secrets.passphrase import PassphraseManagers
 from tomo.state.backend import StackName, StoredStack
@@ -29,7 +29,14 @@ def import_deployment(raw: bytes, name: StackName, secrets: PassphraseManagers) 
     Raises StateCorrupt for a document that can't be read, StateError for one that breaks the rules of a
     state or belongs to another stack.
     """
-    snapshot = decode_deployment(raw, lambda salt: Seals(secrets.for_salt(salt))).snapshot
+    try:
+        snapshot = decode_deployment(raw, lambda salt: Seals(secrets.for_salt(salt))).snapshot
+    except StateCorrupt as error:
+        raise StateCorrupt(
+            f"the document can't be imported into `{name.stack}`: {error.message}",
+            hint="nothing was changed; name a file that `tomo state export` wrote, or a backup",
+            detail=error.detail,
+        ) from error
     found = [*problems(snapshot), *_foreign(snapshot, name)]
     if found:
         raise StateError(
