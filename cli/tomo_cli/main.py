@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tomo import __version__
-from tomo.errors import ExitCode, TomoError
+from tomo.errors import ExitCode, TomoError, UsageError
 from tomo.settings import Settings
 from tomo_cli.command import Group, narrowed
 from tomo_cli.commands import (
@@ -100,6 +100,7 @@ def run(arguments: list[str]) -> int:
         completion_init()
         wanted = app
     try:
+        _refuse_bytes(arguments)
         with one_command():
             command = typer.main.get_command(wanted)
             result = command.main(args=arguments, prog_name="tomo", standalone_mode=False)
@@ -122,6 +123,17 @@ def run(arguments: list[str]) -> int:
     if result == _INTERRUPTED:
         return _stopped()
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Raises UsageError for what is no text: neither state, plan nor record could hold it."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"argument {number} is no UTF-8 text", hint="type it anew, or give the file another name"
+            ) from None
 
 
 def _stopped() -> int:

@@ -12,8 +12,9 @@ import pytest
 import typer
 from typer.core import TyperCommand
 
+from tomo.errors import ExitCode
 from tomo_cli.command import Command, narrowed
-from tomo_cli.main import app
+from tomo_cli.main import app, run
 
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -95,3 +96,18 @@ def test_only_the_named_command_is_built(name: str) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["no-such-command"]])
 def test_all_commands_are_built_where_none_is_named(arguments: list[str]) -> None:
     assert narrowed(app, arguments) is app
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["state", "delete", "\udcff", "--yes"], ["apply", "\udcff"], ["apply", "--yes", "-m", "a\udcffb"]],
+)
+def test_what_is_no_text_is_refused_before_anything_is_done(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(arguments)
+
+    assert code == ExitCode.USAGE
+    assert (
+        f"argument {len(arguments) - (arguments[-1] == '--yes')} is no UTF-8 text" in capsys.readouterr().err
+    )
