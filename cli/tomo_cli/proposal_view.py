@@ -126,6 +126,7 @@ def _show_review(review: Review) -> None:
             out().print(Text(f"  {clean(_outage(each))}"), soft_wrap=True)
     _show_lines("Data that is removed for good", review.data_removed)
     _show_lines("Whoever agrees accepts these hosts, which were not dialled", review.new_hosts)
+    _show_lines("Secrets that go where they did not go before", review.secret_uses)
     _show_lines("Not looked at", review.not_looked)
 
 

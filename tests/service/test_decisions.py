@@ -220,6 +220,8 @@ def test_a_proposal_is_applied_once(world: World) -> None:
     apply(world, proposal)
 
     assert "was applied by `tester`" in refused(world, proposal, ProposalClosed)
+    with pytest.raises(ProposalClosed, match="was applied by `tester`"):
+        decisions(world).reject(RejectProposalRequest(proposal.id))
 
 
 def test_a_run_that_fails_is_noted_as_failed_and_not_repeated(world: World) -> None:

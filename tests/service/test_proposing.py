@@ -13,6 +13,7 @@ from tests.worlds import NAS, PI, World, host_key
 from tomo.errors import ConfigMissing, PlanRefused, ProposalNotFound, SpecError, UsageError
 from tomo.model.people import Role, User
 from tomo.model.proposal import Outage, ProposalKind, ProposalState
+from tomo.model.values import Secret
 from tomo.service.addresses import Address
 from tomo.service.app_edits import AppSettings
 from tomo.service.propose.changes import (
@@ -35,6 +36,7 @@ from tomo.service.propose.proposing import (
     Proposing,
     ShowProposalRequest,
 )
+from tomo.service.secret_names import Secrets, SetSecretRequest
 from tomo.service.server_edits import NewServer
 from tomo.service.who import people_of
 
@@ -72,6 +74,17 @@ def everything(world: World) -> dict[Path, bytes]:
 
 
 # --- what is kept --------------------------------------------------------------------------------------
+
+
+def test_a_secret_of_another_app_that_a_proposal_would_hand_out_is_named(world: World) -> None:
+    Secrets(world.doors).set(SetSecretRequest(world.place, "web.TOKEN", Secret("of-the-page")))
+    secrets = AppSettings(secrets={"ADMIN_PASSWORD": "web.TOKEN"})
+
+    made = propose(world, InstallApp("miniflux", ("nas",), settings=secrets))
+
+    [kept] = Proposing(world.doors, lambda: NOW).list(ListProposalsRequest())
+    assert made.proposal.review.secret_uses == ("web.TOKEN goes to app miniflux, beside app web",)
+    assert kept.review.secret_uses == made.proposal.review.secret_uses
 
 
 def test_an_app_is_proposed_with_its_plan_and_nothing_is_changed(world: World) -> None:

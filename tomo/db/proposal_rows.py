@@ -95,6 +95,7 @@ def _review(written: Mapping[str, Any]) -> Review:
         tuple(written["new_hosts"]),
         tuple(written["not_looked"]),
         tuple(written["errors"]),
+        tuple(written.get("secret_uses", ())),
     )
 
 

@@ -45,6 +45,7 @@ def proposal_view(proposal: Proposal) -> Shown:
         "downtime": [asdict(each) for each in review.downtime],
         "opens": [asdict(each) for each in review.exposure],
         "data_removed": list(review.data_removed),
+        "secret_uses": list(review.secret_uses),
         "findings": [
             {
                 "level": each.level.value,

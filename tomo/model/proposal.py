@@ -147,6 +147,7 @@ class Review:
     `counts` are steps by Pulumi's names for them, `data_removed` the volumes that go with their data.
     `new_hosts` are those that whoever agrees accepts: address, login and host keys; they were not dialled.
     `not_looked` are others that did not answer, each with the reason, `errors` why it can't be applied.
+    `secret_uses` are secrets that are set and would go where they did not go before.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -158,6 +159,7 @@ class Review:
     new_hosts: tuple[str, ...] = ()
     not_looked: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    secret_uses: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -233,13 +235,13 @@ def is_proposal_id(text: str) -> bool:
 
 def require_next(proposal: Proposal, wanted: ProposalState) -> None:
     """Raises ProposalClosed where that state can't follow on the one it has, or it is being applied."""
+    if wanted not in NEXT[proposal.state]:
+        raise refused_as(proposal, f"it can't become `{wanted}`")
     if proposal.begun and wanted not in {ProposalState.APPLIED, ProposalState.FAILED}:
         raise ProposalClosed(
             f"the proposal `{proposal.id}` is being applied, so it can't become `{wanted}`",
             hint=f"see what becomes of it: `tomo proposals show {proposal.id}`",
         )
-    if wanted not in NEXT[proposal.state]:
-        raise refused_as(proposal, f"it can't become `{wanted}`")
 
 
 def refused_as(proposal: Proposal, what: str) -> ProposalClosed:

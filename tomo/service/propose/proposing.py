@@ -30,6 +30,7 @@ from tomo.model.proposal import (
 )
 from tomo.model.selection import Selection
 from tomo.service.app_edits import fleet_after
+from tomo.service.apps import used_secrets
 from tomo.service.effect import Effect
 from tomo.service.hosts import declared_hosts, fleet_secrets
 from tomo.service.looking import accepted_hosts
@@ -201,7 +202,12 @@ class Proposing:
             stack=workspace.stack,
             stack_id=made.basis.stack_id,
             base=_digests(made, before, after),
-            review=review_of(made.shown, _new_hosts(hosts, accepted, self._doors.settings)),
+            review=review_of(
+                made.shown,
+                _new_hosts(hosts, accepted, self._doors.settings),
+                used_secrets(base.loaded, workspace, config),
+                used_secrets(fleet, workspace, config),
+            ),
         )
         self._keep(proposal, {PLAN: made.text, BEFORE: before, AFTER: after})
         return ProposedPlan(proposal, made.shown)

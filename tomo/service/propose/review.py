@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from tomo.model.plan import Plan
 from tomo.model.proposal import Downtime, Exposed, Outage, Review
@@ -13,8 +14,11 @@ from tomo.service.exposure import newly_open
 from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
 
+Uses: TypeAlias = Mapping[str, Sequence[str]]
+"""Where each secret that is set is used."""
 
-def review_of(shown: PlanResult, new_hosts: Mapping[str, str]) -> Review:
+
+def review_of(shown: PlanResult, new_hosts: Mapping[str, str], before: Uses, after: Uses) -> Review:
     """The review of a plan; `new_hosts` are those that whoever agrees accepts, by name, in words."""
     plan, hosts = shown.plan, hosts_of(shown.plan)
     return Review(
@@ -30,7 +34,18 @@ def review_of(shown: PlanResult, new_hosts: Mapping[str, str]) -> Review:
         tuple(new_hosts.values()),
         tuple(f"{each.host}: {each.problem}" for each in plan.unlooked if each.host not in new_hosts),
         tuple(problems(shown)),
+        tuple(_secret_uses(before, after)),
     )
+
+
+def _secret_uses(before: Uses, after: Uses) -> Iterator[str]:
+    """What gets a secret that it did not get before, and who has that one already."""
+    for name, uses in after.items():
+        had = before.get(name, ())
+        new = [use for use in uses if use not in had and f"data of {use}" not in had]
+        if new:
+            beside = f", beside {', '.join(had)}" if had else ""
+            yield f"{name} goes to {', '.join(new)}{beside}"
 
 
 def problems(shown: PlanResult) -> Iterator[str]:
