@@ -81,7 +81,7 @@ class ServerReads(Reader):
         """Every container on a server, also those that are not Tomo's."""
         spec, book = self._spec(by, name)
         with self._for(by).open_connections(book) as connections:
-            answer = _asked(connections, spec, "/containers/json", "list containers", {"all": "1"})
+            answer = _asked(connections, spec, "/containers/json", "listing containers", {"all": "1"})
         rows = [row for row in answer if isinstance(row, Mapping)] if isinstance(answer, list) else []
         return tuple(sorted((_container(row) for row in rows), key=lambda each: each.name))
 
@@ -90,7 +90,7 @@ class ServerReads(Reader):
         spec, book = self._spec(by, name)
         with self._for(by).open_connections(book) as connections:
             try:
-                said = _asked(connections, spec, "/version", "ask for the version", {})
+                said = _asked(connections, spec, "/version", "telling its version", {})
             except DockerError as error:
                 return SeenDocker(False, problem=error.message, hint=error.hint)  # noqa: FBT003
         found = said if isinstance(said, Mapping) else {}
@@ -112,7 +112,7 @@ class ServerReads(Reader):
             daemon = Daemon(connections.get(spec), spec.label, streams=1)
             try:
                 path = f"/containers/{segment(container)}/logs"
-                answer = daemon.get(path, f"read the log of `{shown(container)}`", wanted)
+                answer = daemon.get(path, f"reading the log of `{shown(container)}`", wanted)
             finally:
                 daemon.close()
         return demultiplexed(answer.body).decode("utf-8", "replace")
