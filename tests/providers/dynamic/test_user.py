@@ -23,6 +23,7 @@ from tomo.model.urn import Urn
 from tomo.model.values import UNKNOWN, UNKNOWN_TEXT, Asset, Secret
 from tomo.program.pickling import bounded_provider_serializer
 from tomo.providers.dynamic.provider import DynamicProvider
+from tomo.providers.dynamic.user import users_errors
 
 URN = Urn("urn:pulumi:dev::proj::pulumi-python:dynamic:Resource::r")
 
@@ -162,6 +163,14 @@ def test_what_a_provider_raises_ends_as_one_error_with_its_own_traceback(
 
     assert "raise RuntimeError" in caught.value.detail
     assert "tomo/providers" not in caught.value.detail
+
+
+def test_whatever_a_provider_raises_ends_its_step_and_hangs_nothing() -> None:
+    failed = pytest.raises(ProviderFailed, match="create failed for `r`: GeneratorExit: deep")
+    with failed, users_errors(URN, "create failed for"):
+        raise GeneratorExit("deep")
+    with pytest.raises(KeyboardInterrupt), users_errors(URN, "create failed for"):
+        raise KeyboardInterrupt
 
 
 def test_a_provider_that_cannot_be_loaded_says_so(engine: DynamicProvider) -> None:

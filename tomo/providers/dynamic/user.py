@@ -68,9 +68,9 @@ def users_errors(urn: Urn, what: str) -> Iterator[None]:
     """Turns whatever a person's code raises into ProviderFailed with their part of the traceback."""
     try:
         yield
-    except TomoError:
+    except (TomoError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a person's code may raise anything, and the run waits for its answer
         said = str(error) or type(error).__name__
         raise ProviderFailed(
             f"{what} `{urn.name}`: {type(error).__name__}: {said}"
