@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench.assistants import assistants
 from bench.cli import PulumiCli
 from bench.pyinfra import Pyinfra
 from bench.report import Report, Row, Samples
@@ -51,6 +50,9 @@ class Bench:
 
     def assistants(self) -> None:
         """What an assistant waits for."""
+        # Late, as what a process holds counts in the peaks of those that it starts.
+        from bench.assistants import assistants  # noqa: PLC0415
+
         self.say("making a fleet of 100 apps, and asking it as an assistant does")
         self.report.rows += assistants(self.tomo, self.scratch / "assistants", self.plans)
 
@@ -224,7 +226,7 @@ class Bench:
         hosts, each = len(world.hosts), f"{len(world.hosts)} x 25"
         change = f"one variable of all {25 * hosts} changed"
         self.report.rows += [
-            *_compared(f"plan with a look, nothing changed, {each}", taken.plan, taken.inspect, 3.0),
+            *_compared(f"plan with a look, nothing changed, {each}", taken.plan, taken.inspect, 1.0),
             *_compared(f"first apply, {each}", taken.create, taken.loop_create, 1.05),
             *_compared(change, taken.change, taken.pyinfra_change, 0.8),
             *_compared(f"{change}, against the floor", taken.change, taken.loop_change, None),
