@@ -103,10 +103,11 @@ class TestJumps:
             pool.get(HostSpec(host="a", user="root")).run(["true"])
 
     def test_a_target_that_the_jump_host_does_not_reach_is_named(self, sshd, spec_for, pool) -> None:
-        jump = sshd()
-        spec = HostSpec(host="127.0.0.1", port=1, user="root", name="db", proxy=spec_for(jump))
+        jump, port = sshd(), free_port()
+        spec = HostSpec(host="127.0.0.1", port=port, user="root", name="db", proxy=spec_for(jump))
 
-        with pytest.raises(HostUnreachable, match=r"jump host `web` can't open a connection to 127.0.0.1:1"):
+        told = rf"jump host `web` can't open a connection to 127\.0\.0\.1:{port}\b"
+        with pytest.raises(HostUnreachable, match=told):
             pool.get(spec).run(["true"])
 
 
