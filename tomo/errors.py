@@ -520,6 +520,39 @@ class UserNotFound(TomoError):
     code = "user-not-found"
 
 
+# --- registries and repositories of catalogs ------------------------------------------------------
+
+
+class RegistryError(TomoError):
+    """An image registry refuses what it is asked, or answers what can't be used."""
+
+    code = "registry"
+
+
+class RegistryUnreachable(RegistryError):
+    """A registry gives no answer of use now."""
+
+    code = "registry-unreachable"
+
+
+class RegistryDenied(RegistryError):
+    """A registry shows an image only to those who have a login."""
+
+    code = "registry-denied"
+
+
+class NotInRegistry(RegistryError):
+    """A registry has no image of that name."""
+
+    code = "not-in-registry"
+
+
+class RepositoryError(TomoError):
+    """A repository of catalogs can't be had, or doesn't keep the rules; nothing of it is used."""
+
+    code = "catalog-repository"
+
+
 # --- assistants ------------------------------------------------------------------------------------
 
 

@@ -199,6 +199,12 @@ class FakeRegistry:
                 found = self._images[str(reference)] = ImageDefinition(str(reference))
             return found
 
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """The tags that are known of a repository, sorted."""
+        with self._lock:
+            known = [Reference.parse(name) for name in {*self._images, *self._names}]
+        return tuple(sorted(each.tag for each in known if each.repository == repository and each.tag))
+
     def _by_digest(self, reference: Reference) -> ImageDefinition | None:
         for image in self._images.values():
             if image.reference.repository == reference.repository and image.digest == reference.digest:
