@@ -18,8 +18,10 @@ from conformance.programs import program_served
 def main(binary: str, program: str, report: str, *arguments: str) -> int:
     """The CLI's exit code."""
     # Python's cyclic collector is on, as Pulumi's own host leaves it.
-    with program_served(lambda: runpy.run_path(program, run_name="__main__")) as port:
-        code = subprocess.run([binary, *arguments, f"--client=127.0.0.1:{port}"], check=False).returncode
+    with program_served(lambda: runpy.run_path(program, run_name="__main__")) as served:
+        code = subprocess.run(
+            [binary, *arguments, f"--client=127.0.0.1:{served.port}"], check=False
+        ).returncode
     peaks = [
         resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]

@@ -319,6 +319,11 @@ class PulumiCli:
         return self._run(store, ["destroy", "--yes", "--skip-preview", *flags], program)
 
     def _run(self, store: Store, argv: Sequence[str], program: Program | None = None) -> Ran:
+        ran, unheard = self._try(store, argv, program)
+        # gRPC can give up a loopback connection before the first call: nothing was begun, so once more.
+        return self._try(store, argv, program)[0] if unheard and not ran.steps else ran
+
+    def _try(self, store: Store, argv: Sequence[str], program: Program | None) -> tuple[Ran, bool]:
         with (
             tempfile.TemporaryDirectory() as folder,
             served(Witness(store.world)) as port,
@@ -327,14 +332,14 @@ class PulumiCli:
             events = Path(folder) / "events.json"
             options = ["--stack", STACK, "--non-interactive", "--color", "never", "--suppress-progress"]
             options += ["--exec-kind", "auto.inline", "--event-log", str(events)]
-            options += [f"--client=127.0.0.1:{client}"]
+            options += [f"--client=127.0.0.1:{client.port}"]
             ended = _ended(
                 [self._binary, *argv, *options],
                 cwd=store.directory,
                 env=self._environment(store, port),
             )
             found = events.read_text().splitlines() if events.exists() else []
-        return _told([json.loads(line) for line in found], ended)
+        return _told([json.loads(line) for line in found], ended), client.unheard
 
     def _environment(self, store: Store, port: int) -> dict[str, str]:
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -14,16 +15,25 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from tomo.program.language import OneProgramRuntime, program_loop
 
 
+@dataclass
+class Served:
+    """A program that is served; `unheard` after a run whose engine could not be reached."""
+
+    port: int = 0
+    unheard: bool = False
+
+
 @contextmanager
-def program_served(program: Callable[[], Any]) -> Iterator[int]:
+def program_served(program: Callable[[], Any]) -> Iterator[Served]:
     """Serves a program on a port of loopback; it has ended when the block has."""
     threads = ThreadPoolExecutor(4)
     server = grpc.server(threads)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Language(program), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    served = Served()
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Language(program, served), server)
+    served.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield port
+        yield served
     finally:
         server.stop(grace=5).wait()
         threads.shutdown(wait=True)
@@ -32,8 +42,8 @@ def program_served(program: Callable[[], Any]) -> Iterator[int]:
 class Language(OneProgramRuntime):
     """Runs one function, and says what ended it."""
 
-    def __init__(self, program: Callable[[], Any]) -> None:
-        self._program = program
+    def __init__(self, program: Callable[[], Any], served: Served) -> None:
+        self._program, self._served = program, served
 
     def GetRequiredPackages(self, request: object, context: object) -> Any:  # noqa: N802  # as the protocol has it
         """Names what is installed, as any language host does: else versions come from what is recorded."""
@@ -55,9 +65,11 @@ class Language(OneProgramRuntime):
             with program_loop(request.parallel) as loop:
                 loop.run_until_complete(run_in_stack(self._program))
         except grpc.RpcError as error:
-            # A monitor that is gone was stopped by an engine that knows why.
-            gone = error.code() is grpc.StatusCode.UNAVAILABLE
-            return language_pb2.RunResponse(error="" if gone else error.details())
+            # A monitor that is gone was stopped by an engine that knows why, or was never there.
+            self._served.unheard = error.code() is grpc.StatusCode.UNAVAILABLE
+            if self._served.unheard:
+                return language_pb2.RunResponse(bail=True)
+            return language_pb2.RunResponse(error=error.details())
         except BaseException as error:  # noqa: BLE001  # whatever a program raises is its result
             return language_pb2.RunResponse(error=f"{type(error).__name__}: {error}")
         return language_pb2.RunResponse()

@@ -17,7 +17,7 @@ from tests.interchange import backends
 from tests.providers.plugin.notes import install
 from tests.worlds import PASSPHRASE, keys
 from tomo.errors import ExitCode, NotSupported, PluginMissing, PulumiFailed, StackNotFound
-from tomo.model.events import Diagnostic, Event, Result, StepDone, StepFailed, Summary
+from tomo.model.events import Diagnostic, Event, Result, Severity, StepDone, StepFailed, Summary
 from tomo.model.plan import is_hidden
 from tomo.model.step import Op
 from tomo.model.values import Secret
@@ -351,3 +351,16 @@ def test_the_embedded_engine_goes_on_with_the_stack(study: Study) -> None:
     assert planned.exit_code is ExitCode.OK, (planned.program_error, planned.failures)
     assert [step for step in planned.plan.changes if not is_hidden(step)] == []
     assert planned.plan.outputs.moved == []
+
+
+def test_a_plugin_that_does_not_end_as_asked_is_told_of_and_fails_nothing(study: Study) -> None:
+    study.variables["NOTES_GOES_BADLY"] = "1"
+
+    planned = study.plan()
+    done = study.apply()
+
+    assert (planned.exit_code, planned.program_error) == (ExitCode.OK, None)
+    assert (done.exit_code, done.result) == (ExitCode.OK, Result.SUCCEEDED)
+    warned = [each for each in study.events if isinstance(each, Diagnostic) and "prematurely" in each.message]
+    assert {each.severity for each in warned} == {Severity.WARNING}
+    assert [each.error for each in study.events if isinstance(each, Summary)] == [None]

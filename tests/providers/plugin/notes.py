@@ -45,6 +45,7 @@ class Manners:
     previews: bool = True
     configures: bool = True
     reads: bool = True
+    goes_badly: bool = False
 
 
 @dataclass
@@ -80,6 +81,8 @@ class Notes(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(self, request, context):
         self._note("Cancel", request)
         self.cancelled.set()
+        if self.manners.goes_badly:
+            context.abort(grpc.StatusCode.INTERNAL, "no time for that")
         return empty_pb2.Empty()
 
     # --- configuration --------------------------------------------------------------------------------
@@ -301,6 +304,7 @@ def main() -> None:
     """The plugin as a program: serves until it is told to end."""
     notes = Notes(Path(os.environ["NOTES_FOLDER"]), engine=sys.argv[1])
     notes.manners.shakes_hands = "NOTES_OLD" not in os.environ
+    notes.manners.goes_badly = "NOTES_GOES_BADLY" in os.environ
     with served(notes) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()

@@ -185,6 +185,8 @@ def _run(
         sink(line)
 
     ended = session.follow(arguments, heard, said)
+    for line in told.harmless(ended.code):
+        sink(session.redacted(line))
     return told, _error(session, told, ended, stop)
 
 

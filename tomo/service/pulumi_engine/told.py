@@ -99,6 +99,17 @@ class Told:
         """Errors about resources that no step was told of: refused inputs, a missing plugin."""
         return [(urn, "\n".join(said)) for urn, said in self._errors.items()]
 
+    def harmless(self, exit_code: int) -> list[Diagnostic]:
+        """Errors about no resource that the CLI told of a run which it ended well, as warnings from now on.
+
+        It says so of a plugin that ended before it had agreed to, after all its work was done.
+        """
+        if exit_code or self.result is not Result.SUCCEEDED:
+            return []
+        lines = [Diagnostic(Severity.WARNING, said) for said in self._errors.pop("", [])]
+        self.diagnostics += lines
+        return lines
+
     # --- parts ----------------------------------------------------------------------------------------
 
     def _begun(self, event: Json) -> Iterator[Event]:
@@ -159,7 +170,8 @@ class Told:
         self.result = Result(event.get("result") or "succeeded")
         self.seconds = float(event["durationSeconds"])
         changes = {_OPS[name]: count for name, count in event["resourceChanges"].items() if name in _OPS}
-        whole = [said for urn, said in self.unplaced_errors() if not urn]
+        failed = self.result is not Result.SUCCEEDED
+        whole = [said for urn, said in self.unplaced_errors() if failed and not urn]
         yield from (Diagnostic(Severity.ERROR, said, urn) for urn, said in self.unplaced_errors() if urn)
         error = PulumiFailed("\n".join(whole)) if whole else None
         yield Summary(self.result, changes, self.seconds, bool(event["isPreview"]), self.outputs, error)
