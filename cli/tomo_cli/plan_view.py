@@ -23,6 +23,7 @@ from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
 from tomo_cli.console import clean, out, say
 from tomo_cli.policy_view import show_judgement
+from tomo_cli.update_view import show_updates
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -80,6 +81,7 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
             console.print(tree)
         _show_ports(console, plan, hosts)
     _show_outputs(console, plan.outputs, result.marks)
+    show_updates(console, result.updates)
     _show_notes(console, result)
     show_judgement(console, result.judgement)
     console.print()

@@ -99,6 +99,7 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     versions = does("state history --json").json["versions"]
     assert [version["version"] for version in versions] == [3, 2, 1]
     assert "No changes" in does("plan --to 3 --expect-no-changes").out
+    does("app update feeds --yes")
     exported = does("state export").out
     copy = tmp_path / "copy.json"
     copy.write_text(exported)

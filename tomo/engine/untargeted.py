@@ -64,7 +64,7 @@ class Untargeted:
             entries = run.recorder.needed_with(request.old)
             self._refuse_moved_provider(request, entries)
             taken = self._take_over(entries, request)
-        return Registered(request.urn, taken.id, taken.outputs)
+        return Registered(request.urn, taken.id, taken.outputs, left_alone=True)
 
     def not_made(self, request: Request, needed: Sequence[Urn]) -> Registered | None:
         """The answer where everything is about to be destroyed and this isn't there, or needs what isn't.

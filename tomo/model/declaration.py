@@ -58,6 +58,8 @@ class Declaration:
     """The id of what exists already and is taken into the state instead of being made."""
     outputs: Properties | None = None
     """For components: what they register as their outputs."""
+    outputs_when_well: bool = False
+    """Whether its outputs wait for all below it, and stay as recorded where one of those fails."""
 
 
 @frozen

@@ -9,6 +9,7 @@ from tomo.frozen import frozen
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
+from tomo.model.update import AppUpdate
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,3 +75,4 @@ class SavedPlan:
     errors: tuple[PlanError, ...] = ()
     to: int | None = None
     judgement: Judgement = Judgement()
+    updates: tuple[AppUpdate, ...] = ()

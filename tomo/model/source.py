@@ -22,6 +22,7 @@ class Registered:
 
     `id` is `""` for components, and while unknown. `outputs` may hold secrets and unknowns. `failed`: the
     step failed and the rest goes on. `skipped`: nothing was done and every output is unknown.
+    `left_alone`: it is recorded, and the run is not about it.
     """
 
     urn: Urn
@@ -29,6 +30,7 @@ class Registered:
     outputs: Properties = field(default_factory=dict)
     failed: bool = False
     skipped: bool = False
+    left_alone: bool = False
 
 
 class Registrar(Protocol):

@@ -82,7 +82,7 @@ class _Registration:
         self._when_answered(self._graph.needs(key), partial(self._register, key))
         outputs = self._graph.places[key].declaration.outputs
         if outputs is not None:
-            read = {key, *self._graph.read_by(outputs, key)}
+            read = {key, *self._graph.read_by(outputs, key), *self._parts(key)}
             self._when_answered(read, partial(self._register_outputs, key, outputs))
 
     def _when_answered(self, keys: Iterable[Key], act: Callable[[], None]) -> None:
@@ -116,7 +116,15 @@ class _Registration:
                 task.act()
 
     def _register_outputs(self, key: Key, outputs: Properties) -> None:
+        parts = [self._answers[each].registered for each in (key, *self._parts(key))]
+        if parts[0].left_alone or (len(parts) > 1 and any(part.failed or part.skipped for part in parts)):
+            return
         self._registrar.register_outputs(self._urn(key), self._resolved(outputs))
+
+    def _parts(self, key: Key) -> Collection[Key]:
+        """What a component's outputs wait for; the SDK, which runs ahead, has no such thing."""
+        place = self._graph.places[key]
+        return place.children if place.declaration.outputs_when_well else ()
 
     # --- goals ---------------------------------------------------------------------------------------
 

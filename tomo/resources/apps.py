@@ -110,6 +110,7 @@ class AppOnServer:
             name=f"{instance.name}@{instance.server_name}",
             custom=False,
             outputs=outputs,
+            outputs_when_well=True,
         )
 
     def _images(self) -> Iterator[Declaration]:

@@ -27,7 +27,7 @@ from tomo.service.app_edits import (
     with_known_secrets,
 )
 from tomo.service.effect import Effect
-from tomo.service.fleets import definitions_of, new_value
+from tomo.service.fleets import definitions_of, known_definitions, new_value
 from tomo.service.hosts import fleet_secrets
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
@@ -356,7 +356,7 @@ def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]
         for ref in (server.password, server.identity_password):
             if ref is not None:
                 yield ref.secret, f"server {name}"
-    definitions = definitions_of(loaded, workspace.catalog)
+    definitions = known_definitions(loaded, workspace.catalog)
     for name, app in loaded.fleet.apps.items():
         if app.remove_data:
             continue

@@ -11,12 +11,15 @@ from tomo.frozen import frozen
 from tomo.model.connection import HostSpec
 from tomo.model.declaration import Declarations
 from tomo.model.snapshot import Snapshot
+from tomo.model.step import Step
+from tomo.model.update import AppUpdate
 from tomo.model.urn import Urn
 from tomo.model.values import Secret, Unknown
 from tomo.resources.compile import CompiledFleet, compile_fleet
 from tomo.resources.requirements import Shortfall, check_requirements
 from tomo.resources.texts import FleetValues
 from tomo.resources.tokens import APP, SERVER
+from tomo.resources.updates import app_updates, recorded_versions, refused_jumps
 from tomo.secrets.generate import generate
 from tomo.service.hosts import declared_hosts, fleet_secrets
 from tomo.service.workspace import Workspace
@@ -51,6 +54,16 @@ class FleetProgram:
         facts = {entry.urn.name: entry.outputs for entry in after.resources if entry.type == SERVER}
         installed = {_app_and_server(entry.urn) for entry in before.resources if entry.type == APP}
         return check_requirements(self.fleet, self.definitions, facts, installed)
+
+    def refused_jumps(self, before: Snapshot) -> Sequence[Shortfall]:
+        """Updates that the apps' entries don't allow from the version that is recorded."""
+        recorded = recorded_versions(before.resources)
+        return tuple(refused_jumps(self.fleet, self.definitions, recorded))
+
+    def updates(self, steps: Sequence[Step], before: Snapshot, after: Snapshot) -> tuple[AppUpdate, ...]:
+        """The apps that planned steps bring to another version."""
+        was, now = recorded_versions(before.resources), recorded_versions(after.resources)
+        return app_updates(steps, was, now, self.fleet, self.definitions)
 
     def data_removals(self) -> frozenset[Urn]:
         """Volumes that the fleet file says to remove for good."""
@@ -101,7 +114,17 @@ def definitions_of(loaded: LoadedFleet, catalog: Catalog) -> Mapping[str, AppDef
     problems = check_fleet(loaded, catalog.find, catalog.ids())
     if problems:
         raise SpecError(problems)
-    return {name: app.definition or catalog.get(app.catalog_id) for name, app in loaded.fleet.apps.items()}
+    return dict(known_definitions(loaded, catalog))
+
+
+def known_definitions(loaded: LoadedFleet, catalog: Catalog) -> Mapping[str, AppDefinition]:
+    """The same, also where the fleet is to be changed because the two disagree; raises AppNotFound."""
+    return {name: definition_of_app(app, catalog) for name, app in loaded.fleet.apps.items()}
+
+
+def definition_of_app(app: App, catalog: Catalog) -> AppDefinition:
+    """What an app is, held against nothing; raises AppNotFound."""
+    return app.definition or catalog.get(app.catalog_id)
 
 
 def generated_of(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> dict[str, Generate]:

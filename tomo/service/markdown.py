@@ -12,6 +12,7 @@ from tomo.model.events import Severity
 from tomo.model.finding import Finding, Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op, Step
+from tomo.model.update import AppUpdate
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.service.exposure import newly_open
@@ -48,7 +49,7 @@ def plan_parts(result: PlanResult) -> PlanParts:
     shown = [step for step in plan.steps if _is_shown(step)]
     steps = _hosts(plan, shown, hosts, result.marks)
     opened = (*_ports(plan, hosts), *_outputs(plan.outputs, result.marks))
-    told = (*_policies(result.judgement), *_notes(result))
+    told = (*_updates(result.updates), *_policies(result.judgement), *_notes(result))
     return PlanParts(f"### {_summary(result, shown)}", tuple(steps), opened, told)
 
 
@@ -146,6 +147,18 @@ def _outputs(changes: OutputChanges, marks: SecretMarks) -> Iterator[str]:
     if lines:
         yield "**Outputs**"
         yield fenced(lines, "diff")
+
+
+def _updates(updates: Sequence[AppUpdate]) -> Iterator[str]:
+    for update in updates:
+        word = "Back" if update.back else "Update"
+        where = ", ".join(map(plain, update.servers))
+        versions = f"{plain(update.before)} → {plain(update.after)}"
+        yield f"**{word}: {plain(update.app)} {versions} on {where}**"
+        said = [*(f"! {warning}" for warning in update.warnings)]
+        said += [*update.notes.splitlines(), *update.release_notes.splitlines()]
+        if said:
+            yield fenced(map(one_line, said))
 
 
 def _policies(judgement: Judgement) -> Iterator[str]:

@@ -43,6 +43,7 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
         ],
         "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
         "policy": policy_json(result.judgement),
+        "updates": [{**asdict(each), "warnings": list(each.warnings)} for each in result.updates],
         "newSecrets": list(result.new_secrets),
         "leftOut": list(plan.left_out),
         "errors": [error_json(failure.error, failure.urn) for failure in result.failures]

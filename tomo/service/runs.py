@@ -12,6 +12,7 @@ from tomo.model.events import Result, Sink, ignore
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.selection import Selection
+from tomo.model.update import AppUpdate
 from tomo.model.values import Value
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
@@ -113,6 +114,7 @@ class PlanResult:
     destroys: bool = False
     marks: SecretMarks = field(default_factory=SecretMarks)
     judgement: Judgement = Judgement()
+    updates: tuple[AppUpdate, ...] = ()
 
     @property
     def has_changes(self) -> bool:

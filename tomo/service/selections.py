@@ -81,6 +81,12 @@ def of_chosen(plan: Plan, shortfalls: Iterable[Shortfall]) -> tuple[Shortfall, .
     return tuple(each for each in shortfalls if left_out.isdisjoint(_place_of(each)))
 
 
+def apps_of_chosen(plan: Plan, shortfalls: Iterable[Shortfall]) -> tuple[Shortfall, ...]:
+    """What stands against apps that the plan does not leave out, whatever it does with their servers."""
+    left_out = {urn.name for urn in plan.left_out if urn.type == APP}
+    return tuple(each for each in shortfalls if f"{each.app}@{each.server}" not in left_out)
+
+
 def secrets_of_chosen(plan: Plan, names: Iterable[str]) -> tuple[str, ...]:
     """Those of the apps' secrets (`APP.INPUT`) whose app the plan does not leave out everywhere."""
     left_out = set(plan.left_out)

@@ -25,7 +25,7 @@ from tomo.service.noted import Noted, unused_option
 from tomo.service.plans.seals import PlanSeals, SecretMarks
 from tomo.service.recovery import Recovered, needs_recovery, recovered
 from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RefreshRequest
-from tomo.service.selections import check_names, of_chosen, resolved, secrets_of_chosen
+from tomo.service.selections import apps_of_chosen, check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.unlooked import each_host_once
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Workspace
@@ -112,15 +112,17 @@ class Session:
         """What a surface shows of a dry run."""
         fleet = self.declared if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
+        jumps = fleet.refused_jumps(self.base) if fleet else ()
         return PlanResult(
             each_host_once(outcome.plan, self.notes),
             self.workspace.stack,
-            of_chosen(outcome.plan, shortfalls),
+            (*of_chosen(outcome.plan, shortfalls), *apps_of_chosen(outcome.plan, jumps)),
             outcome.failures,
             outcome.program_error,
             secrets_of_chosen(outcome.plan, fleet.missing_secrets) if fleet else (),
             destroys,
             SecretMarks(PlanSeals(self.workspace.secrets.for_salt(self.salt)) if self.salt else None),
+            updates=fleet.updates(outcome.plan.steps, self.base, outcome.snapshot) if fleet else (),
         )
 
     def observe(self, request: ApplyRequest) -> Observation:

@@ -608,7 +608,9 @@ class Upgrade(Model):
     """What to know about moving to this version; shown to people."""
 
     from_: Annotated[tuple[Line, ...], BeforeValidator(_versions)] = Field(
-        (), alias="from", description="Versions an upgrade may start at; empty for any."
+        (),
+        alias="from",
+        description="Versions an update may start at, others are refused; `17.11` is all of 17.11.",
     )
     breaking: Flag = Field(default=False, description="Whether a person must do something.")
     notes: Markdown = Field("", description="What changes.")

@@ -90,7 +90,7 @@ def _status(subject: Subject) -> Iterator[Finding]:
     wanted = subject.app.version
     if wanted is not None and wanted != definition.version:
         message = f"the catalog has version {definition.version} of `{definition.id}`, not {shown(wanted)}"
-        hint = f'write `version: "{definition.version}"` after reading its upgrade notes, or remove the line'
+        hint = f"`tomo app update {subject.name}` shows what {definition.version} brings; or remove the line"
         yield (*path, "version"), message, hint
     if definition.status == "disabled":
         yield (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tomo_cli.commands import app_updates
 from tomo_cli.options import (
     HERE,
     Commands,
@@ -44,7 +45,13 @@ ExposureOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    commands: Commands = {"add": add, "list": list_, "config": config, "remove": remove}
+    commands: Commands = {
+        "add": add,
+        "list": list_,
+        "config": config,
+        "update": app_updates.update,
+        "remove": remove,
+    }
     add_group(app, "app", "Add, change and remove apps", commands)
 
 

@@ -14,6 +14,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.saved_plan import Basis, HostIdentity, PlanError, SavedPlan
 from tomo.model.selection import Selection
 from tomo.model.step import Op, Step
+from tomo.model.update import AppUpdate, MovedData
 from tomo.model.urn import Urn
 from tomo.service.exposure import newly_open
 from tomo.service.plans.form import Json
@@ -51,6 +52,7 @@ def write_body(saved: SavedPlan, seals: PlanSeals) -> dict[str, Json]:
         },
         "exposure": [{**asdict(port), "reach": port.reach} for port in newly_open(plan, hosts)],
         "policy": asdict(saved.judgement),
+        **({"updates": [asdict(each) for each in saved.updates]} if saved.updates else {}),
         "newSecrets": list(saved.new_secrets),
         "leftOut": [str(urn) for urn in plan.left_out],
         "notLookedAt": [asdict(host) for host in plan.unlooked],
@@ -138,7 +140,24 @@ def _read(body: Mapping[str, Json], reader: ValueReader) -> SavedPlan:
         tuple(PlanError(**error) for error in _objects(body["errors"])),  # type: ignore[arg-type]
         _read_version(options.get("to")),
         _read_judgement(_object(body["policy"])),
+        tuple(map(_read_update, _objects(body.get("updates", [])))),
     )
+
+
+def _read_update(written: Mapping[str, Json]) -> AppUpdate:
+    names = ("app", "before", "after", "data_migration", "notes", "release_notes")
+    return AppUpdate(
+        **{name: str(written[name]) for name in names},  # type: ignore[arg-type]
+        **{name: bool(written[name]) for name in ("back", "breaking")},  # type: ignore[arg-type]
+        servers=_texts(written["servers"]),
+        data=_texts(written["data"]),
+        moved=tuple(map(_read_moved, _objects(written["moved"]))),
+    )
+
+
+def _read_moved(written: Mapping[str, Json]) -> MovedData:
+    paths = (_texts(written[name]) for name in ("before", "after"))
+    return MovedData(str(written["container"]), str(written["source"]), *paths)
 
 
 def _read_judgement(written: Mapping[str, Json]) -> Judgement:

@@ -121,6 +121,7 @@ class KeptPlans:
                 tuple(_errors(shown)),
                 asked.to,
                 shown.judgement,
+                shown.updates,
             )
             seals = PlanSeals(session.workspace.secrets.for_salt(session.salt), basis.state)
             body = write_body(saved, seals)
@@ -227,4 +228,5 @@ def result_of(saved: SavedPlan, marks: SecretMarks) -> PlanResult:
         destroys=saved.destroys,
         marks=marks,
         judgement=saved.judgement,
+        updates=saved.updates,
     )

@@ -30,7 +30,8 @@ from tomo.service.app_edits import (
     unset_edits,
     with_known_secrets,
 )
-from tomo.service.fleets import definitions_of
+from tomo.service.fleets import definition_of_app
+from tomo.service.new_versions import with_new_versions
 from tomo.service.server_edits import NewServer, refuse_in_use, refuse_installed, server_of
 from tomo.spec import edit
 from tomo.spec.app import AppDefinition
@@ -60,7 +61,7 @@ class FleetBase:
 
     def definition(self, name: str) -> AppDefinition:
         """What the app of a name is."""
-        return definitions_of(self.loaded, self.catalog)[name]
+        return definition_of_app(app_of(self.loaded, name), self.catalog)
 
 
 # --- servers -----------------------------------------------------------------------------------------
@@ -325,6 +326,23 @@ class UpdateApp:
 
 
 @frozen
+class NewVersions:
+    """Apps come to the version that their catalog entries have."""
+
+    kind: ClassVar[str] = "new-versions"
+    apps: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        return f"update {', '.join(map(shown, self.apps)) or 'nothing'} to the catalog's version"
+
+    def proposed(self, base: FleetBase) -> str:
+        """The fleet file with the versions where it names one."""
+        return with_new_versions(base.text, base.loaded, base.catalog, self.apps)
+
+
+@frozen
 class UninstallApp:
     """An app leaves its servers; its data stays, unless it is to go for good."""
 
@@ -370,6 +388,7 @@ FleetChange: TypeAlias = (
     | FullCleanup
     | InstallApp
     | UpdateApp
+    | NewVersions
     | UninstallApp
     | AsDeclared
 )

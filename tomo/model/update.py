@@ -1,0 +1,70 @@
+"""What a plan does to the version of an app, for people to know before they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tomo.frozen import frozen
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MovedData:
+    """Data that is elsewhere in a container afterwards; `after` is empty where it is mounted no more.
+
+    `source` is a volume or a folder of the server, `before` and `after` are paths in the container.
+    """
+
+    container: str
+    source: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@frozen
+class AppUpdate:
+    """An app that comes to another version on some servers; `back` says that it is an earlier one again.
+
+    `notes` and `release_notes` are the catalog's words, `data_migration` is `none`, `automatic` or
+    `manual`. `data` are the volumes that a backup holds.
+    """
+
+    app: str
+    servers: tuple[str, ...]
+    before: str
+    after: str
+    back: bool = False
+    breaking: bool = False
+    data_migration: str = "none"
+    notes: str = ""
+    release_notes: str = ""
+    moved: tuple[MovedData, ...] = ()
+    data: tuple[str, ...] = ()
+
+    @property
+    def risks_data(self) -> bool:
+        """Whether what is kept may be unreadable or out of sight afterwards."""
+        return self.breaking or self.data_migration != "none" or bool(self.moved)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should think about, a sentence each."""
+        return tuple(_warnings(self))
+
+
+def _warnings(update: AppUpdate) -> list[str]:
+    said: list[str] = []
+    if update.breaking:
+        said.append("a person has something to do: read the notes first")
+    if update.back and update.data_migration != "none":
+        said.append(
+            f"version {update.before} may have changed the data so that {update.after} can't read it: "
+            "restore a backup made before it, too"
+        )
+    elif update.data_migration == "automatic":
+        said.append(f"it changes the data when it starts: version {update.before} may not read it afterwards")
+    elif update.data_migration == "manual":
+        said.append("the data has to be migrated by hand: read the notes first")
+    for each in update.moved:
+        where = f"is at {', '.join(each.after)}" if each.after else "is mounted no more"
+        said.append(f"{each.source} was at {', '.join(each.before)} in {each.container} and {where}")
+    return said

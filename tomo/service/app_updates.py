@@ -1,0 +1,212 @@
+"""Brings apps to another version: edits the fleet file, plans, asks, applies, and puts back what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from tomo.errors import ExitCode, NotSupported
+from tomo.frozen import frozen
+from tomo.model.events import Sink, ignore
+from tomo.model.selection import Selection
+from tomo.resources.tokens import APP, CONTAINER
+from tomo.service.app_edits import app_of, fleet_after, require_servers
+from tomo.service.deployments import Deployments
+from tomo.service.effect import Effect
+from tomo.service.engines import EngineName
+from tomo.service.new_versions import Newer, newer_versions, require_recorded, with_new_versions
+from tomo.service.recording import audited
+from tomo.service.runs import ApplyRequest, Confirm, PlanResult, RunResult
+from tomo.service.server_edits import fleet_of
+from tomo.service.stop import Stop
+from tomo.service.wiring import Doors
+from tomo.service.workspace import LockTerms, Place, Workspace
+from tomo.spec.edit import replace_file
+from tomo.spec.files import read_bytes
+
+_BOM = "\ufeff"
+
+
+# --- requests and results ----------------------------------------------------------------------------
+
+
+@frozen
+class RunTerms:
+    """How an update or a way back runs; as in `ApplyRequest`."""
+
+    parallel: int = 16
+    stop_on_error: bool = False
+    retry: bool = True
+    sink: Sink = ignore
+    stop: Stop = field(default_factory=Stop)
+    message: str = ""
+    lock: LockTerms = field(default_factory=LockTerms)
+
+
+@frozen
+class NewerVersionsRequest:
+    """Which apps would `UpdateAppsRequest` change? Dials nothing."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    place: Place
+
+
+@frozen
+class UpdateAppsRequest:
+    """Bring apps to their entries' versions: those named, or every one that is behind.
+
+    `servers` are some of the apps' own; none means all of them.
+    """
+
+    effect: ClassVar[Effect] = Effect.EXECUTE
+    place: Place
+    confirm: Confirm
+    apps: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    terms: RunTerms = field(default_factory=RunTerms)
+
+
+@frozen
+class ChangedApps:
+    """What became of it; `run` is None where nothing was to be done.
+
+    `written` says that the fleet file holds the change now, `put_back` that it did while the run failed.
+    """
+
+    apps: tuple[str, ...]
+    file: Path
+    run: RunResult | None = None
+    written: bool = False
+    put_back: bool = False
+
+    @property
+    def declined(self) -> bool:
+        """Whether the person said no."""
+        return self.run is not None and self.run.declined
+
+    @property
+    def done(self) -> bool:
+        """Whether there was a run at all."""
+        return self.run is not None and self.run.done is not None
+
+
+# --- use cases ---------------------------------------------------------------------------------------
+
+
+class AppUpdates:
+    """The use cases that bring apps to another version."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def newer(self, request: NewerVersionsRequest) -> tuple[Newer, ...]:
+        """Every app that its entry would bring to another version."""
+        workspace = self._doors.open(request.place)
+        return tuple(newer_versions(fleet_of(workspace), workspace.catalog, workspace.snapshot()))
+
+    @audited("app.update")
+    def update(self, request: UpdateAppsRequest) -> ChangedApps:
+        """Plans, asks, writes the fleet file, applies. Raises UsageError and SpecError before that."""
+        workspace = _own_workspace(self._doors, request.place)
+        loaded, snapshot = fleet_of(workspace), workspace.snapshot()
+        require_servers(loaded, request.servers)
+        names = request.apps or tuple(
+            each.app for each in newer_versions(loaded, workspace.catalog, snapshot)
+        )
+        if not names:
+            return ChangedApps((), loaded.file)
+        for name in names:
+            app_of(loaded, name)
+        require_recorded(names, request.servers, snapshot)
+
+        def change(text: str) -> str:
+            return with_new_versions(text, loaded, workspace.catalog, names)
+
+        changing = _Changing(workspace, names, request.servers, f"update {', '.join(names)}")
+        return self._changed(changing, change, request.confirm, request.terms)
+
+    # --- parts ----------------------------------------------------------------------------------------
+
+    def _changed(
+        self, changing: _Changing, change: Callable[[str], str], confirm: Confirm, terms: RunTerms
+    ) -> ChangedApps:
+        """A run of the changed fleet file, restricted to the apps."""
+        workspace, loaded = changing.workspace, fleet_of(changing.workspace)
+        file = loaded.file
+        before = read_bytes(file)
+        text = change(before.decode().removeprefix(_BOM))
+        after = (_BOM * before.startswith(_BOM.encode()) + text).encode()
+        fleet_after(text, loaded, workspace.catalog)
+
+        def asked(shown: PlanResult) -> bool:
+            agreed = confirm(shown)
+            if agreed and before != after:
+                replace_file(file, before, after)
+            return agreed
+
+        run = _run(self._doors, changing, asked, after if before != after else None, terms)
+        written = run.done is not None and before != after
+        put_back = written and run.exit_code is not ExitCode.OK and not _touched(run, changing.apps)
+        if put_back:
+            replace_file(file, after, before)
+        return ChangedApps(changing.apps, file, run, written and not put_back, put_back)
+
+
+@frozen
+class _Changing:
+    """What a run is about."""
+
+    workspace: Workspace
+    apps: tuple[str, ...]
+    servers: tuple[str, ...]
+    message: str
+
+    @property
+    def selection(self) -> Selection:
+        """Nothing but the apps."""
+        if not self.servers:
+            return Selection(self.apps)
+        return Selection(tuple(f"{app}@{server}" for app in self.apps for server in self.servers))
+
+
+def _own_workspace(doors: Doors, place: Place) -> Workspace:
+    """The workspace of a fleet on Tomo's own engine; raises NotSupported for another."""
+    workspace = doors.open(place)
+    fleet_of(workspace)
+    if workspace.engine is not EngineName.EMBEDDED:
+        raise NotSupported(
+            "this is not supported with the `pulumi` engine",
+            hint="edit the fleet file and run `tomo apply`, or choose `--engine embedded`",
+        )
+    return workspace
+
+
+def _run(
+    doors: Doors, changing: _Changing, confirm: Confirm, proposed: bytes | None, terms: RunTerms
+) -> RunResult:
+    place = changing.workspace.place
+    request = ApplyRequest(
+        replace(place, proposed=proposed) if proposed is not None else place,
+        confirm,
+        parallel=terms.parallel,
+        stop_on_error=terms.stop_on_error,
+        retry=terms.retry,
+        sink=terms.sink,
+        stop=terms.stop,
+        message=terms.message or changing.message,
+        lock=terms.lock,
+        selection=changing.selection,
+    )
+    return Deployments(doors).apply(request)
+
+
+def _touched(run: RunResult, apps: Sequence[str]) -> bool:
+    """Whether a container of the apps is another one now: then the file's former text says what is not so."""
+    for step in run.done.steps if run.done is not None else ():
+        parent = step.entry.parent
+        own = parent is not None and parent.type == APP and parent.name.rpartition("@")[0] in apps
+        if own and step.type == CONTAINER and step.op.changes:
+            return True
+    return False
