@@ -60,9 +60,9 @@ class Lab:
         with ThreadPoolExecutor(max_workers=4) as pool:
             return list(pool.map(started, names))
 
-    def registry(self) -> Registry:
-        """Starts a registry of this run."""
-        return start_registry(self.images, self.run)
+    def registry(self, name: str = "registry", *, users: str = "", cache_of: str = "") -> Registry:
+        """Starts a registry of this run; `users` gives it a login, `cache_of` has it pull through."""
+        return start_registry(self.images, self.run, name, users=users, cache_of=cache_of)
 
     def remove(self, *hosts: Host) -> None:
         """Removes servers before the run ends."""

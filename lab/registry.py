@@ -40,12 +40,30 @@ def repository(public_name: str) -> str:
     return plain if "/" in plain else f"library/{plain}"
 
 
-def start_registry(store: ImageStore, run: Run) -> Registry:
-    """Starts a registry and returns once it answers."""
-    image = store.built("registry", _dockerfile(store), [Member("config.yml", CONFIG.encode())])
+def start_registry(
+    store: ImageStore, run: Run, name: str = "registry", *, users: str = "", cache_of: str = ""
+) -> Registry:
+    """Starts a registry and returns once it answers.
+
+    `users` are the lines of an htpasswd file that lets nobody else in; one that is `cache_of` another
+    registry's address pulls from there what it is asked for.
+    """
+    files = [Member("config.yml", CONFIG.encode()), Member("users", users.encode())]
+    image = store.built("registry", _dockerfile(store), files)
+    settings = (
+        {
+            "REGISTRY_AUTH": "htpasswd",
+            "REGISTRY_AUTH_HTPASSWD_REALM": "lab",
+            "REGISTRY_AUTH_HTPASSWD_PATH": "/etc/docker/registry/users",
+        }
+        if users
+        else {}
+    )
+    settings |= {"REGISTRY_PROXY_REMOTEURL": cache_of} if cache_of else {}
     port, bridge = free_port(), gateway()
     container = docker(
-        "run", "--detach", "--name", f"{run.name}-registry", *run.labels(), "--restart", "unless-stopped",
+        "run", "--detach", "--name", f"{run.name}-{name}", *run.labels(), "--restart", "unless-stopped",
+        *(f"--env={key}={value}" for key, value in settings.items()),
         "--publish", f"127.0.0.1:{port}:{INSIDE}", "--publish", f"{bridge}:{port}:{INSIDE}", image,
     )  # fmt: skip
     until(
@@ -61,7 +79,7 @@ def _dockerfile(store: ImageStore) -> str:
         [
             f"FROM {store.base()}",
             install(["docker-registry"]),
-            "COPY config.yml /etc/docker/registry/config.yml",
+            "COPY config.yml users /etc/docker/registry/",
             'VOLUME ["/var/lib/docker-registry"]',
             'CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]',
             "",

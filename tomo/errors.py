@@ -233,6 +233,12 @@ class ImageNotFound(DockerError):
     code = "image-not-found"
 
 
+class RegistryLoginFailed(DockerError):
+    """A registry wants a login, or refuses the one it was given."""
+
+    code = "registry-login"
+
+
 class NameTaken(DockerError):
     """A container, network or volume of that name exists and is not in the state."""
 

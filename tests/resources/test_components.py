@@ -35,7 +35,8 @@ def test_a_program_declares_a_server_docker_an_app_and_a_file(run_program: Any) 
             become=True,
             docker={"daemon": {}},
         )
-        engine = DockerEngine("nas", server=server)
+        login = {"address": "r.lan", "username": "deploy", "password": "pass-of-r"}
+        engine = DockerEngine("nas", server=server, registry_auth=[login])
         settings = {"inputs": {"TOKEN": {"secret": "token"}}}
         App(
             "shop",
@@ -55,6 +56,9 @@ def test_a_program_declares_a_server_docker_an_app_and_a_file(run_program: Any) 
     types = [goal.type for goal in recorder.goals if goal.type != "pulumi:pulumi:Stack"]
     assert types.count(tokens.CONTAINER) == 1
     assert goals["nas-docker"].inputs["environment"][tokens.DRIFT_VARIABLE] == ""
+    [auth] = [goal.inputs["registryAuth"] for goal in recorder.goals if goal.type == tokens.DOCKER_PROVIDER]
+    assert isinstance(auth, Secret)
+    assert "pass-of-r" in str(auth.reveal())
     assert goals["nas-docker"].inputs["connection"] == Secret(
         {"host": "192.168.1.2", "port": 2222, "user": "root"}
     )

@@ -30,8 +30,15 @@ class Concat:
 
 
 @frozen
+class Json:
+    """A value as JSON text, as Pulumi's SDKs send what isn't a text of a provider's configuration."""
+
+    value: Value
+
+
+@frozen
 class Declaration:
-    """One resource to be. `inputs` may hold OutputRef and Concat wherever a value may be.
+    """One resource to be. `inputs` may hold OutputRef, Concat and Json wherever a value may be.
 
     `parent` None means the stack. `provider` is the key of a provider declaration. `depends_on` adds to
     what the inputs refer to; a component stands for all custom resources below it.
@@ -78,6 +85,8 @@ def references(value: Value) -> Iterator[OutputRef]:
         yield value
     elif isinstance(value, Concat):
         yield from (part for part in value.parts if isinstance(part, OutputRef))
+    elif isinstance(value, Json):
+        yield from references(value.value)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from references(item)

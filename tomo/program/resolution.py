@@ -5,11 +5,12 @@ The rules are the SDK's, so that a declared stack and a program that says the sa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from tomo.errors import ProgramFailed
 from tomo.frozen import frozen
-from tomo.model.declaration import Concat, OutputRef
+from tomo.model.declaration import Concat, Json, OutputRef
 from tomo.model.source import Registered
 from tomo.model.values import Properties, Secret, Unknown, Value, has_secret, has_unknown, is_plain, reveal
 from tomo.model.wire import number
@@ -57,6 +58,8 @@ def resolved(value: Value, lookup: Lookup) -> Value:
         return lookup(value)
     if isinstance(value, Concat):
         return _joined(value, lookup)
+    if isinstance(value, Json):
+        return _as_json(resolved(value.value, lookup))
     if isinstance(value, Mapping):
         return {str(key): resolved(item, lookup) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -79,6 +82,14 @@ def _joined(concat: Concat, lookup: Lookup) -> Value:
         return Secret(_unknown(parts)) if secret else _unknown(parts)
     whole = "".join(_text(part) for part in opened)
     return Secret(whole) if secret else whole
+
+
+def _as_json(value: Value) -> Value:
+    """JSON as the SDK writes it; secret where a part is, unknown where one is."""
+    if has_unknown(value):
+        return Secret(Unknown()) if has_secret(value) else Unknown()
+    text = json.dumps(reveal(value))
+    return Secret(text) if has_secret(value) else text
 
 
 def _unknown(parts: Sequence[Value]) -> Unknown:

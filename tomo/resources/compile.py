@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 
@@ -10,13 +10,15 @@ from tomo.errors import AppNotFound, Problem, SpecError
 from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Declarations, Key, OutputRef
 from tomo.model.drift import DriftPolicies, DriftPolicy
+from tomo.model.image import ImageName
 from tomo.model.urn import Urn
-from tomo.model.values import Value
+from tomo.model.values import Properties, Value
 from tomo.resources import hosts, tokens
 from tomo.resources.apps import AppOnServer, app_key
 from tomo.resources.drift import drift_policies
 from tomo.resources.texts import FleetValues, Instance
 from tomo.spec.app import AppDefinition
+from tomo.spec.docker import Registry, pulled_as
 from tomo.spec.fleet import Fleet
 from tomo.spec.overlay import overlaid
 
@@ -47,7 +49,7 @@ def compile_fleet(
     kept = [app for app in apps if not app.instance.app.remove_data]
     _refuse_shared_names(kept)
     resources = (
-        *_servers(fleet, {app.instance.server_name for app in apps}),
+        *_servers(fleet, {app.instance.server_name for app in apps}, _logins(fleet, kept, values)),
         *_shared_networks(kept),
         *(declaration for app in kept for declaration in app.declarations()),
     )
@@ -72,14 +74,41 @@ def definition_of(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: 
 # --- servers -----------------------------------------------------------------------------------------
 
 
-def _servers(fleet: Fleet, used: set[str]) -> Iterator[Declaration]:
+def _servers(
+    fleet: Fleet, used: set[str], logins: Mapping[str, Sequence[Properties]]
+) -> Iterator[Declaration]:
     for name, spec in fleet.servers.items():
         options = spec.docker_options
         yield hosts.server(name, spec)
         if options is not None:
             yield hosts.engine(name, spec, options)
         if options is not None or name in used:
-            yield hosts.docker_provider(name, spec, installed_by_tomo=options is not None)
+            yield hosts.docker_provider(
+                name, spec, installed_by_tomo=options is not None, logins=logins.get(name, ())
+            )
+
+
+def _logins(fleet: Fleet, apps: list[AppOnServer], values: FleetValues) -> Mapping[str, Sequence[Properties]]:
+    """By server, the logins for those registries alone that its apps' images come from."""
+    known = {address: each for address, each in fleet.registries.items() if each.username}
+    if not known:
+        return {}
+    asked: dict[str, set[str]] = {}
+    for app in apps:
+        if app.instance.app.present:
+            images = (service.image for service in app.instance.definition.services.values())
+            found = {ImageName.parse(image).registry.lower() for image in images}
+            asked.setdefault(app.instance.server_name, set()).update(found & known.keys())
+    return {
+        server: [_login(address, known[address], values) for address in sorted(addresses)]
+        for server, addresses in asked.items()
+        if addresses
+    }
+
+
+def _login(address: str, registry: Registry, values: FleetValues) -> Properties:
+    password = values.secret(registry.password.secret) if registry.password else ""
+    return {"address": address, "username": registry.username, "password": password}
 
 
 def _shared_networks(apps: list[AppOnServer]) -> Iterator[Declaration]:
@@ -118,7 +147,7 @@ def _apps_on_servers(
     for name in _app_order(fleet, definitions):
         app = fleet.apps[name]
         # The same on every server, of which there may be hundreds.
-        laid = overlaid(name, definition_of(fleet, definitions, name), app)
+        laid = _pulled(fleet, overlaid(name, definition_of(fleet, definitions, name), app))
         needed = {
             other: frozenset(fleet.servers_of(fleet.apps[other]))
             for other in _needed_apps(fleet, definitions, name)
@@ -128,6 +157,17 @@ def _apps_on_servers(
             here = tuple(app_key(other, server_name) for other in needed if server_name in needed[other])
             found.append(_app_on_server(instance, here))
     return found
+
+
+def _pulled(fleet: Fleet, definition: AppDefinition) -> AppDefinition:
+    """The definition with its images under the names that they are pulled by."""
+    if not any(each.through for each in fleet.registries.values()):
+        return definition
+    services = {
+        key: service.model_copy(update={"image": pulled_as(service.image, fleet.registries)})
+        for key, service in definition.services.items()
+    }
+    return definition.model_copy(update={"services": services})
 
 
 def _app_on_server(instance: Instance, needed: tuple[Key, ...]) -> AppOnServer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +19,9 @@ from tomo.resources.hosts import docker_address, engine, provider_key, server_ke
 from tomo.resources.registration import Registration
 from tomo.resources.texts import FleetValues
 from tomo.spec.app import AppDefinition
+from tomo.spec.docker import DockerOptions
 from tomo.spec.files import read_bytes
-from tomo.spec.fleet import DockerOptions, Fleet
+from tomo.spec.fleet import Fleet
 from tomo.spec.fleet import Server as ServerSpec
 from tomo.spec.problems import build
 from tomo.spec.yaml import parse
@@ -107,7 +108,10 @@ class File(_Named):
 
 
 class DockerEngine(pulumi.ComponentResource):
-    """Docker on a server, installed and set up; `provider` acts through it."""
+    """Docker on a server, installed and set up; `provider` acts through it.
+
+    `registry_auth` are logins for registries: `address`, `username`, `password`.
+    """
 
     provider: pulumi.ProviderResource
 
@@ -117,6 +121,7 @@ class DockerEngine(pulumi.ComponentResource):
         *,
         server: Server,
         options: DockerOptions | Mapping[str, Any] | None = None,
+        registry_auth: Sequence[Mapping[str, pulumi.Input[str]]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tomo:index:DockerEngine", name, {}, opts)
@@ -146,7 +151,7 @@ class DockerEngine(pulumi.ComponentResource):
         self.provider = pulumi.ProviderResource(
             "docker",
             name,
-            {"host": docker_address(server.spec)},
+            {"host": docker_address(server.spec), **_logins(registry_auth)},
             pulumi.ResourceOptions(parent=self, depends_on=[command], version=tokens.DOCKER_VERSION),
         )
         self.register_outputs({})
@@ -194,6 +199,13 @@ class App(pulumi.ComponentResource):
             },
         )
         self.register_outputs(outputs)
+
+
+def _logins(given: Sequence[Mapping[str, pulumi.Input[str]]]) -> dict[str, Any]:
+    """The provider's `registryAuth`, as the SDK of its package sends it; secret as a whole."""
+    if not given:
+        return {}
+    return {"registryAuth": pulumi.Output.secret(pulumi.Output.json_dumps([dict(each) for each in given]))}
 
 
 def _definition(given: AppDefinition | Mapping[str, Any] | Path) -> AppDefinition:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from tomo.model.declaration import Declaration, Key, OutputRef
+from tomo.model.declaration import Declaration, Json, Key, OutputRef
 from tomo.model.values import Properties, Secret, Value
 from tomo.resources import tokens
 from tomo.resources.scripts import DOCKER_SITE, docker_install_script
-from tomo.spec.fleet import DockerOptions, Server
+from tomo.spec.docker import DockerOptions
+from tomo.spec.fleet import Server
 
 _ENGINE_VARIABLES = ("CHANNEL", "VERSION", "DAEMON", "SITE", "DRIFT")
 
@@ -68,13 +69,16 @@ def engine(name: str, spec: Server, options: DockerOptions) -> Declaration:
     )
 
 
-def docker_provider(name: str, spec: Server, *, installed_by_tomo: bool) -> Declaration:
-    """The road that all Docker resources of a server take."""
+def docker_provider(
+    name: str, spec: Server, *, installed_by_tomo: bool, logins: Sequence[Properties] = ()
+) -> Declaration:
+    """The road that all Docker resources of a server take, with the logins for their images' registries."""
+    auth = {"registryAuth": Json(list(logins))} if logins else {}
     return Declaration(
         key=provider_key(name),
         type=tokens.DOCKER_PROVIDER,
         name=name,
-        inputs={"host": docker_address(spec)},
+        inputs={"host": docker_address(spec), **auth},
         version=tokens.DOCKER_VERSION,
         depends_on=(engine_key(name) if installed_by_tomo else server_key(name),),
     )

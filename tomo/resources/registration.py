@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from tomo.errors import ConfigMissing
-from tomo.model.declaration import Concat, Declaration, Declarations, Key, OutputRef, references
+from tomo.model.declaration import Concat, Declaration, Declarations, Json, Key, OutputRef, references
 from tomo.model.goal import Timeouts
 from tomo.model.urn import PROVIDER_TYPE_PREFIX
 from tomo.model.values import Archive, Asset, Properties, Secret, Unknown, Value
@@ -37,6 +37,8 @@ class Registration:
                 return self._output(value)
             case Concat():
                 return pulumi.Output.concat(*(self.value(part) for part in value.parts))
+            case Json():
+                return pulumi.Output.json_dumps(self.value(value.value))
             case Secret():
                 return pulumi.Output.secret(self.value(value.reveal()))
             case Unknown():

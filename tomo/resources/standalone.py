@@ -9,7 +9,7 @@ from typing import Final
 
 from tomo.errors import NotSupported
 from tomo.frozen import frozen
-from tomo.model.declaration import Concat, Declaration, Declarations, Key, OutputRef
+from tomo.model.declaration import Concat, Declaration, Declarations, Json, Key, OutputRef
 from tomo.model.values import Secret, Value
 from tomo.resources import tokens
 from tomo.resources.compile import compile_fleet
@@ -182,6 +182,8 @@ class _Writer:
                 )
             case OutputRef():
                 return self._reference(value)
+            case Json():
+                return self._value(value.value, depth)
             case Concat():
                 parts = [self._value(part, depth + 4) for part in value.parts]
                 return _call("pulumi.Output.concat", parts, {}, depth)

@@ -356,6 +356,9 @@ def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]
         for ref in (server.password, server.identity_password):
             if ref is not None:
                 yield ref.secret, f"server {name}"
+    for address, registry in loaded.fleet.registries.items():
+        if registry.password is not None:
+            yield registry.password.secret, f"registry {address}"
     definitions = known_definitions(loaded, workspace.catalog)
     for name, app in loaded.fleet.apps.items():
         if app.remove_data:

@@ -152,6 +152,7 @@ def _secret_refs(fleet: Fleet) -> Iterator[str]:
         for ref in (server.password, server.identity_password):
             if ref is not None:
                 yield ref.secret
+    yield from (each.password.secret for each in fleet.registries.values() if each.password)
     for app in fleet.apps.values():
         if app.present:
             yield from _app_secret_refs(app)

@@ -2,10 +2,9 @@
 
 # Annotations are values here: as texts pydantic would compile each of them at every start.
 import ipaddress
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
 from tomo.spec.base import (
@@ -28,8 +27,8 @@ from tomo.spec.base import (
     listed,
     mistake,
 )
+from tomo.spec.docker import Docker, DockerOptions, Registries
 from tomo.spec.shown import shown
-from tomo.spec.yaml import plain
 
 LOCAL: Final = "local"
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # what `public` means
@@ -39,59 +38,6 @@ _CONNECTION_FIELDS: Final = (
 
 
 # --- servers -----------------------------------------------------------------------------------------
-
-
-# Docker does not start with a wrong daemon.json, and takes every container down with it.
-
-
-def _mirror(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise mistake(f"`{shown(text)}` is not a mirror's address", f"write `https://{shown(text)}`")
-    return text
-
-
-def _registry(text: str) -> str:
-    if "://" in text:
-        raise mistake(f"`{shown(text)}` is not a registry", f"write `{shown(text).split('://', 1)[1]}`")
-    return text
-
-
-class DockerOptions(Model):
-    """How Docker is installed and set up on a server."""
-
-    channel: Literal["distro", "docker"] = Field(
-        "distro", description="`distro`: the distribution's package; `docker`: Docker's own repository."
-    )
-    version: Annotated[Word, BeforeValidator(str)] | None = Field(
-        None,
-        description="The version to install, as the package manager names it; the newest by default.",
-    )
-    daemon: Annotated[dict[Line, Any], BeforeValidator(plain)] = Field(
-        {}, description="Settings merged into `/etc/docker/daemon.json`."
-    )
-    registry_mirrors: tuple[Annotated[Word, AfterValidator(_mirror)], ...] = Field(
-        (), description="Mirrors of Docker Hub, such as `https://mirror.lan`."
-    )
-    insecure_registries: tuple[Annotated[Word, AfterValidator(_registry)], ...] = Field(
-        (), description="Registries without TLS, such as `registry.lan:5000`."
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        for key in ("registry-mirrors", "insecure-registries"):
-            if key in self.daemon:
-                raise mistake(f"`daemon` holds `{key}`", f"write it as `{key.replace('-', '_')}`")
-        return self
-
-
-def _docker_kind(value: Any) -> str:
-    return "~options" if isinstance(value, Mapping | DockerOptions) else "~flag"
-
-
-Docker = Annotated[
-    Annotated[Flag, Tag("~flag")] | Annotated[DockerOptions, Tag("~options")], Discriminator(_docker_kind)
-]
-"""Whether Docker is installed, or how."""
 
 
 _SHELL: Final = frozenset("\\'\"`$;&|<>(){}")
@@ -432,6 +378,11 @@ class Fleet(Model):
     catalogs: tuple[Line, ...] = Field(
         (), description="Folders with app files of your own, relative to this file."
     )
+    registries: Annotated[Registries, MayBeEmpty] = Field(
+        {},
+        description="Registries by the address in their images' names: logins, mirrors, pull-through caches "
+        "(see [registries](registries.md)).",
+    )
 
     @model_validator(mode="after")
     def _spread_defaults(self) -> Self:
@@ -441,6 +392,21 @@ class Fleet(Model):
             return self
         servers = {name: _with_defaults(server, given) for name, server in self.servers.items()}
         return self.model_copy(update={"servers": servers, "defaults": ServerDefaults()})
+
+    @model_validator(mode="after")
+    def _spread_registries(self) -> Self:
+        """Puts what Docker itself must know of registries into every server that Tomo sets up."""
+        mirrors = tuple(mirror for each in self.registries.values() for mirror in each.mirrors)
+        insecure = tuple(address for address, each in self.registries.items() if each.insecure)
+        if not mirrors and not insecure:
+            return self
+        servers = {
+            name: server.model_copy(update={"docker": options.with_registries(mirrors, insecure)})
+            if (options := server.docker_options) is not None
+            else server
+            for name, server in self.servers.items()
+        }
+        return self.model_copy(update={"servers": servers})
 
     def servers_of(self, app: App) -> tuple[str, ...]:
         """The names of the servers an app runs on, in the file's order; unknown names are left out."""

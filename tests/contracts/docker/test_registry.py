@@ -15,7 +15,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from tomo.errors import DockerError, ImageNotFound, TomoError
+from tomo.errors import DockerError, ImageNotFound, RegistryLoginFailed, TomoError
 from tomo.model.connection import Connection
 from tomo.model.provider import CheckRequest
 from tomo.ssh.local import LocalConnection
@@ -103,10 +103,24 @@ def test_without_the_login_the_registry_refuses_and_the_hint_says_so(bench: Any,
     bench.provider.close()
     bench.provider = bench.new_provider({})
 
-    with pytest.raises(ImageNotFound) as raised:
+    with pytest.raises(RegistryLoginFailed, match="wants a login") as raised:
         bench.create("RemoteImage", {"name": name})
 
     assert "registryAuth" in raised.value.hint
+
+
+def test_a_wrong_password_is_told_with_registry_and_user_and_never_shown(bench: Any, registry: str) -> None:
+    name, wrong = pushed(bench, registry), "not-the-password"
+    bench.provider.close()
+    entry = f'[{{"address":"{registry}","username":"{USER}","password":"{wrong}"}}]'
+    bench.provider = bench.new_provider({"registryAuth": entry})
+
+    with pytest.raises(RegistryLoginFailed, match=f"`{registry}` refuses the login of `{USER}`") as raised:
+        bench.create("RemoteImage", {"name": name})
+
+    told = str(raised.value) + raised.value.detail + raised.value.hint + "".join(bench.said)
+    assert wrong not in told
+    assert "tomo secret set" in raised.value.hint
 
 
 def test_an_unknown_tag_is_not_found(bench: Any, registry: str) -> None:

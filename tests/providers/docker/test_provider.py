@@ -21,6 +21,7 @@ from tomo.errors import (
     NotSupported,
     PortTaken,
     ProviderFailed,
+    RegistryLoginFailed,
     Transient,
 )
 from tomo.model.connection import HostSpec
@@ -353,7 +354,7 @@ def test_a_refusal_becomes_the_error_it_means(message: str, kind: type[HostError
         ("No such image: app:9", ImageNotFound, "not found"),
         ("manifest for app:9 not found: manifest unknown", ImageNotFound, "not found"),
         ("pull access denied for app, repository does not exist", ImageNotFound, "not found"),
-        ("Get https://r/v2/: unauthorized: authentication required", ImageNotFound, "refuses"),
+        ("Get https://r/v2/: unauthorized: authentication required", RegistryLoginFailed, "wants a login"),
         ("Get https://r/v2/: dial tcp: lookup r: no such host", DockerError, "can't reach the registry"),
     ],
 )
@@ -362,6 +363,16 @@ def test_an_image_that_cannot_be_had_is_told_apart(message: str, kind: type[Host
 
     assert error is not None
     assert (type(error), told in error.message) == (kind, True)
+
+
+def test_a_refused_login_names_registry_host_and_user_and_how_to_set_it() -> None:
+    said = "Get https://r.lan/v2/: unauthorized: authentication required"
+
+    error = image_refusal(said, host="web1", image="r.lan/app:9", user="deploy")
+
+    assert isinstance(error, RegistryLoginFailed)
+    assert all(each in error.message for each in ("`r.lan`", "`web1`", "`deploy`", "`r.lan/app:9`"))
+    assert "tomo secret set" in error.hint
 
 
 def test_functions_that_are_not_supported_are_refused_by_name() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tomo.model.diff import DiffKind
+from tomo.model.image import ImageName
 from tomo.model.values import UNKNOWN, Unknown
 from tomo.providers.docker.container_fields import BY_NAME, CONTAINER, problems
 from tomo.providers.docker.image import IMAGE
@@ -17,7 +18,7 @@ from tomo.providers.docker.registry_image import REGISTRY_IMAGE
 from tomo.providers.docker.remote_image import REMOTE_IMAGE
 from tomo.providers.docker.schema import Fields, check, differences, same_meaning
 from tomo.providers.docker.tag import TAG
-from tomo.providers.docker.units import ImageName, duration, nanoseconds
+from tomo.providers.docker.units import duration, nanoseconds
 from tomo.providers.docker.volume import VOLUME
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_docker.json").read_text(encoding="utf-8"))

@@ -88,10 +88,11 @@ class Daemon:
         *,
         headers: Mapping[str, str] | None = None,
         image: str = "",
+        user: str = "",
     ) -> Response:
         """What a path answers; raises where it refuses."""
         request = Request("GET", self._versioned(path), query or {}, headers=headers or {})
-        return self._checked(self._exchange([request], CALL_TIMEOUT)[0], doing, image)
+        return self._checked(self._exchange([request], CALL_TIMEOUT)[0], doing, image, user)
 
     def send(
         self,
@@ -113,10 +114,10 @@ class Daemon:
         answer = self._exchange([request], timeout)[0]
         return answer if answer.status in fine else self._checked(answer, doing, image)
 
-    def _checked(self, answer: Response, doing: str, image: str = "") -> Response:
+    def _checked(self, answer: Response, doing: str, image: str = "", user: str = "") -> Response:
         if answer.ok:
             return answer
-        raise refusal(answer.message, host=self.host, doing=doing, image=image)
+        raise refusal(answer.message, host=self.host, doing=doing, image=image, user=user)
 
     # --- versions --------------------------------------------------------------------------------
 

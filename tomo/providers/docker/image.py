@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomo.errors import DockerError, UsageError
+from tomo.model.image import ImageName
 from tomo.model.provider import (
     CheckFailure,
     CheckRequest,
@@ -32,7 +33,6 @@ from tomo.providers.docker.inspected import text_of
 from tomo.providers.docker.registry_auth import Login, registry_address
 from tomo.providers.docker.resource import GONE, Host, Look, Resource
 from tomo.providers.docker.schema import Field, Kind, Values
-from tomo.providers.docker.units import ImageName
 
 _BLOCK_SIZE: Final = 1 << 16
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tomo.errors import DockerError
+from tomo.model.image import ImageName
 from tomo.model.provider import Report
 from tomo.model.values import Value
 from tomo.providers.docker.daemon import image_path
 from tomo.providers.docker.inspected import listed, part, text_of
 from tomo.providers.docker.registry_auth import Login
 from tomo.providers.docker.resource import Host
-from tomo.providers.docker.units import ImageName
 
 if TYPE_CHECKING:
     from tomo.providers.docker.sdk import Sdk
@@ -71,7 +71,8 @@ def registry_digest(host: Host, image: str, login: Login | None) -> str:
     headers = {"X-Registry-Auth": _encoded(login)} if login else {}
     path = image_path(image).removesuffix("/json").replace("/images/", "/distribution/", 1) + "/json"
     doing = f"asking the registry for `{image}`"
-    answer = host.daemon.get(path, doing, headers=headers, image=image).json()
+    user = login.username if login else ""
+    answer = host.daemon.get(path, doing, headers=headers, image=image, user=user).json()
     return text_of(part(answer, "Descriptor"), "digest")
 
 

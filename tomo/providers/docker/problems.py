@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tomo.errors import DiskFull, DockerError, HostError, ImageNotFound, NameTaken, PortTaken, Transient
+from tomo.errors import (
+    DiskFull,
+    DockerError,
+    HostError,
+    ImageNotFound,
+    NameTaken,
+    PortTaken,
+    RegistryLoginFailed,
+    Transient,
+)
+from tomo.model.image import ImageName
 
 # Compiled when a daemon first refuses something: that takes longer than all else that is imported with it.
 _NAME_IN_USE: Final = r'container name "/?([^"]+)" is already in use by container "?([0-9a-f]{12})'
@@ -29,8 +39,11 @@ _BUSY: Final = (
 """What a daemon refuses because it is at it, or at something in its way."""
 
 
-def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostError:
-    """The error for a call that the daemon refused; `doing` says what was asked, with the value."""
+def refusal(message: str, *, host: str, doing: str, image: str = "", user: str = "") -> HostError:
+    """The error for a call that the daemon refused; `doing` says what was asked, with the value.
+
+    `user` is whom the image's registry was asked as.
+    """
     if "no space left on device" in message:
         return DiskFull(
             f"`{host}` has no space left while {doing}",
@@ -44,14 +57,14 @@ def refusal(message: str, *, host: str, doing: str, image: str = "") -> HostErro
         return name_taken("network", match[1], "", host)
     if "port is already allocated" in message or "address already in use" in message:
         return port_taken(message, host)
-    if image and (error := image_refusal(message, host=host, image=image)):
+    if image and (error := image_refusal(message, host=host, image=image, user=user)):
         return error
     error = DockerError(f"Docker on `{host}` failed {doing}: {message}", host=host)
     error.transient = Transient.BUSY if re.search(_BUSY, message, re.IGNORECASE) else None
     return error
 
 
-def image_refusal(message: str, *, host: str, image: str) -> HostError | None:
+def image_refusal(message: str, *, host: str, image: str, user: str = "") -> HostError | None:
     """The error for an image that can't be had; None where the message is about something else."""
     if re.search(_UNREACHABLE, message, re.IGNORECASE):
         error = DockerError(
@@ -65,13 +78,26 @@ def image_refusal(message: str, *, host: str, image: str) -> HostError | None:
     if re.search(_NO_IMAGE, message, re.IGNORECASE):
         return image_not_found(image, host, message)
     if re.search(_REFUSED, message, re.IGNORECASE):
-        return ImageNotFound(
-            f"the registry refuses `{image}` to `{host}`",
-            host=host,
-            hint="check the name, and the login in the provider's `registryAuth`",
-            detail=message,
-        )
+        return _login_failed(image, host, user, message)
     return None
+
+
+def _login_failed(image: str, host: str, user: str, detail: str) -> RegistryLoginFailed:
+    registry = ImageName.parse(image).registry
+    if user:
+        return RegistryLoginFailed(
+            f"the registry `{registry}` refuses the login of `{user}` with which `{host}` asks for `{image}`",
+            host=host,
+            hint="set its password again: `tomo secret set NAME`, by the name under `registries`",
+            detail=detail,
+        )
+    return RegistryLoginFailed(
+        f"the registry `{registry}` wants a login before it gives `{image}` to `{host}`",
+        host=host,
+        hint=f"write `username` and `password` under `registries: {{{registry}: …}}` in the fleet file "
+        "(programs: `registryAuth`)",
+        detail=detail,
+    )
 
 
 def image_not_found(image: str, host: str, detail: str = "") -> ImageNotFound:
@@ -79,7 +105,7 @@ def image_not_found(image: str, host: str, detail: str = "") -> ImageNotFound:
     return ImageNotFound(
         f"image `{image}` was not found on `{host}` or in its registry",
         host=host,
-        hint="check name and tag; a private registry needs `registryAuth`, a container a `RemoteImage`",
+        hint="check name and tag; a private registry needs a login (`registries`, or `registryAuth`)",
         detail=detail,
     )
 

@@ -129,7 +129,8 @@ class Sdk:
             )
             return answer
 
-        self._follow(call, f"pulling the image `{image}`", image, report, f"pulling {image}")
+        doing, user = f"pulling the image `{image}`", login.username if login else ""
+        self._follow(call, doing, image, report, f"pulling {image}", user=user)
 
     def push(self, image: str, login: Login | None, report: Report) -> str:
         """Pushes an image; its digest in the registry, `""` where the registry doesn't say."""
@@ -142,7 +143,8 @@ class Sdk:
             )
             return answer
 
-        said = self._follow(call, f"pushing the image `{image}`", image, report, f"pushing {image}")
+        doing, user = f"pushing the image `{image}`", login.username if login else ""
+        said = self._follow(call, doing, image, report, f"pushing {image}", user=user)
         digests = [
             aux["Digest"] for line in said if isinstance(aux := line.get("aux"), Mapping) and "Digest" in aux
         ]
@@ -170,20 +172,23 @@ class Sdk:
         image: str,
         report: Report,
         told: str,
+        *,
+        user: str = "",
     ) -> list[Mapping[str, Value]]:
         progress = _Progress(report, told)
         lines: list[Mapping[str, Value]] = []
         try:
             for line in call():
                 if "error" in line:
-                    raise refusal(str(line["error"]).strip(), host=self._host, doing=doing, image=image)
+                    said = str(line["error"]).strip()
+                    raise refusal(said, host=self._host, doing=doing, image=image, user=user)
                 lines.append(line)
                 progress.take(line)
         except HostError:
             raise
         except APIError as error:
             raise refusal(
-                str(error.explanation or error), host=self._host, doing=doing, image=image
+                str(error.explanation or error), host=self._host, doing=doing, image=image, user=user
             ) from error
         except (RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._lost(doing, error) from error

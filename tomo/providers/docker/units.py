@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tomo.frozen import frozen
+from tomo.model.image import ImageName
 from tomo.model.values import Value
 
 MIB: Final = 1024 * 1024
@@ -72,37 +72,3 @@ def same_image(value: Value) -> Value:
     if is_image_id(text):
         return text if text.startswith("sha256:") else f"sha256:{text}"
     return str(ImageName.parse(text)) if text else text
-
-
-@frozen
-class ImageName:
-    """An image's name in its parts; `registry` is `docker.io` where the name has none."""
-
-    registry: str
-    repository: str
-    tag: str = ""
-    digest: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> ImageName:
-        """Splits a name as Docker does; without tag and digest the tag is `latest`."""
-        rest, _, digest = text.partition("@")
-        head, slash, tail = rest.partition("/")
-        is_registry = bool(slash) and ("." in head or ":" in head or head == "localhost")
-        registry, path = (head, tail) if is_registry else ("docker.io", rest)
-        registry = "docker.io" if registry == "index.docker.io" else registry
-        repository, _, tag = path.rpartition(":") if ":" in path.rsplit("/", 1)[-1] else (path, "", "")
-        if registry == "docker.io" and "/" not in repository:
-            repository = f"library/{repository}"
-        return cls(registry, repository, tag or ("" if digest else "latest"), digest)
-
-    def __str__(self) -> str:
-        tag = f":{self.tag}" if self.tag and not self.digest else ""
-        return f"{self.registry}/{self.repository}{tag}{'@' if self.digest else ''}{self.digest}"
-
-    @property
-    def familiar(self) -> str:
-        """The name without tag, as Docker shows it: no `docker.io/library/`."""
-        if self.registry != "docker.io":
-            return f"{self.registry}/{self.repository}"
-        return self.repository.removeprefix("library/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tomo.errors import UsageError
-from tomo.providers.docker.units import ImageName
+from tomo.model.image import ImageName
 from tomo.service.found.look import Running
 from tomo.spec.app import AppDefinition
 

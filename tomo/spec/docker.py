@@ -1,0 +1,173 @@
+"""Docker on a server, and the registries that images come from."""
+
+# Annotations are values here: as texts pydantic would compile each of them at every start.
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from tomo.model.image import DOCKER_HUB, ImageName
+from tomo.spec.base import Flag, Line, Model, SecretRef, Word, mistake
+from tomo.spec.shown import shown
+from tomo.spec.yaml import plain
+
+_ADDRESS: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE
+)
+_PATH: Final = re.compile(r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
+
+# --- Docker --------------------------------------------------------------------------------------------
+
+# Docker does not start with a wrong daemon.json, and takes every container down with it.
+
+
+def _mirror(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise mistake(f"`{shown(text)}` is not a mirror's address", f"write `https://{shown(text)}`")
+    return text
+
+
+def _registry(text: str) -> str:
+    if "://" in text:
+        raise mistake(f"`{shown(text)}` is not a registry", f"write `{shown(text).split('://', 1)[1]}`")
+    return text
+
+
+Mirror = Annotated[Word, AfterValidator(_mirror)]
+"""A mirror's address, with `http://` or `https://`."""
+
+
+class DockerOptions(Model):
+    """How Docker is installed and set up on a server."""
+
+    channel: Literal["distro", "docker"] = Field(
+        "distro", description="`distro`: the distribution's package; `docker`: Docker's own repository."
+    )
+    version: Annotated[Word, BeforeValidator(str)] | None = Field(
+        None,
+        description="The version to install, as the package manager names it; the newest by default.",
+    )
+    daemon: Annotated[dict[Line, Any], BeforeValidator(plain)] = Field(
+        {}, description="Settings merged into `/etc/docker/daemon.json`."
+    )
+    registry_mirrors: tuple[Mirror, ...] = Field(
+        (), description="Mirrors of Docker Hub, such as `https://mirror.lan`."
+    )
+    insecure_registries: tuple[Annotated[Word, AfterValidator(_registry)], ...] = Field(
+        (), description="Registries without TLS, such as `registry.lan:5000`."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        for key in ("registry-mirrors", "insecure-registries"):
+            if key in self.daemon:
+                raise mistake(f"`daemon` holds `{key}`", f"write it as `{key.replace('-', '_')}`")
+        return self
+
+    def with_registries(self, mirrors: tuple[str, ...], insecure: tuple[str, ...]) -> "DockerOptions":
+        """The same with further mirrors of Docker Hub and registries without TLS; its own come first."""
+        return self.model_copy(
+            update={
+                "registry_mirrors": tuple(dict.fromkeys((*self.registry_mirrors, *mirrors))),
+                "insecure_registries": tuple(dict.fromkeys((*self.insecure_registries, *insecure))),
+            }
+        )
+
+
+def _docker_kind(value: Any) -> str:
+    return "~options" if isinstance(value, Mapping | DockerOptions) else "~flag"
+
+
+Docker = Annotated[
+    Annotated[Flag, Tag("~flag")] | Annotated[DockerOptions, Tag("~options")], Discriminator(_docker_kind)
+]
+"""Whether Docker is installed, or how."""
+
+
+# --- registries ----------------------------------------------------------------------------------------
+
+
+def _address(text: str) -> str:
+    """A registry as it stands in images' names."""
+    if "://" in text:
+        raise mistake(
+            f"`{shown(text)}` is not a registry", f"without the scheme: `{shown(text).split('://', 1)[1]}`"
+        )
+    if "/" in text or not _ADDRESS.fullmatch(text):
+        raise mistake(
+            f"`{shown(text)}` is not a registry",
+            "write it as it stands in the names of its images, such as `registry.lan:5000`",
+        )
+    if not ("." in text or ":" in text or text == "localhost"):
+        raise mistake(
+            f"`{shown(text)}` would not be taken for a registry in an image's name",
+            f"Docker wants a dot or a port in it, such as `{shown(text)}:5000`",
+        )
+    return DOCKER_HUB if text.lower() in {"index.docker.io", "registry-1.docker.io"} else text.lower()
+
+
+def _place(text: str) -> str:
+    address, slash, path = text.partition("/")
+    _address(address)
+    if not _PATH.fullmatch(slash + path):
+        raise mistake(f"`{shown(text)}` is not a place of images", "such as `cache.lan:5000/ghcr`")
+    return text
+
+
+class Registry(Model):
+    """A registry: a login for it, mirrors of it, or another one that its images are pulled through."""
+
+    username: Word | None = Field(None, description="Whom hosts log in as.")
+    password: SecretRef | None = Field(
+        None, description="The login's password or token, `{secret: NAME}`; Docker on a host is sent it."
+    )
+    mirrors: tuple[Mirror, ...] = Field(
+        (),
+        description="For `docker.io`: mirrors or pull-through caches that every server's Docker asks first.",
+    )
+    through: Annotated[Word, AfterValidator(_place)] | None = Field(
+        None,
+        description="A mirror or pull-through cache, `HOST[:PORT][/PATH]`: "
+        "images are pulled from there, under its name.",
+    )
+    insecure: Flag = Field(default=False, description="Servers speak to it without TLS.")
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            missing = "password" if self.password is None else "username"
+            raise mistake(f"a login without `{missing}`", "write both `username` and `password`")
+        return self
+
+
+_NONE: Final = Registry()
+
+
+def _together(registries: dict[str, Registry]) -> dict[str, Registry]:
+    """What must hold between registries."""
+    for address, registry in registries.items():
+        if registry.mirrors and address != DOCKER_HUB:
+            raise mistake(
+                f"Docker asks mirrors for images of `{DOCKER_HUB}` only, not of `{address}`",
+                f"write `through: {registry.mirrors[0].split('://', 1)[1].rstrip('/')}` for it",
+            )
+        if registry.through and registries.get(registry.through.partition("/")[0], _NONE).through:
+            raise mistake(
+                f"`{address}` goes through `{registry.through}`, which goes through another one itself",
+                "write the last one",
+            )
+    return registries
+
+
+Registries = Annotated[dict[Annotated[Word, AfterValidator(_address)], Registry], AfterValidator(_together)]
+"""Registries by the address that stands in the names of their images."""
+
+
+def pulled_as(image: str, registries: Mapping[str, Registry]) -> str:
+    """The name that an image is pulled under: its own, or that in the registry that it goes through."""
+    if not registries or "${" in image:
+        return image
+    name = ImageName.parse(image)
+    registry = registries.get(name.registry.lower())
+    return name.below(registry.through) if registry is not None and registry.through else image
