@@ -485,6 +485,33 @@ class AuditBroken(TomoError):
     code = "audit-broken"
 
 
+# --- backups --------------------------------------------------------------------------------------
+
+
+class BackupError(TomoError):
+    """A backup could not be made, read or put back; the data on the hosts is as it was."""
+
+    code = "backup"
+
+
+class BackupDamaged(BackupError):
+    """An archive is cut off, was changed, or is none."""
+
+    code = "backup-damaged"
+
+
+class BackupKeyRefused(BackupError):
+    """None of the keys given opens the archive."""
+
+    code = "backup-key"
+
+
+class BackupNotFound(BackupError):
+    """There is no such archive where backups lie."""
+
+    code = "backup-not-found"
+
+
 # --- people --------------------------------------------------------------------------------------
 
 

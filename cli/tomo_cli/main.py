@@ -19,6 +19,7 @@ from tomo_cli.commands import (
     approvals,
     apps,
     audit,
+    backup,
     catalog,
     ci,
     db,
@@ -76,6 +77,7 @@ proposals.register(app)
 ci.register(app)
 extra.register(app)
 audit.register(app)
+backup.register(app)
 db.register(app)
 people.register(app)
 mcp.register(app)

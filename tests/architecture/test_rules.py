@@ -42,6 +42,7 @@ STARTS_PROCESSES = {
     "tomo/providers/plugin/process.py": "starts the provider plugins that a person installed",
     "tomo/approval/keygen.py": "runs OpenSSH's own tool for signatures",
     "tomo/service/pulumi_engine/cli.py": "runs the Pulumi CLI that a person installed",
+    "tomo/backup/restic.py": "runs the restic that a person installed",
 }
 READS_ENVIRONMENT = {"tomo/settings.py": "is where the environment is read"}
 CARRIES_OUTPUT = {

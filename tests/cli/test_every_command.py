@@ -52,6 +52,16 @@ def test_every_command_of_the_contract_is_there() -> None:
     assert promised <= COMMANDS.keys()
 
 
+def backup_key(folder: Path) -> tuple[Path, str]:
+    """A file with an age identity, and its public half."""
+    import pyrage
+
+    pair = pyrage.x25519.Identity.generate()
+    file = folder / "backup.key"
+    file.write_text(f"{pair}\n")
+    return file, str(pair.to_public())
+
+
 def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) -> None:
     used: set[str] = set()
 
@@ -128,6 +138,12 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("program", str(tmp_path / "program"))
     assert (tmp_path / "program" / "__main__.py").exists()
     assert "ok" in does("doctor").out
+    _key, public = backup_key(tmp_path)
+    file = nothing.folder / "fleet.yaml"
+    file.write_text(file.read_text() + f"backup: {{to: {tmp_path}/backups, recipients: [{public}]}}\n")
+    backup = does("backup create feeds --json").json["made"][0]["name"]
+    assert backup in does("backup list").out
+
     nothing.nas.docker.run_by_hand("page", "tomo-test/web:1.0")
     assert "= container page" in does("import nas page --yes").out
     assert "No changes" in does("plan --expect-no-changes").out

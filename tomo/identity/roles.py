@@ -29,6 +29,7 @@ _NEEDED: Final[Mapping[str, Permission]] = MappingProxyType(
         "config": Permission.WRITE,
         "secret": Permission.WRITE,
         "server": Permission.WRITE,
+        "backup": Permission.EXECUTE,
         "state": Permission.WRITE,
     }
 )

@@ -592,12 +592,14 @@ class Login(Model):
 
 
 class Backup(Model):
-    """What a backup must do around the copy. Not supported yet, except for the volumes' own flags."""
+    """What a [backup](backup.md) must do around the copy."""
 
     stop: Flag = Field(default=False, description="Whether the app stops meanwhile.")
-    pre: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in a service before.")
-    post: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in a service afterwards.")
-    exclude: tuple[Line, ...] = Field((), description="Patterns left out.")
+    pre: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in the main service before.")
+    post: tuple[tuple[Line, ...], ...] = Field(
+        (), description="Commands run in the main service afterwards, also where it failed."
+    )
+    exclude: tuple[Line, ...] = Field((), description="Patterns left out of every volume.")
 
 
 def _versions(value: object) -> object:
@@ -688,7 +690,7 @@ class AppDefinition(Model):
     web: Web | None = Field(None, description="The page people open; none where it has no page.")
     exposure: Exposure = Field(Exposure(), description="Whether it may be reached from everywhere.")
     login: Login | None = Field(None, description="How a person gets in at first.")
-    backup: Backup | None = Field(None, description="Not supported yet.")
+    backup: Backup | None = Field(None, description="What a backup must do around the copy.")
     upgrade: Upgrade = Field(Upgrade(), description="What to know about moving to this version.")
     grants: tuple[Line, ...] = Field(
         (),

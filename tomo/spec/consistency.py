@@ -227,6 +227,20 @@ def _web(app: AppDefinition) -> Iterator[Finding]:
         yield ("web", "port"), message, f"add `{{name: web, container: {app.web.port}}}` there"
 
 
+def _backup(app: AppDefinition) -> Iterator[Finding]:
+    block = app.backup
+    if block is None:
+        return
+    if block.stop and (block.pre or block.post):
+        message = "`pre` and `post` run in a service, which `stop` stops"
+        yield ("backup", "stop"), message, "write either the commands or `stop`"
+    for when, commands in (("pre", block.pre), ("post", block.post)):
+        for index, argv in enumerate(commands):
+            if not argv or not argv[0]:
+                hint = 'such as `["pg_dumpall", "-f", "/data/dump"]`'
+                yield ("backup", when, index), "a command has at least its name", hint
+
+
 _CHECKS: Final[tuple[Callable[[AppDefinition], Iterable[Finding]], ...]] = (
     _references,
     _secret_files,
@@ -235,6 +249,7 @@ _CHECKS: Final[tuple[Callable[[AppDefinition], Iterable[Finding]], ...]] = (
     _names,
     _cycles,
     _web,
+    _backup,
 )
 
 
@@ -243,7 +258,6 @@ _CHECKS: Final[tuple[Callable[[AppDefinition], Iterable[Finding]], ...]] = (
 
 def _unsupported_uses(app: AppDefinition) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
     yield ("run_as",), "run_as", app.run_as
-    yield ("backup",), "backup", app.backup
     yield ("requirements", "kernel"), "kernel", app.requirements.kernel
     yield ("requirements", "gpu"), "gpu: required", app.requirements.gpu == "required"
     yield ("exposure", "proxy_auth"), "proxy_auth", app.exposure.proxy_auth

@@ -2,11 +2,13 @@
 
 # Annotations are values here: as texts pydantic would compile each of them at every start.
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
+from tomo.spec.backup import AppBackup, BackupSettings
 from tomo.spec.base import (
     TIMEZONE,
     DockerName,
@@ -268,6 +270,16 @@ class Names(Model):
     )
 
 
+def _backup_kind(value: Any) -> str:
+    return "~settings" if isinstance(value, Mapping | AppBackup) else "~flag"
+
+
+BackupOfApp = Annotated[
+    Annotated[Flag, Tag("~flag")] | Annotated[AppBackup, Tag("~settings")], Discriminator(_backup_kind)
+]
+"""Whether an app is in backups, or what is otherwise for it."""
+
+
 class App(Model):
     """An app of the catalog, or one defined here, on one or more servers."""
 
@@ -317,6 +329,9 @@ class App(Model):
         description="What containers, volumes and networks are called in Docker; `tomo import` writes it.",
     )
     url: Word | None = Field(None, description="The address people open, where a proxy of yours serves it.")
+    backup: BackupOfApp = Field(
+        default=True, description="`false` leaves it out of backups, or what is otherwise for it."
+    )
     state: Literal["present", "absent"] = Field(
         "present", description="`absent` removes it and keeps its data."
     )
@@ -375,6 +390,9 @@ class Fleet(Model):
     )
     servers: Annotated[dict[Name, Server], MayBeEmpty] = Field({}, description="The servers, by name.")
     apps: Annotated[dict[Name, App], MayBeEmpty] = Field({}, description="The apps, by name.")
+    backup: BackupSettings | None = Field(
+        None, description="Where [backups](backup.md) go, who can open them, and which of them stay."
+    )
     catalogs: tuple[Line, ...] = Field(
         (), description="Folders with app files of your own, relative to this file."
     )

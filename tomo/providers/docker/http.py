@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -37,6 +37,14 @@ class Request:
     body: bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encode_head(self, more: Mapping[str, str]) -> bytes:
+        """The head on the wire of a request whose body follows in chunks."""
+        target = f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        lines = [f"{self.method} {target} HTTP/1.1", "Host: docker", "User-Agent: tomo"]
+        lines += [f"Content-Type: {self.content_type}"]
+        lines += [f"{name}: {value}" for name, value in {**self.headers, **more}.items()]
+        return "\r\n".join([*lines, "", ""]).encode("ascii")
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
@@ -111,6 +119,34 @@ class HttpStream:
         self.used = True
         return answer
 
+    def streamed(self, request: Request, timeout: float | None) -> tuple[Response, Iterator[bytes]]:
+        """Sends one request; gives the answer's head, and its body as it comes. A refusal is read whole.
+
+        The stream is of no further use. `timeout` bounds each wait for more.
+        """
+        self.broken = True
+        self._stream.settimeout(timeout)
+        self._send(request.encode(), answered=False)
+        status, headers = self._head(answered=False)
+        if status >= 400:  # noqa: PLR2004
+            return Response(status, headers, self._body(headers)), iter(())
+        return Response(status, headers, b""), self._body_parts(headers)
+
+    def sent(self, request: Request, chunks: Iterable[bytes], timeout: float | None) -> Response:
+        """Sends one request whose body comes in chunks, and reads its answer, also an early one."""
+        self.broken = True
+        self._stream.settimeout(timeout)
+        try:
+            self._send(request.encode_head({"Transfer-Encoding": "chunked"}), answered=False)
+            for chunk in chunks:
+                if chunk:
+                    self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk), answered=False)
+            self._send(b"0\r\n\r\n", answered=False)
+        except StreamBroken:
+            # A daemon that refuses what it is sent answers and hangs up in between.
+            return self._answer(request.method, first=True)
+        return self._answer(request.method, first=True)
+
     def pipeline(self, requests: Sequence[Request], timeout: float | None) -> Iterator[Response]:
         """Sends the requests ahead of their answers and yields the answers in order."""
         if len(requests) == 1:
@@ -175,6 +211,23 @@ class HttpStream:
         if "content-length" in headers:
             return self._exactly(int(headers["content-length"]))
         return self._rest()
+
+    def _body_parts(self, headers: Mapping[str, str]) -> Iterator[bytes]:
+        """The body as it comes, never more of it at once than a chunk."""
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            yield from self._chunks()
+            return
+        left = int(headers["content-length"]) if "content-length" in headers else None
+        while left is None or left > 0:
+            try:
+                part = self._buffer or self._receive()
+            except StreamBroken:
+                if left is None:
+                    return
+                raise
+            self._buffer = b""
+            left = None if left is None else left - len(part)
+            yield part
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self._line().split(b";", 1)[0], 16):

@@ -1,0 +1,1 @@
+"""Archives of volumes, specs and state: written, sealed, listed, opened, thinned out."""

@@ -1,0 +1,1 @@
+"""Backups: made, listed, verified, put back, thinned out; a whole installation moved."""
