@@ -18,6 +18,7 @@ from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.resources import tokens
 from tomo.service.exposure import newly_open
+from tomo.service.interruptions import interruption_notes
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
@@ -342,6 +343,8 @@ def _show_notes(console: Console, result: PlanResult) -> None:
         )
         if host.hint:
             console.print(Text(f"  hint: {clean(host.hint)}", style="cyan"), soft_wrap=True)
+    for warning in interruption_notes(result.plan, hosts_of(result.plan)):
+        say(Text.assemble(("warning: ", "yellow"), clean(warning)))
     for shortfall in result.shortfalls:
         word, style = ("error: ", "red") if shortfall.blocks else ("warning: ", "yellow")
         say(Text.assemble((word, style), clean(shortfall.message)))

@@ -16,6 +16,9 @@ from tomo.spec.load import LoadedFleet, fleet_from_text, load_fleet
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIIRhHbBiPvE5aQ0G0TtVg0Z3nXQkz5lAQWxmVhU3oW8z"
 Find = Callable[[str], list[Problem]]
 
+PROXY = "host: 192.168.1.10\n    proxy: "
+NAMED = "server: nas\n    hostnames: "
+
 # What replaces what in a fleet without a mistake; the line, words of the message, words of the hint.
 CASES = {
     "an unknown key at the top": ("servers:", "servrs:", 2, "unknown key `servrs`", "`servers`"),
@@ -40,6 +43,28 @@ CASES = {
         "host: 192.168.1.10", "host: a\n    host_key: SHA256:abc", 5, "not a host key", "ssh-keyscan",
     ),
     "a login for this machine": ("host: 192.168.1.10", "host: local\n    user: bob", 3, "no use for `user`", "remove"),
+    "a proxy that there is not": ("host: 192.168.1.10", PROXY + "{kind: traefik}", 5, "no Traefik", "kind: caddy"),
+    "a proxy that nobody knows": ("host: 192.168.1.10", PROXY + "{kind: apache}", 5, "is not one of `caddy`", "caddy"),
+    "a proxy's field that there is not": ("host: 192.168.1.10", PROXY + "{mail: a}", 5, "unknown key `mail`", ""),
+    "no mail address": ("host: 192.168.1.10", PROXY + "{email: '{admin}'}", 5, "not a mail address", "you@"),
+    "an authority without TLS": (
+        "host: 192.168.1.10", PROXY + "{acme_directory: 'http://ca/dir'}", 5, "an ACME directory", "https://",
+    ),
+    "a root without its authority": (
+        "host: 192.168.1.10", PROXY + "{acme_root: '-----BEGIN CERTIFICATE-----'}", 5, "belongs to", "acme_directory",
+    ),
+    "a mail address without ACME": (
+        "host: 192.168.1.10", PROXY + "{tls: internal, email: a@b.c}", 5, "`email` belongs to", "tls: acme",
+    ),
+    "one port for both": ("host: 192.168.1.10", PROXY + "{http_port: 443}", 5, "are the same", "port of its own"),
+    "a proxy on an unknown network": (
+        "host: 192.168.1.10", "host: nas.lan\n    proxy: {expose: lan}", 5, "`lan` needs an address", "lan: 192",
+    ),
+    "a name without a proxy": ("server: nas", NAMED + "[a.org]", 9, "has no proxy", "proxy: {}"),
+    "a name with its scheme": ("server: nas", NAMED + "['https://a.org']", 9, "is not a host name", "wiki.example.org"),
+    "a name with a brace": ("server: nas", NAMED + "['a{b}.org']", 9, "is not a host name", "wiki.example.org"),
+    "all names": ("server: nas", NAMED + "['*.a.org']", 9, "many names", "each name"),
+    "an address for a name": ("server: nas", NAMED + "[192.168.1.1]", 9, "is not a host name", "wiki.example.org"),
     "an unknown server": ("server: nas", "server: nsa", 8, "no server `nsa`", "did you mean `nas`?"),
     "no server": ("    server: nas\n", "", 6, "which servers", "`server`, `servers` or `labels`"),
     "two ways to name servers": ("server: nas", "server: nas\n    servers: [nas]", 6, "which servers", "one of"),
@@ -323,3 +348,52 @@ def test_a_secret_looking_variable_in_the_open_is_a_warning(
 )
 def test_variables_look_secret_by_whole_words(name: str, expected: bool) -> None:
     assert looks_secret(name) is expected
+
+
+NAMES = """\
+fleet: home
+servers:
+  nas:
+    host: 192.168.1.10
+    proxy: {}
+apps:
+  notes:
+    app: notes
+    server: nas
+    inputs: {ADMIN: me}
+    hostnames: [notes.example.org]
+  vault:
+    app: vault
+    server: nas
+    hostnames: [vault.example.org]
+"""
+OF_NAMES = {
+    "a name of two apps": ("vault.ex", "Notes.ex", 15, "name of app `notes` already", "another name"),
+    "a name twice": ("[notes.example.org]", "[a.org, a.org]", 11, "stands here twice", "keep one"),
+    "an app that must not be public": ("proxy: {}", "proxy: {}", 15, "must not be reached from everywhere", "expose: lan"),
+    "a reach below the proxy's": (
+        "    hostnames: [notes", "    exposure: local\n    hostnames: [notes", 11, "less than the reach", "exposure: public",
+    ),
+    "an app of the proxy's name": ("  vault:", "  tomo-proxy:", 12, "what a server's proxy is called", "another name"),
+    "a port of the proxy": (
+        "    hostnames: [notes", "    ports: {web: {host: 80, expose: local}}\n    hostnames: [notes", 11,
+        "taken by the server's `proxy`", "81",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OF_NAMES)
+def test_names_that_can_not_be_are_told(case: str, mistakes: Find) -> None:
+    old, new, line, message, hint = OF_NAMES[case]
+
+    found = mistakes(NAMES.replace(old, new, 1))
+
+    matching = [problem for problem in found if message in problem.message]
+    assert matching, found
+    assert (matching[0].line, hint in matching[0].hint) == (line, True), matching
+
+
+def test_an_app_in_the_local_network_has_its_names_there(mistakes: Find) -> None:
+    found = mistakes(NAMES.replace("proxy: {}", "proxy: {expose: lan}"))
+
+    assert found == []

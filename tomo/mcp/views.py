@@ -131,6 +131,7 @@ def app_view(view: App) -> Shown:
         "state": view.state,
         "servers": list(view.servers),
         "urls": dict(view.urls),
+        "hostnames": list(view.hostnames),
         "inputs": {each.name: {"value": each.value, "source": each.source} for each in view.inputs},
         "ports": {
             server: [

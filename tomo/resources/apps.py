@@ -15,8 +15,9 @@ from tomo.resources import tokens
 from tomo.resources.containers import KEPT, Surroundings, container_inputs
 from tomo.resources.hosts import provider_key, road, server_key
 from tomo.resources.texts import Instance, is_secret
-from tomo.spec.app import File, Service
+from tomo.spec.app import File, Service, Web
 from tomo.spec.fleet import Names
+from tomo.spec.proxy import PROXY
 
 _NUMERIC_USER = re.compile(r"\d+(?::\d+)?")
 DEFAULT_NETWORK = "default"
@@ -34,6 +35,14 @@ class AppOnServer:
     instance: Instance
     needs: tuple[Key, ...] = ()
     shared_networks: Mapping[str, Key] = field(default_factory=dict)
+
+    @property
+    def proxied_web(self) -> Web | None:
+        """The page that the server's proxy serves under the app's names; None where it serves none."""
+        app, definition = self.instance.app, self.instance.definition
+        behind = app.present and app.hostnames and self.instance.server.proxy is not None
+        web = definition.web if behind else None
+        return web if web is not None and web.service in definition.services else None
 
     @cached_property
     def key(self) -> Key:
@@ -156,15 +165,16 @@ class AppOnServer:
 
     def _container(self, service_name: str) -> Declaration:
         service = self.instance.definition.services[service_name]
-        docker_name = self.docker_name(service_name)
+        docker_name, web = self.docker_name(service_name), self.proxied_web
         around = Surroundings(
             image=self._key(f"image/{self._image_owners[_image_of(service)]}"),
             volumes=self._volume_keys,
             networks=self._network_keys,
-            shared_networks=tuple(self.shared_networks.values()) if not service.network_mode else (),
+            shared_networks=() if service.network_mode else tuple(self._joined(service_name)),
             files={
                 path: self._file_key(service_name, path) for path, _, _ in self._file_contents(service_name)
             },
+            proxy=PROXY if web is not None and web.service == service_name else "",
         )
         return self._docker(
             f"container/{service_name}",
@@ -175,6 +185,13 @@ class AppOnServer:
             ignore_changes=self._kept(service_name),
             replace_on_changes=_FIXED_WHEN_MADE,
         )
+
+    def _joined(self, service_name: str) -> Iterator[Key]:
+        """The networks shared with other apps; the proxy's is for the service with the page alone."""
+        web = self.proxied_web
+        for network, key in self.shared_networks.items():
+            if network != PROXY or web is None or web.service == service_name:
+                yield key
 
     def _kept(self, service_name: str) -> tuple[str, ...]:
         settings = self.instance.app.services.get(service_name)

@@ -16,11 +16,13 @@ from tomo.model.values import Properties, Value
 from tomo.resources import hosts, tokens
 from tomo.resources.apps import AppOnServer, app_key
 from tomo.resources.drift import drift_policies
+from tomo.resources.ingress import proxy_definition, proxy_on, routes_by_server, shared_network
 from tomo.resources.texts import FleetValues, Instance
 from tomo.spec.app import AppDefinition
 from tomo.spec.docker import Registry, pulled_as
 from tomo.spec.fleet import Fleet
 from tomo.spec.overlay import overlaid
+from tomo.spec.proxy import PROXY
 
 _SHOWN_FACTS = ("osName", "arch")
 
@@ -46,6 +48,7 @@ def compile_fleet(
     Pure: nothing is read, and secrets stay closed.
     """
     apps = _apps_on_servers(fleet, definitions, values)
+    apps = [*_proxies(fleet, apps, values), *apps]
     kept = [app for app in apps if not app.instance.app.remove_data]
     _refuse_shared_names(kept)
     resources = (
@@ -170,6 +173,14 @@ def _pulled(fleet: Fleet, definition: AppDefinition) -> AppDefinition:
     return definition.model_copy(update={"services": services})
 
 
+def _proxies(fleet: Fleet, apps: Sequence[AppOnServer], values: FleetValues) -> Iterator[AppOnServer]:
+    routes = routes_by_server(apps)
+    for name, server in fleet.servers.items():
+        if server.proxy is not None:
+            definition = _pulled(fleet, proxy_definition(fleet.fleet, server.proxy))
+            yield proxy_on(fleet, name, definition, values, routes.get(name, ()))
+
+
 def _app_on_server(instance: Instance, needed: tuple[Key, ...]) -> AppOnServer:
     app, server_name = instance.app, instance.server_name
     known_as = app.names.networks
@@ -178,7 +189,10 @@ def _app_on_server(instance: Instance, needed: tuple[Key, ...]) -> AppOnServer:
         for network in app.networks
         if app.present
     }
-    return AppOnServer(instance, needed, shared)
+    made = AppOnServer(instance, needed, shared)
+    if made.proxied_web is None:
+        return made
+    return AppOnServer(instance, needed, {**shared, PROXY: shared_network(server_name)})
 
 
 def _needed_apps(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: str) -> list[str]:

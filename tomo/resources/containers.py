@@ -11,6 +11,7 @@ from tomo.frozen import frozen
 from tomo.model.declaration import Key, OutputRef
 from tomo.model.values import Properties, Value
 from tomo.resources import tokens
+from tomo.resources.swapping import START_FIRST
 from tomo.resources.texts import Instance, joined
 from tomo.spec.app import Healthcheck, Mount, Resources, Service
 from tomo.spec.base import seconds, size_in_bytes
@@ -48,7 +49,8 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
 class Surroundings:
     """The other declarations that a container refers to.
 
-    `volumes` and `networks` by the app's own names, `files` by their path in the container.
+    `volumes` and `networks` by the app's own names, `files` by their path in the container. `proxy` is the
+    container through which people reach it.
     """
 
     image: Key
@@ -56,6 +58,7 @@ class Surroundings:
     networks: Mapping[str, Key]
     shared_networks: Sequence[Key]
     files: Mapping[str, Key]
+    proxy: str = ""
 
 
 def container_inputs(
@@ -144,6 +147,10 @@ def _health(instance: Instance, service: Service) -> Properties:
 
 def _labels(instance: Instance, service: Service, around: Surroundings) -> list[Value]:
     labels: dict[str, Value] = {key: instance.text(text) for key, text in service.labels.items()}
+    if around.proxy:
+        labels[tokens.PROXY_LABEL] = around.proxy
+        if service.update_order == START_FIRST:
+            labels[tokens.UPDATE_LABEL] = START_FIRST
     if around.files:
         # A container does not notice that a mounted file changed: its digest here makes it a new one.
         keys = [key for _, key in sorted(around.files.items())]

@@ -13,8 +13,6 @@ from tomo.resources.scripts import DOCKER_SITE, docker_install_script
 from tomo.spec.docker import DockerOptions
 from tomo.spec.fleet import Server
 
-_ENGINE_VARIABLES = ("CHANNEL", "VERSION", "DAEMON", "SITE", "DRIFT")
-
 
 def server_key(name: str) -> Key:
     """Names the declaration of a server."""
@@ -47,21 +45,22 @@ def server(name: str, spec: Server) -> Declaration:
 
 def engine(name: str, spec: Server, options: DockerOptions) -> Declaration:
     """Docker's installation and daemon.json: one script, run when its parameters or reality change."""
-    script = docker_install_script()
-    inputs: dict[str, Value] = {
-        "create": script,
-        "update": script,
-        "environment": _engine_environment(name, options),
-    }
+    return script_run(
+        engine_key(name), f"{name}-docker", spec, docker_install_script(), _engine_environment(name, options)
+    )
+
+
+def script_run(key: Key, name: str, spec: Server, script: str, environment: Properties) -> Declaration:
+    """A script of Tomo's own on a server: run once, and again when a variable is another one."""
+    inputs: dict[str, Value] = {"create": script, "update": script, "environment": environment}
     if not spec.is_local:
         inputs["connection"] = Secret(connection(spec))
     elif spec.become:
-        variables = ",".join(f"TOMO_DOCKER_{name}" for name in _ENGINE_VARIABLES)
-        inputs["interpreter"] = ["sudo", "-n", f"--preserve-env={variables}", "/bin/sh", "-c"]
+        inputs["interpreter"] = ["sudo", "-n", f"--preserve-env={','.join(environment)}", "/bin/sh", "-c"]
     return Declaration(
-        key=engine_key(name),
+        key=key,
         type=tokens.LOCAL_COMMAND if spec.is_local else tokens.REMOTE_COMMAND,
-        name=f"{name}-docker",
+        name=name,
         inputs=inputs,
         version=tokens.COMMAND_VERSION,
         replace_on_changes=("triggers[*]",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from tomo.errors import NotSupported
@@ -13,13 +13,17 @@ from tomo.model.declaration import Concat, Declaration, Declarations, Json, Key,
 from tomo.model.values import Secret, Value
 from tomo.resources import tokens
 from tomo.resources.compile import compile_fleet
-from tomo.resources.scripts import docker_install_script
+from tomo.resources.scripts import docker_install_script, proxy_reload_script
 from tomo.resources.texts import FleetValues
 from tomo.spec.app import AppDefinition
 from tomo.spec.fleet import Fleet
 
 _WIDTH: Final = 100
-_SCRIPT_FILE: Final = "docker-install.sh"
+_SCRIPTS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
+    "docker_install": ("docker-install.sh", docker_install_script),
+    "proxy_reload": ("proxy-reload.sh", proxy_reload_script),
+}
+"""The scripts by the variable that holds each in the program: its file, and what gives its text."""
 _CLASSES: Final[Mapping[str, str]] = {
     tokens.SERVER: "Server",
     tokens.FILE: "File",
@@ -72,9 +76,19 @@ def standalone_program(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -
     return {
         "Pulumi.yaml": _project(fleet),
         "__main__.py": _Writer(compiled.declarations).program(fleet.fleet),
-        _SCRIPT_FILE: docker_install_script(),
+        **{file: text() for file, text in _scripts(compiled.declarations).values()},
         "requirements.txt": _requirements(),
         "README.md": _readme(fleet),
+    }
+
+
+def _scripts(declarations: Declarations) -> dict[str, tuple[str, Callable[[], str]]]:
+    """Those in use; Docker's installation always, which a program may want for its next server."""
+    run = {each.inputs.get("create") for each in declarations.resources if "environment" in each.inputs}
+    return {
+        variable: (file, text)
+        for variable, (file, text) in _SCRIPTS.items()
+        if variable == "docker_install" or text() in run
     }
 
 
@@ -104,7 +118,10 @@ class _Writer:
             "from tomo.resources import File, Server",
             "",
             f'config = pulumi.Config("{tokens.PROJECT}")',
-            f'docker_install = Path(__file__).with_name("{_SCRIPT_FILE}").read_text(encoding="utf-8")',
+            *(
+                f'{variable} = Path(__file__).with_name("{file}").read_text(encoding="utf-8")'
+                for variable, (file, _) in _scripts(self._declarations).items()
+            ),
             "",
         ]
         return "\n".join([*heading, *body, *outputs, ""])
@@ -137,7 +154,7 @@ class _Writer:
         given = connection.reveal() if isinstance(connection, Secret) else {}
         if declaration.type == tokens.REMOTE_COMMAND and isinstance(given, Mapping) and "user" not in given:
             raise NotSupported(
-                f"server `{declaration.name.removesuffix('-docker')}` has no `user`",
+                f"server `{_server_of(declaration)}` has no `user`",
                 hint="write `user:` for it in the fleet file: a program of its own can't ask ~/.ssh/config",
             )
 
@@ -164,8 +181,9 @@ class _Writer:
         return {"opts": _call("pulumi.ResourceOptions", [], arguments, 4)}
 
     def _input(self, name: str, value: Value) -> str:
-        if value == docker_install_script():
-            return "docker_install"
+        for variable, (_, text) in _SCRIPTS.items():
+            if value == text():
+                return variable
         if name == "connection" and isinstance(value, Secret):
             value = value.reveal()
         return self._value(value, depth=4, verbatim=name in _VERBATIM)
@@ -204,12 +222,17 @@ class _Writer:
         """A variable's name after the declaration's key, which is unique; so the name is made so too."""
         words = re.sub(r"\W+", "_", declaration.key.removeprefix("app/")).strip("_").lower()
         base = f"_{words}" if words[0].isdigit() or keyword.iskeyword(words) else words
-        taken = {*self._variables.values(), "config", "docker_install", "pulumi", "command", "docker"}
+        taken = {*self._variables.values(), "config", *_SCRIPTS, "pulumi", "command", "docker"}
         number, name = 1, base
         while name in taken:
             number, name = number + 1, f"{base}_{number + 1}"
         self._variables[declaration.key] = name
         return name
+
+
+def _server_of(declaration: Declaration) -> str:
+    """The server that a script runs on, by the names that scripts have."""
+    return declaration.name.rpartition("@")[2].removesuffix("-docker")
 
 
 # --- text --------------------------------------------------------------------------------------------

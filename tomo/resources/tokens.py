@@ -28,6 +28,12 @@ HOST_FOLDER: Final = "/var/lib/tomo"
 LOCAL_SOCKET: Final = "unix:///var/run/docker.sock"
 DRIFT_VARIABLE: Final = "TOMO_DOCKER_DRIFT"
 FILES_LABEL: Final = "tomo.files"
+PROXY_LABEL: Final = "tomo.proxy"
+"""On a container: the proxy through which people reach it."""
+UPDATE_LABEL: Final = "tomo.update"
+"""On a container: `start-first` where a new one may run beside it."""
+ROUTES_VARIABLE: Final = "TOMO_PROXY_ROUTES"
+"""What a proxy serves, as JSON: names with app, container, address and reach."""
 
 
 def reference_pickle(module: str, name: str) -> str:

@@ -27,7 +27,7 @@ from tomo.service.app_edits import (
     with_known_secrets,
 )
 from tomo.service.effect import Effect
-from tomo.service.fleets import definitions_of, known_definitions, new_value
+from tomo.service.fleets import definitions_of, known_definitions, new_value, proxy_secrets
 from tomo.service.hosts import fleet_secrets
 from tomo.service.recording import audited
 from tomo.service.sealing import sealing_editor
@@ -129,6 +129,7 @@ class AppView:
     state: str
     servers: tuple[str, ...]
     urls: Mapping[str, str]
+    hostnames: tuple[str, ...]
     inputs: tuple[InputView, ...]
     ports: Mapping[str, tuple[Binding, ...]]
     images: Mapping[str, str]
@@ -280,6 +281,7 @@ def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
         state=app.state,
         servers=tuple(servers),
         urls={server: url for server, url in urls.items() if url and app.present},
+        hostnames=app.hostnames,
         inputs=tuple(_input_view(name, definition, app)),
         ports={server: tuple(bindings(laid, spec)) for server, spec in servers.items()},
         images={key: service.image for key, service in laid.services.items()},
@@ -356,6 +358,7 @@ def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]
         for ref in (server.password, server.identity_password):
             if ref is not None:
                 yield ref.secret, f"server {name}"
+        yield from ((secret, f"proxy of server {name}") for secret in proxy_secrets(server))
     for address, registry in loaded.fleet.registries.items():
         if registry.password is not None:
             yield registry.password.secret, f"registry {address}"

@@ -1,17 +1,23 @@
-"""Which ports a plan opens, and how far they reach."""
+"""Which ports and names a plan opens, and how far they reach."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
 
 from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op
 from tomo.model.urn import Urn
 from tomo.model.values import Value
-from tomo.resources.tokens import CONTAINER
+from tomo.resources.tokens import APP, CONTAINER, LOCAL_COMMAND, REMOTE_COMMAND, ROUTES_VARIABLE
+from tomo.spec.proxy import HTTP_PORT, HTTPS_PORT, PROXY
+
+_USUAL: Final = {"http": HTTP_PORT, "https": HTTPS_PORT}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,20 +38,58 @@ class OpenPort:
     @property
     def reach(self) -> str:
         """From where it can be reached."""
-        if self.address in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
-            return "every network of the host"
-        return "the host itself" if ip_address(self.address).is_loopback else f"the network of {self.address}"
+        return _reach(self.address)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OpenName(OpenPort):
+    """A name that a host's proxy serves after the plan: `address` is the name, `bound` where it listens."""
+
+    bound: str
+
+    @property
+    def reach(self) -> str:
+        """From where it can be reached."""
+        return _reach(self.bound)
+
+
+def _reach(address: str) -> str:
+    if address in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
+        return "every network of the host"
+    return "the host itself" if ip_address(address).is_loopback else f"the network of {address}"
+
+
+_OPENERS: Final = frozenset({CONTAINER, LOCAL_COMMAND, REMOTE_COMMAND})
 
 
 def newly_open(plan: Plan, hosts: Mapping[Urn, str]) -> list[OpenPort]:
-    """Ports that are published after the plan and were not before, sorted."""
+    """Ports that are published, and names that are served, after the plan and were not before; sorted."""
     found: set[OpenPort] = set()
     for step in plan.steps:
-        if step.type == CONTAINER and step.op in {Op.CREATE, Op.UPDATE, Op.REPLACE} and step.new is not None:
+        if step.type in _OPENERS and step.op in {Op.CREATE, Op.UPDATE, Op.REPLACE} and step.new is not None:
             host = hosts.get(step.urn, "")
-            before = {port.place for port in _ports(step.old, host)} if step.old is not None else set()
-            found |= {port for port in _ports(step.new, host) if port.place not in before}
-    return sorted(found)
+            before = {port.place for port in _opened(step.old, host)} if step.old is not None else set()
+            found |= {port for port in _opened(step.new, host) if port.place not in before}
+    return sorted(found, key=lambda port: (port.place, port.container))
+
+
+def _opened(entry: ResourceState, host: str) -> Iterator[OpenPort]:
+    return _ports(entry, host) if entry.type == CONTAINER else _names(entry, host)
+
+
+def _names(entry: ResourceState, host: str) -> Iterator[OpenPort]:
+    """What the command that tells a proxy of its routes says of them."""
+    environment = entry.inputs.get("environment")
+    told = environment.get(ROUTES_VARIABLE) if isinstance(environment, Mapping) else None
+    ours = entry.parent is not None and _is_proxy(entry.parent)
+    for route in json.loads(told) if ours and isinstance(told, str) else ():
+        url = urlsplit(route["url"])
+        port = url.port or _USUAL[url.scheme]
+        yield OpenName(host, route["name"], port, url.scheme, route["container"], route["reach"])
+
+
+def _is_proxy(parent: Urn) -> bool:
+    return parent.type == APP and parent.name.rpartition("@")[0] == PROXY
 
 
 def _ports(entry: ResourceState, host: str) -> Iterator[OpenPort]:

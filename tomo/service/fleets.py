@@ -26,7 +26,7 @@ from tomo.service.workspace import Workspace
 from tomo.spec.app import AppDefinition, Generate
 from tomo.spec.base import SecretRef
 from tomo.spec.check import check_fleet
-from tomo.spec.fleet import App, Fleet
+from tomo.spec.fleet import App, Fleet, Server
 from tomo.spec.inputs import generated_inputs
 from tomo.spec.load import LoadedFleet
 from tomo.state.config import StackConfig
@@ -152,10 +152,17 @@ def _secret_refs(fleet: Fleet) -> Iterator[str]:
         for ref in (server.password, server.identity_password):
             if ref is not None:
                 yield ref.secret
+        yield from proxy_secrets(server)
     yield from (each.password.secret for each in fleet.registries.values() if each.password)
     for app in fleet.apps.values():
         if app.present:
             yield from _app_secret_refs(app)
+
+
+def proxy_secrets(server: Server) -> tuple[str, ...]:
+    """The secrets that hold the certificate of a server's proxy."""
+    own = server.proxy.own_certificate if server.proxy else None
+    return (own.certificate.secret, own.key.secret) if own else ()
 
 
 def _app_secret_refs(app: App) -> Iterator[str]:

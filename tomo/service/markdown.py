@@ -16,6 +16,7 @@ from tomo.model.update import AppUpdate
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.service.exposure import newly_open
+from tomo.service.interruptions import interruption_notes
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
@@ -182,6 +183,7 @@ def _notes(result: PlanResult) -> Iterator[str]:
     notes += [f"not looked at: {host.host}: {host.problem}" for host in result.plan.unlooked]
     notes += [f"{failure.error}" for failure in result.failures]
     notes += [str(result.program_error)] if result.program_error is not None else []
+    notes += interruption_notes(result.plan, hosts_of(result.plan))
     notes += [shortfall.message for shortfall in result.shortfalls]
     notes += [
         line.message.rstrip()

@@ -13,6 +13,7 @@ from tomo.model.step import Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Value, masked, transform
 from tomo.resources.tokens import DOCKER_PROVIDER, SERVER
+from tomo.service.interruptions import interruptions
 from tomo.service.plans.seals import SecretMarks
 from tomo.service.runs import PlanResult
 from tomo.state.codec import encode_resource
@@ -41,6 +42,7 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
             {"host": u.host, "problem": u.problem, "hint": u.hint, "code": u.code, "resources": u.resources}
             for u in plan.unlooked
         ],
+        "interruptions": [asdict(each) for each in interruptions(plan, hosts)],
         "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
         "policy": policy_json(result.judgement),
         "updates": [{**asdict(each), "warnings": list(each.warnings)} for each in result.updates],

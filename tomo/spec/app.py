@@ -495,6 +495,10 @@ class Service(Model):
         "unless-stopped", description="When Docker starts it again."
     )
     stop: Stop | None = Field(None, description="How it is asked to end.")
+    update_order: Literal["stop-first", "start-first"] = Field(
+        "stop-first",
+        description="`start-first` where two may run at once: see [names for apps](ingress.md).",
+    )
     user: Line | None = Field(None, description="User, or `USER:GROUP`, in quotes.")
     group_add: tuple[Line, ...] = Field((), description="Further groups, by name or number in quotes.")
     resources: Resources | None = Field(None, description="The most it may use.")

@@ -17,6 +17,7 @@ from tomo.spec.load import LoadedFleet
 from tomo.spec.near import did_you_mean
 from tomo.spec.overlay import Binding, bindings, overlaid
 from tomo.spec.problems import Finding, in_order, located
+from tomo.spec.routes import listener_clash, listeners, name_clashes, route_findings
 from tomo.spec.shown import shown
 
 Lookup: TypeAlias = Callable[[str], AppDefinition | None]
@@ -49,7 +50,7 @@ def check_fleet(loaded: LoadedFleet, lookup: Lookup, known_ids: Sequence[str] = 
         if subject.app.present:
             findings += [finding for check in _CHECKS for finding in check(subject)]
     present = [subject for subject in subjects if subject.app.present]
-    findings += [*_port_clashes(present), *_dependencies(present)]
+    findings += [*_port_clashes(present), *name_clashes(present), *_dependencies(present)]
     return in_order(located(loaded.document, findings))
 
 
@@ -240,7 +241,13 @@ def _uneven_ports(subject: Subject) -> str | None:
     return None
 
 
-_CHECKS: Final[tuple[Callable[[Subject], Iterable[Finding]], ...]] = (_status, _inputs, _settings, _reach)
+_CHECKS: Final[tuple[Callable[[Subject], Iterable[Finding]], ...]] = (
+    _status,
+    _inputs,
+    _settings,
+    _reach,
+    route_findings,
+)
 
 
 # --- apps together -----------------------------------------------------------------------------------
@@ -259,6 +266,8 @@ def _port_clashes(subjects: Iterable[Subject]) -> Iterator[Finding]:
                 clash = next((other for other in others if _overlap(other[1].address, binding.address)), None)
                 if clash is not None:
                     yield _clash(subject, binding, clash, server_name)
+                elif listener_clash(listeners(server_name, server), server_name, binding):
+                    yield _clash(subject, binding, None, server_name)
                 others.append((subject, binding))
 
 
@@ -266,10 +275,10 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or EVERYWHERE in (one, other)
 
 
-def _clash(subject: Subject, binding: Binding, other: tuple[Subject, Binding], server: str) -> Finding:
-    first, its = other
-    port = f"port {binding.host}/{binding.protocol} of server `{server}`"
-    message = f"{port} is taken by app `{first.name}` (port `{its.port}`)"
+def _clash(subject: Subject, binding: Binding, other: tuple[Subject, Binding] | None, server: str) -> Finding:
+    """Two that want one port; `other` is the first of them, None for the server's proxy."""
+    owner = f"app `{other[0].name}` (port `{other[1].port}`)" if other else "the server's `proxy`"
+    message = f"port {binding.host}/{binding.protocol} of server `{server}` is taken by {owner}"
     written = subject.app.ports.get(binding.port)
     path = ("ports", binding.port) if written else ()
     free = binding.host % HIGHEST_PORT + 1

@@ -241,6 +241,23 @@ def _backup(app: AppDefinition) -> Iterator[Finding]:
                 yield ("backup", when, index), "a command has at least its name", hint
 
 
+def _updates(app: AppDefinition) -> Iterator[Finding]:
+    """Two of one container at once: both answer requests, and neither writes what the other has."""
+    for key, service in app.services.items():
+        if service.update_order != "start-first":
+            continue
+        path = ("services", key, "update_order")
+        if app.web is None or app.web.service != key:
+            yield path, f"`{key}` serves no page, and so nothing waits for a second one of it", "remove it"
+        elif service.healthcheck is None:
+            message = f"nobody knows when a second `{key}` may take requests"
+            yield path, message, f"add a `healthcheck` to `{key}`"
+        for mount in service.mounts:
+            if mount.source_kind != "tmpfs" and not mount.read_only:
+                message = f"two of `{key}` would write to `{mount.path}` at once"
+                yield path, message, "remove it, or mount that `read_only: true`"
+
+
 _CHECKS: Final[tuple[Callable[[AppDefinition], Iterable[Finding]], ...]] = (
     _references,
     _secret_files,
@@ -250,6 +267,7 @@ _CHECKS: Final[tuple[Callable[[AppDefinition], Iterable[Finding]], ...]] = (
     _cycles,
     _web,
     _backup,
+    _updates,
 )
 
 

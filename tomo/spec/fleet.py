@@ -30,6 +30,7 @@ from tomo.spec.base import (
     mistake,
 )
 from tomo.spec.docker import Docker, DockerOptions, Registries
+from tomo.spec.proxy import Hostname, Proxy
 from tomo.spec.shown import shown
 
 LOCAL: Final = "local"
@@ -113,6 +114,11 @@ class ServerDefaults(Model):
     )
     timezone: Annotated[Word, AfterValidator(_timezone)] = Field(
         "Etc/UTC", description="What `${host.timezone}` says in apps."
+    )
+    proxy: Proxy | None = Field(
+        None,
+        description="A reverse proxy that serves the apps' `hostnames`; `{}` takes what it has by default. "
+        "See [names for apps](ingress.md).",
     )
 
 
@@ -314,6 +320,11 @@ class App(Model):
     exposure: Expose | None = Field(
         None,
         description="How far its ports reach: `none`, `local`, `lan`, `public`; as the app says by default.",
+    )
+    hostnames: tuple[Hostname, ...] = Field(
+        (),
+        description="Names under which the server's `proxy` serves its page, such as `wiki.example.org`. "
+        "Its web port is then published only where `ports` says so.",
     )
     networks: tuple[Name, ...] = Field(
         (), description="Networks of the server shared with other apps, where it is known by its name here."

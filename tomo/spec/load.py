@@ -12,6 +12,7 @@ from tomo.spec.fleet import App, Fleet
 from tomo.spec.glance import read_document
 from tomo.spec.near import did_you_mean
 from tomo.spec.problems import Finding, build, in_order, located
+from tomo.spec.routes import proxy_findings
 from tomo.spec.yaml import Document, Path, parse
 
 
@@ -52,7 +53,7 @@ def fleet_from_text(text: str | bytes, file: FilePath) -> LoadedFleet:
 def fleet_from_document(document: Document, file: FilePath) -> LoadedFleet:
     """The same for a file that was parsed before."""
     fleet = build(Fleet, document)
-    findings = [*_servers(fleet), *_places(fleet)]
+    findings = [*_servers(fleet), *_places(fleet), *proxy_findings(fleet)]
     problems = [*located(document, findings), *_definitions(fleet, document)]
     if problems:
         raise SpecError(in_order(problems))

@@ -66,7 +66,10 @@ def _service(
         "secrets": (*service.secrets, *settings.secrets),
         "resources": settings.resources or service.resources,
         "image": settings.image or service.image,
-        "ports": tuple(_port(port, app) for port in service.ports),
+        "ports": tuple(
+            _port(port, app, proxied=bool(app.hostnames) and port is definition.web_port())
+            for port in service.ports
+        ),
         "mounts": tuple(mount for mount in _mounts(service, settings) if holds(mount.when, values)),
         "devices": tuple(device for device in service.devices if holds(device.when, values)),
         "depends_on": {other: how for other, how in service.depends_on.items() if other in kept},
@@ -84,10 +87,11 @@ def _mounts(service: Service, settings: ServiceSettings) -> list[Mount]:
     return [*kept, *added.values()]
 
 
-def _port(port: Port, app: App) -> Port:
+def _port(port: Port, app: App, *, proxied: bool) -> Port:
     setting = app.ports.get(port.name)
     host = (setting.host if setting else None) or port.host_ports
-    expose = (setting.expose if setting else None) or app.exposure or port.expose
+    usual = "none" if proxied and setting is None else app.exposure or port.expose
+    expose = (setting.expose if setting else None) or usual
     return port.model_copy(update={"host": host, "expose": expose})
 
 
@@ -124,6 +128,8 @@ def app_url(definition: AppDefinition, app: App, server: Server) -> str:
     web, port = definition.web, definition.web_port()
     if web is None or web.service not in definition.services:
         return ""
+    if app.hostnames and server.proxy is not None:
+        return f"{server.proxy.address(app.hostnames[0])}{web.path}".rstrip("/")
     if definition.services[web.service].network_mode == "host":
         return _url(web, server.address, web.port)
     bound = server.bind_address(port.expose) if port else None

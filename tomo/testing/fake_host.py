@@ -428,6 +428,8 @@ class FakeHost:
             return _result(Outcome(0, self._facts()))
         if name == "docker-install":
             return _result(self._docker_install(env))
+        if name == "proxy-reload":
+            return _result(Outcome())
         return _result(Outcome(127, "", f"FakeHost does not know the script `{name}`\n"))
 
     def _facts(self) -> str:

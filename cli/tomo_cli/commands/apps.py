@@ -227,6 +227,7 @@ def _show(view: AppView) -> None:
             "state": view.state,
             "servers": ", ".join(view.servers),
             "page": ", ".join(view.urls.values()) or "(none)",
+            **({"names": ", ".join(view.hostnames)} if view.hostnames else {}),
             "volumes": ", ".join(view.volumes) or "(none)",
         }
     )
@@ -256,6 +257,7 @@ def _view_json(view: AppView) -> dict[str, object]:
         "state": view.state,
         "servers": list(view.servers),
         "urls": dict(view.urls),
+        "hostnames": list(view.hostnames),
         "inputs": [asdict(entry) for entry in view.inputs],
         "ports": {server: [asdict(port) for port in ports] for server, ports in view.ports.items()},
         "images": dict(view.images),

@@ -9,7 +9,7 @@ import pytest
 from tomo.errors import Cancelled, ContainerExited, ContainerUnhealthy, ImageNotFound, NameTaken, PortTaken
 from tomo.model.diff import DiffKind
 from tomo.model.provider import ReadStatus
-from tomo.providers.docker.container import parked_name
+from tomo.providers.docker.container import candidate_name, parked_name
 
 HEALTHY = {"tests": ["CMD", "/bin/busybox", "true"], "interval": "100ms"}
 ILL = {"tests": ["CMD-SHELL", "echo still ill; exit 1"], "interval": "100ms", "retries": 1}
@@ -186,3 +186,78 @@ def test_a_second_container_with_data_keeps_its_volume(bench: Any) -> None:
 
     mounts = bench.inspect(swapped.id)["Mounts"]
     assert bench.name("data") in [mount.get("Name") for mount in mounts]
+
+
+# --- behind a proxy ------------------------------------------------------------------------------------
+
+
+def labels(bench: Any) -> list[dict[str, str]]:
+    """What an app's container has where two of it may run, and its proxy runs."""
+    bench.run_by_hand(bench.name("proxy"))
+    told = {"tomo.proxy": bench.name("proxy"), "tomo.update": "start-first"}
+    return [{"label": label, "value": value} for label, value in told.items()]
+
+
+def test_behind_a_proxy_the_new_one_is_well_before_the_old_one_stops(bench: Any) -> None:
+    inputs, made = bench.container("c", labels=labels(bench), envs=["A=1"], healthcheck=HEALTHY)
+    wanted = bench.checked("Container", {**inputs, "envs": ["A=2"]}, inputs)
+
+    swapped = bench.swap(made.id, inputs, made.outputs, wanted)
+
+    told = [said.split(" `")[0] for said in bench.said]
+    assert told.index("waiting for") < told.index("stopping the old")
+    assert names(bench) == [bench.name("c"), bench.name("proxy")]
+    assert serves(bench, swapped.id, bench.name("c"))
+    assert bench.inspect(made.id) is None
+    assert bench.read("Container", swapped.id, wanted, swapped.outputs).drift == ()
+
+
+@pytest.mark.parametrize("change", [{"healthcheck": ILL}, {"command": ["/bin/sh", "-c", "exit 4"]}])
+def test_behind_a_proxy_one_that_is_not_well_costs_the_old_one_nothing(
+    bench: Any, change: dict[str, Any]
+) -> None:
+    inputs, made = bench.container("c", labels=labels(bench), healthcheck=HEALTHY)
+    started = bench.inspect(made.id)["State"]["StartedAt"]
+    wanted = bench.checked("Container", {**inputs, **change}, inputs)
+
+    with pytest.raises((ContainerUnhealthy, ContainerExited)) as raised:
+        bench.swap(made.id, inputs, made.outputs, wanted)
+
+    assert "served all the time" in raised.value.detail
+    assert names(bench) == [bench.name("c"), bench.name("proxy")]
+    assert serves(bench, made.id, bench.name("c"))
+    assert bench.inspect(made.id)["State"]["StartedAt"] == started
+
+
+def test_behind_a_proxy_a_published_port_still_means_to_stop_first(bench: Any) -> None:
+    ports = [{"internal": 80, "external": bench.port()}]
+    inputs, made = bench.container("c", labels=labels(bench), ports=ports, healthcheck=HEALTHY)
+    wanted = bench.checked("Container", {**inputs, "envs": ["A=2"]}, inputs)
+
+    swapped = bench.swap(made.id, inputs, made.outputs, wanted)
+
+    told = [said.split(" `")[0] for said in bench.said]
+    assert told.index("stopping the old") < told.index("waiting for")
+    assert serves(bench, swapped.id, bench.name("c"))
+
+
+def test_behind_a_proxy_that_is_gone_the_container_is_replaced_all_the_same(bench: Any) -> None:
+    inputs, made = bench.container("c", labels=labels(bench), healthcheck=HEALTHY)
+    bench.by_hand("DELETE", f"/containers/{bench.name('proxy')}", force="1")
+    wanted = bench.checked("Container", {**inputs, "envs": ["A=2"]}, inputs)
+
+    swapped = bench.swap(made.id, inputs, made.outputs, wanted)
+
+    assert names(bench) == [bench.name("c")]
+    assert serves(bench, swapped.id, bench.name("c"))
+
+
+def test_what_was_being_tried_when_a_run_was_cut_off_makes_way(bench: Any) -> None:
+    inputs, made = bench.container("c", labels=labels(bench), healthcheck=HEALTHY)
+    bench.run_by_hand(candidate_name(bench.name("c"), made.id))
+    wanted = bench.checked("Container", {**inputs, "envs": ["A=2"]}, inputs)
+
+    swapped = bench.swap(made.id, inputs, made.outputs, wanted)
+
+    assert names(bench) == [bench.name("c"), bench.name("proxy")]
+    assert serves(bench, swapped.id, bench.name("c"))

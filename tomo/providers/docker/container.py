@@ -30,6 +30,11 @@ def parked_name(name: str, id_: str) -> str:
     return f"{name}.tomo-old-{id_[:8]}"
 
 
+def candidate_name(name: str, old_id: str) -> str:
+    """The name under which a container is tried while the one it follows still serves."""
+    return f"{name}.tomo-new-{old_id[:8]}"
+
+
 def base_name(name: str) -> str:
     """The name a parked container had; the name itself where it isn't parked."""
     match = _PARKED.fullmatch(name)

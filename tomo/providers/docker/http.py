@@ -96,6 +96,7 @@ class HttpStream:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._buffer = b""
+        self._ended = False
         self.used = False
         self.broken = False
         self.answered_at = 0.0
@@ -115,7 +116,7 @@ class HttpStream:
             # A daemon that refuses a long body answers and hangs up while it is still being sent.
             return self._answer(request.method, first=True)
         answer = self._answer(request.method, first=True)
-        self.broken = answer.headers.get("connection", "").lower() == "close"
+        self.broken = self._ended or answer.headers.get("connection", "").lower() == "close"
         self.used = True
         return answer
 
@@ -253,6 +254,7 @@ class HttpStream:
         return body
 
     def _rest(self) -> bytes:
+        self._ended = True
         parts, self._buffer = [self._buffer], b""
         try:
             while True:

@@ -10,6 +10,7 @@ from tomo.model.provider import NEVER_MADE, Former, RecoverRequest, RecoverResul
 from tomo.model.values import Properties, Value
 from tomo.providers.docker import container_life as life
 from tomo.providers.docker import images, network, volume
+from tomo.providers.docker.beside import drop_candidate
 from tomo.providers.docker.container import Container, base_name, parked_name
 from tomo.providers.docker.container_acts import unpark
 from tomo.providers.docker.container_fields import CONTAINER
@@ -72,8 +73,14 @@ def _volume(host: Host, request: RecoverRequest) -> RecoverResult:
 def _container(host: Host, request: RecoverRequest) -> RecoverResult:
     former = request.former
     old = life.inspect(host, former.id) if former is not None else None
+    tried = former is not None and drop_candidate(
+        host, text(request.inputs, "name"), former.id, act=request.act
+    )
     if former is not None and old is not None and _is_parked(old, request):
         return _interrupted_swap(host, request, former, old)
+    if tried and old is not None:
+        told = "the new one was being tried beside the old one, and was removed; the old one serves"
+        return RecoverResult(RecoverStatus.UNDONE, told=told)
     found = _named(host, request)
     if found is None:
         return NEVER_MADE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tomo.errors import HostError, TomoError
 from tomo.model.provider import CreateResult, SwapRequest
 from tomo.model.values import Value
+from tomo.providers.docker import beside
 from tomo.providers.docker import container_life as life
 from tomo.providers.docker.container import base_name, parked_name
 from tomo.providers.docker.container_acts import bring_up
@@ -13,6 +14,7 @@ from tomo.providers.docker.inputs import must_run, text
 from tomo.providers.docker.inspected import Inspected, name_of, state, text_of
 from tomo.providers.docker.problems import name_taken
 from tomo.providers.docker.resource import Host
+from tomo.resources.swapping import starts_first
 
 
 def swap(host: Host, request: SwapRequest) -> CreateResult:
@@ -28,6 +30,10 @@ def swap(host: Host, request: SwapRequest) -> CreateResult:
     _clear_name(host, name, old)
     if old is None:
         return _made(host, request, None)
+    if starts_first(request.old_inputs, inputs):
+        beside.drop_candidate(host, name, request.old_id)
+        if life.is_running(old) and not _is_parked(old, name):
+            return beside.swap(host, request, old)
     was_running = life.is_running(old) or _was_stopped_by_swap(old, request)
     _park(host, old)
     try:

@@ -24,6 +24,12 @@ def docker_install_script() -> str:
     return _assembled("docker-install")
 
 
+@cache
+def proxy_reload_script() -> str:
+    """Has a server's proxy take up its configuration; its parameters are `TOMO_PROXY_…` variables."""
+    return _assembled("proxy-reload")
+
+
 def _assembled(name: str) -> str:
     parts = [(_FOLDER / file).read_text(encoding="utf-8") for file in ("common.sh", f"{name}.sh")]
     return "\n".join([f"# tomo-script: {name}", *parts])

@@ -11,6 +11,7 @@ from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
 from tomo.resources.tokens import APP, CONTAINER, VOLUME
 from tomo.service.exposure import newly_open
+from tomo.service.interruptions import keeps_serving
 from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
 
@@ -67,7 +68,7 @@ def _downtime(plan: Plan, hosts: Mapping[Urn, str]) -> Iterator[Downtime]:
 def _outage(step: Step) -> Outage | None:
     """How a container's step interrupts it; what is made anew interrupts nobody."""
     if step.op is Op.REPLACE:
-        return Outage.REPLACED
+        return None if keeps_serving(step) else Outage.REPLACED
     if step.op is Op.DELETE:
         return Outage.REMOVED
     stops = step.op is Op.UPDATE and step.new is not None and step.new.inputs.get("mustRun") is False
