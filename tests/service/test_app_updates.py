@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.worlds import CONTAINER, World
-from tomo.errors import ExitCode, SpecError, UsageError
+from tests.worlds import CONTAINER, NAS, PI, World
+from tomo.errors import CannotGoBack, ExitCode, SpecError, UsageError, VersionNotFound
 from tomo.model.update import MovedData
-from tomo.service.app_updates import AppUpdates, ChangedApps, NewerVersionsRequest, UpdateAppsRequest
+from tomo.service.app_edits import AppSettings
+from tomo.service.app_history import mark_of
+from tomo.service.app_updates import (
+    AppUpdates,
+    ChangedApps,
+    NewerVersionsRequest,
+    RollBackAppRequest,
+    UpdateAppsRequest,
+)
+from tomo.service.apps import Apps, ChangeAppRequest
 from tomo.service.new_versions import Newer
-from tomo.service.runs import PlanResult
+from tomo.service.plans.making import SavePlanRequest, ShowPlanRequest
+from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
+from tomo.service.runs import PlanRequest, PlanResult
 from tomo.testing.registry import ImageDefinition, exits
 
 ENTRY = """\
@@ -219,3 +231,168 @@ def test_an_app_that_was_never_applied_is_refused(pair: World) -> None:
 
     with pytest.raises(UsageError, match="never applied"):
         update(pair, "other")
+
+
+# --- the way back --------------------------------------------------------------------------------------
+
+
+def roll_back(world: World, to: int | None = None, *, agree: bool = True) -> ChangedApps:
+    request = RollBackAppRequest(world.place, lambda _: agree, "web", to)
+    return AppUpdates(world.doors).rollback(request)
+
+
+def inspected(world: World, *, of: str = NAS) -> tuple[object, ...]:
+    found = world.hosts[of].docker.inspect(CONTAINER)
+    return (
+        found["Image"],
+        sorted(found["Config"]["Env"]),
+        sorted(
+            (mount["Name"], mount["Destination"]) for mount in found["Mounts"] if mount["Type"] == "volume"
+        ),
+        found["HostConfig"]["PortBindings"],
+    )
+
+
+def test_a_rollback_brings_back_image_env_mounts_and_ports_and_the_next_plan_is_empty(pair: World) -> None:
+    before = inspected(pair)
+    entry(pair, "2.0", path="/var/data")
+    pair.edit('version: "1.0"', 'ports: {web: 9090}\n    env: {MORE: yes please}\n    version: "2.0"')
+    assert pair.apply().exit_code is ExitCode.OK
+    assert inspected(pair) != before
+
+    changed = roll_back(pair)
+
+    assert changed.run is not None
+    assert changed.run.exit_code is ExitCode.OK
+    assert [(each.before, each.after, each.back) for each in changed.run.shown.updates] == [
+        ("2.0", "1.0", True)
+    ]
+    assert inspected(pair) == before
+    assert "rolled_back_to" in pair.file.read_text()
+    for look in (True, False):
+        assert not pair.plan(look=look).has_changes
+    assert update(pair)[0].apps == ()
+
+
+def test_a_rollback_is_undone_by_the_next_update(pair: World) -> None:
+    entry(pair, "2.0")
+    update(pair, "web")
+    after, text = inspected(pair), pair.file.read_text()
+    roll_back(pair, 1)
+    assert inspected(pair) != after
+
+    changed, shown = update(pair, "web")
+
+    assert changed.written
+    assert [(each.before, each.after) for each in shown.updates] == [("1.0", "2.0")]
+    assert inspected(pair) == after
+    assert pair.file.read_text() == text
+    assert not pair.plan().has_changes
+
+
+def test_the_secret_of_then_comes_back(pair: World) -> None:
+    text = pair.config.read_text()
+    before = inspected(pair)
+    pair.config.write_text("\n".join(line for line in text.splitlines() if "TOKEN" not in line) + "\n")
+    assert pair.apply().exit_code is ExitCode.OK
+    assert inspected(pair) != before
+
+    roll_back(pair)
+
+    assert inspected(pair) == before
+    assert not pair.plan().has_changes
+
+
+def test_a_rollback_over_changed_data_says_so_beforehand(pair: World) -> None:
+    entry(pair, "2.0", upgrade="{data_migration: automatic}")
+    update(pair, "web")
+
+    changed = roll_back(pair, agree=False)
+
+    assert changed.run is not None
+    (told,) = changed.run.shown.updates
+    assert "restore a backup" in told.warnings[0]
+    assert "rolled_back_to" not in pair.file.read_text()
+
+
+def test_other_apps_are_left_alone_by_a_rollback(pair: World) -> None:
+    pair.file.write_text(pair.file.read_text() + "  other: {app: page, server: pi, ports: {web: 8081}}\n")
+    assert pair.apply().exit_code is ExitCode.OK
+    entry(pair, "2.0")
+    update(pair)
+    id_ = pair.hosts[PI].docker.inspect("other")["Id"]
+
+    changed = roll_back(pair)
+
+    assert changed.run is not None
+    assert changed.run.done is not None
+    assert pair.hosts[PI].docker.inspect("other")["Id"] == id_
+    assert {step.urn.name.partition("@")[0] for step in changed.run.done.changes} == {"web"}
+
+
+def test_a_failed_rollback_leaves_the_file_as_it_was(pair: World) -> None:
+    entry(pair, "2.0")
+    update(pair, "web")
+    text, id_ = pair.file.read_text(), pair.nas.docker.inspect(CONTAINER)["Id"]
+    pair.registry.add(ImageDefinition("tomo-test/web:1.0", behaviour=exits(1)))
+    for host in pair.hosts.values():
+        host.docker.remove_image_by_hand("tomo-test/web:1.0")
+
+    changed = roll_back(pair)
+
+    assert changed.put_back
+    assert pair.file.read_text() == text
+    assert pair.nas.docker.inspect(CONTAINER)["Id"] == id_
+
+
+def test_a_version_that_is_not_there_or_another_one_is_refused_by_name(pair: World) -> None:
+    with pytest.raises(CannotGoBack, match="no earlier state"):
+        roll_back(pair)
+    with pytest.raises(VersionNotFound, match="no version `9`"):
+        roll_back(pair, 9)
+    entry(pair, "2.0")
+    update(pair, "web")
+    roll_back(pair, 1)
+    folder = pair.folder / ".pulumi" / "history" / "tomo" / "home"
+    first = min(folder.glob("*.history.json"))
+    first.unlink()
+
+    with pytest.raises(CannotGoBack, match="another one by now") as refused:
+        pair.plan()
+
+    assert "tomo app update web" in refused.value.hint
+
+
+def test_settings_of_an_app_that_is_rolled_back_are_refused(pair: World) -> None:
+    entry(pair, "2.0")
+    update(pair, "web")
+    roll_back(pair)
+
+    with pytest.raises(UsageError, match="rolled back"):
+        Apps(pair.doors).change(ChangeAppRequest(pair.place, "web", AppSettings(ports={"web": "9000"})))
+
+
+def test_a_server_that_the_app_was_not_on_then_is_named(pair: World) -> None:
+    pair.edit("servers: [nas, pi]", "server: nas")
+    entry(pair, "2.0")
+    update(pair, "web")
+    pair.edit("server: nas\n    version", "servers: [nas, pi]\n    version")
+    assert pair.apply().exit_code is ExitCode.OK
+
+    with pytest.raises(CannotGoBack, match="no `web` on `pi`"):
+        roll_back(pair, 2)
+
+
+def test_a_kept_plan_rests_on_the_version_that_an_app_stands_as(pair: World, tmp_path: Path) -> None:
+    entry(pair, "2.0")
+    update(pair, "web")
+    digest = mark_of(pair.doors.open(pair.place), "web", 1).checkpoint
+    pair.edit("version: ", f"rolled_back_to: {{version: 1, checkpoint: {digest}}}\n    version: ")
+    plans = SavedPlans(pair.doors)
+
+    kept = plans.save(SavePlanRequest(PlanRequest(pair.place), tmp_path / "plan"))
+
+    assert list(plans.show(ShowPlanRequest(kept.file)).saved.basis.history) == ["1"]
+    assert [each.back for each in plans.show(ShowPlanRequest(kept.file)).saved.updates] == [True]
+    assert plans.apply(ApplyPlanRequest(pair.place, kept.file, lambda _: None)).exit_code is ExitCode.OK
+    assert not pair.plan().has_changes

@@ -57,7 +57,7 @@ class _Registration:
         entries = [entry for entry in past.resources if not entry.delete]
         self._stack = next((entry for entry in entries if entry.type == STACK_TYPE), None)
         by_urn = {entry.urn: entry for entry in entries if entry.type != STACK_TYPE}
-        self._wanted = {urn: _Wanted(entry, _linked_inputs(entry, by_urn)) for urn, entry in by_urn.items()}
+        self._wanted = {urn: _Wanted(entry, linked_inputs(entry, by_urn)) for urn, entry in by_urn.items()}
         self._now = {entry.urn: entry for entry in now.resources if not entry.delete}
         self._renamed = dict(_renamed(by_urn, self._now))
         self._answers: dict[Urn, Answer] = {}
@@ -197,7 +197,7 @@ def _needed(entry: ResourceState) -> Iterator[Urn]:
 # --- values -------------------------------------------------------------------------------------------
 
 
-def _linked_inputs(entry: ResourceState, by_urn: Mapping[Urn, ResourceState]) -> dict[str, Value]:
+def linked_inputs(entry: ResourceState, by_urn: Mapping[Urn, ResourceState]) -> dict[str, Value]:
     """The inputs, with a reference wherever a value is an output of what it depends on."""
     linked: dict[str, Value] = {}
     for name, value in entry.inputs.items():

@@ -41,7 +41,9 @@ def refused_jumps(
     """Every update that starts at a version from which its entry does not allow it."""
     for (name, server), before in recorded.items():
         app, definition = fleet.apps.get(name), definitions.get(name)
-        if app is None or definition is None or not app.present or server not in fleet.servers_of(app):
+        if app is None or definition is None or server not in fleet.servers_of(app):
+            continue
+        if not app.present or app.rolled_back_to is not None:
             continue
         if before != definition.version and not allows(definition, before):
             starts = ", ".join(definition.upgrade.from_)
@@ -88,7 +90,7 @@ class _Change:
 
 
 def _update(change: _Change, servers: tuple[str, ...], app: App, definition: AppDefinition) -> AppUpdate:
-    back = definition.version != change.after
+    back = app.rolled_back_to is not None
     upgrade = definition.upgrade
     # Of a version that is left only its own entry tells what it did to the data.
     told = not back or definition.version == change.before

@@ -7,16 +7,26 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from tomo.errors import ExitCode, NotSupported
+from tomo.errors import ExitCode, NotSupported, UsageError
 from tomo.frozen import frozen
 from tomo.model.events import Sink, ignore
 from tomo.model.selection import Selection
 from tomo.resources.tokens import APP, CONTAINER
 from tomo.service.app_edits import app_of, fleet_after, require_servers
+from tomo.service.app_history import AppVersion, app_versions, mark_of
 from tomo.service.deployments import Deployments
 from tomo.service.effect import Effect
 from tomo.service.engines import EngineName
-from tomo.service.new_versions import Newer, newer_versions, require_recorded, with_new_versions
+from tomo.service.new_versions import (
+    Newer,
+    newer_versions,
+    require_present,
+    require_recorded,
+    rolled_back,
+    with_new_versions,
+)
+from tomo.service.propose.changes import NewVersions, RollBackApp
+from tomo.service.propose.proposing import ProposeRequest
 from tomo.service.recording import audited
 from tomo.service.runs import ApplyRequest, Confirm, PlanResult, RunResult
 from tomo.service.server_edits import fleet_of
@@ -69,6 +79,27 @@ class UpdateAppsRequest:
 
 
 @frozen
+class RollBackAppRequest:
+    """Bring an app back to a version of the history; without `to` to the last where it was otherwise."""
+
+    effect: ClassVar[Effect] = Effect.EXECUTE
+    place: Place
+    confirm: Confirm
+    name: str
+    to: int | None = None
+    terms: RunTerms = field(default_factory=RunTerms)
+
+
+@frozen
+class AppHistoryRequest:
+    """What was an app at each version of the history? Dials nothing."""
+
+    effect: ClassVar[Effect] = Effect.READ
+    place: Place
+    name: str
+
+
+@frozen
 class ChangedApps:
     """What became of it; `run` is None where nothing was to be done.
 
@@ -110,16 +141,9 @@ class AppUpdates:
     def update(self, request: UpdateAppsRequest) -> ChangedApps:
         """Plans, asks, writes the fleet file, applies. Raises UsageError and SpecError before that."""
         workspace = _own_workspace(self._doors, request.place)
-        loaded, snapshot = fleet_of(workspace), workspace.snapshot()
-        require_servers(loaded, request.servers)
-        names = request.apps or tuple(
-            each.app for each in newer_versions(loaded, workspace.catalog, snapshot)
-        )
+        loaded, names = fleet_of(workspace), self._chosen(workspace, request)
         if not names:
             return ChangedApps((), loaded.file)
-        for name in names:
-            app_of(loaded, name)
-        require_recorded(names, request.servers, snapshot)
 
         def change(text: str) -> str:
             return with_new_versions(text, loaded, workspace.catalog, names)
@@ -127,7 +151,52 @@ class AppUpdates:
         changing = _Changing(workspace, names, request.servers, f"update {', '.join(names)}")
         return self._changed(changing, change, request.confirm, request.terms)
 
+    def update_proposed(self, request: UpdateAppsRequest, why: str) -> ProposeRequest:
+        """The same as a proposal for people to decide; raises UsageError where nothing is behind."""
+        workspace = _own_workspace(self._doors, request.place)
+        names = self._chosen(workspace, request)
+        if not names:
+            raise UsageError("every app is at the version of its catalog entry", hint="see `tomo app list`")
+        selection = selection_of(names, request.servers)
+        return ProposeRequest(request.place, NewVersions(names), why, selection=selection)
+
+    def rollback_proposed(self, request: RollBackAppRequest, why: str) -> ProposeRequest:
+        """A way back as a proposal for people to decide."""
+        _own_workspace(self._doors, request.place)
+        change = RollBackApp(request.name, request.to)
+        return ProposeRequest(request.place, change, why, selection=selection_of((request.name,)))
+
+    def history(self, request: AppHistoryRequest) -> tuple[AppVersion, ...]:
+        """Every version that an app can be rolled back to, the newest first."""
+        workspace = self._doors.open(request.place)
+        app_of(fleet_of(workspace), request.name)
+        return tuple(app_versions(workspace, request.name))
+
+    @audited("app.rollback")
+    def rollback(self, request: RollBackAppRequest) -> ChangedApps:
+        """Has the fleet file say that the app stands as it was then; plans, asks, writes it, applies."""
+        workspace = _own_workspace(self._doors, request.place)
+        name = request.name
+        require_present(name, app_of(fleet_of(workspace), name))
+        mark = mark_of(workspace, name, request.to)
+        message = f"roll back {name} to version {mark.version}"
+        changing = _Changing(workspace, (name,), (), message)
+        return self._changed(
+            changing, lambda text: rolled_back(text, name, mark), request.confirm, request.terms
+        )
+
     # --- parts ----------------------------------------------------------------------------------------
+
+    def _chosen(self, workspace: Workspace, request: UpdateAppsRequest) -> tuple[str, ...]:
+        """The apps that are meant, each of them there."""
+        loaded, snapshot = fleet_of(workspace), workspace.snapshot()
+        require_servers(loaded, request.servers)
+        for name in request.apps:
+            app_of(loaded, name)
+        behind = newer_versions(loaded, workspace.catalog, snapshot)
+        names = request.apps or tuple(each.app for each in behind)
+        require_recorded(names, request.servers, snapshot)
+        return names
 
     def _changed(
         self, changing: _Changing, change: Callable[[str], str], confirm: Confirm, terms: RunTerms
@@ -163,12 +232,12 @@ class _Changing:
     servers: tuple[str, ...]
     message: str
 
-    @property
-    def selection(self) -> Selection:
-        """Nothing but the apps."""
-        if not self.servers:
-            return Selection(self.apps)
-        return Selection(tuple(f"{app}@{server}" for app in self.apps for server in self.servers))
+
+def selection_of(apps: tuple[str, ...], servers: Sequence[str] = ()) -> Selection:
+    """Nothing but some apps, on all their servers or on some."""
+    if not servers:
+        return Selection(apps)
+    return Selection(tuple(f"{app}@{server}" for app in apps for server in servers))
 
 
 def _own_workspace(doors: Doors, place: Place) -> Workspace:
@@ -197,7 +266,7 @@ def _run(
         stop=terms.stop,
         message=terms.message or changing.message,
         lock=terms.lock,
-        selection=changing.selection,
+        selection=selection_of(changing.apps, changing.servers),
     )
     return Deployments(doors).apply(request)
 

@@ -26,6 +26,7 @@ from tomo.service.app_edits import (
     unset_edits,
     with_known_secrets,
 )
+from tomo.service.app_history import require_not_rolled_back
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of, known_definitions, new_value, proxy_secrets
 from tomo.service.hosts import fleet_secrets
@@ -135,6 +136,8 @@ class AppView:
     images: Mapping[str, str]
     volumes: tuple[str, ...]
     env: Mapping[str, Mapping[str, str]]
+    rolled_back_to: int | None = None
+    """The version of the history that it stands as: then what the others say is not how it is."""
 
 
 # --- use cases ---------------------------------------------------------------------------------------
@@ -188,6 +191,7 @@ class Apps:
         workspace, loaded = self._fleet(request.place)
         app = app_of(loaded, request.name)
         definition = definitions_of(loaded, workspace.catalog)[request.name]
+        require_not_rolled_back(request.name, app.rolled_back_to)
         check_settings(definition, request.settings)
         known = fleet_secrets(workspace.config())
         require_secrets(request.name, request.settings, known)
@@ -287,6 +291,7 @@ def _view(loaded: LoadedFleet, name: str, definition: AppDefinition) -> AppView:
         images={key: service.image for key, service in laid.services.items()},
         volumes=_volume_names(app, name, definition),
         env=_env(loaded, name, definition),
+        rolled_back_to=app.rolled_back_to.version if app.rolled_back_to is not None else None,
     )
 
 

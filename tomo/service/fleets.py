@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
 from tomo.catalog.index import Catalog
 from tomo.errors import ConfigMissing, SpecError, UsageError
@@ -43,6 +43,8 @@ class FleetProgram:
     hosts: tuple[HostSpec, ...]
     generated: Mapping[str, Generate]
     missing_secrets: tuple[str, ...]
+    history: Mapping[str, str] = field(default_factory=dict)
+    """The checkpoints of the history that apps stand as: SHA-256 by the version's number."""
 
     @property
     def declarations(self) -> Declarations:
@@ -101,7 +103,14 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
     if workspace.adoption is not None:
         declared = workspace.adoption.declared(compiled.declarations, workspace.snapshot().resources)
         compiled = replace(compiled, declarations=declared)
-    return FleetProgram(fleet, definitions, compiled, declared_hosts(fleet, config), generated, missing)
+    history: Mapping[str, str] = {}
+    if any(app.present and app.rolled_back_to is not None for app in fleet.apps.values()):
+        from tomo.service.rolled_back import as_rolled_back  # noqa: PLC0415  # few fleets have one
+
+        declared, history = as_rolled_back(workspace, fleet, compiled.declarations)
+        compiled = replace(compiled, declarations=declared)
+    hosts = declared_hosts(fleet, config)
+    return FleetProgram(fleet, definitions, compiled, hosts, generated, missing, history)
 
 
 def secret_source(name: str) -> str:

@@ -13,7 +13,7 @@ from tomo.service.app_edits import app_of
 from tomo.service.fleets import definition_of_app
 from tomo.spec import edit
 from tomo.spec.app import AppDefinition
-from tomo.spec.fleet import App
+from tomo.spec.fleet import App, RolledBack
 from tomo.spec.load import LoadedFleet
 
 
@@ -30,7 +30,7 @@ def newer_versions(loaded: LoadedFleet, catalog: Catalog, snapshot: Snapshot) ->
     """Every app on a server in another version than its entry has, but for those that were rolled back."""
     recorded = recorded_versions(snapshot.resources)
     for name, app in loaded.fleet.apps.items():
-        if not app.present:
+        if not app.present or app.rolled_back_to is not None:
             continue
         after = definition_of_app(app, catalog).version
         places = ((name, server) for server in loaded.fleet.servers_of(app))
@@ -44,8 +44,15 @@ def with_new_versions(text: str, loaded: LoadedFleet, catalog: Catalog, names: I
     for name in names:
         app = app_of(loaded, name)
         require_present(name, app)
+        if app.rolled_back_to is not None:
+            text = edit.remove_value(text, ("apps", name, "rolled_back_to"))
         text = _with_version(text, name, app, definition_of_app(app, catalog))
     return text
+
+
+def rolled_back(text: str, name: str, mark: RolledBack) -> str:
+    """The fleet file's text in which an app stands as a version of the history."""
+    return edit.set_value(text, ("apps", name, "rolled_back_to"), mark.model_dump())
 
 
 def require_present(name: str, app: App) -> None:

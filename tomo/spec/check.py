@@ -89,8 +89,10 @@ def _subjects(fleet: Fleet, lookup: Lookup, known_ids: Sequence[str]) -> tuple[l
 def _status(subject: Subject) -> Iterator[Finding]:
     definition, path = subject.definition, ("apps", subject.name)
     wanted = subject.app.version
-    if wanted is not None and wanted != definition.version:
-        message = f"the catalog has version {definition.version} of `{definition.id}`, not {shown(wanted)}"
+    if wanted not in {None, definition.version} and subject.app.rolled_back_to is None:
+        message = (
+            f"the catalog has version {definition.version} of `{definition.id}`, not {shown(str(wanted))}"
+        )
         hint = f"`tomo app update {subject.name}` shows what {definition.version} brings; or remove the line"
         yield (*path, "version"), message, hint
     if definition.status == "disabled":

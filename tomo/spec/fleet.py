@@ -286,6 +286,15 @@ BackupOfApp = Annotated[
 """Whether an app is in backups, or what is otherwise for it."""
 
 
+class RolledBack(Model):
+    """A version of the stack's history that an app stands as; `tomo app rollback` writes it."""
+
+    version: Integer = Field(ge=1, description="Its number in `tomo state history`.")
+    checkpoint: Annotated[str, Field(pattern="^[0-9a-f]{16,64}$")] = Field(
+        description="How the SHA-256 of its checkpoint begins, so that another one is never taken for it."
+    )
+
+
 class App(Model):
     """An app of the catalog, or one defined here, on one or more servers."""
 
@@ -342,6 +351,11 @@ class App(Model):
     url: Word | None = Field(None, description="The address people open, where a proxy of yours serves it.")
     backup: BackupOfApp = Field(
         default=True, description="`false` leaves it out of backups, or what is otherwise for it."
+    )
+    rolled_back_to: RolledBack | None = Field(
+        None,
+        description="The recorded state it stands as, instead of what its entry and settings say; "
+        "`tomo app rollback` writes it, `tomo app update` takes it out.",
     )
     state: Literal["present", "absent"] = Field(
         "present", description="`absent` removes it and keeps its data."

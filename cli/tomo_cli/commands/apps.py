@@ -50,6 +50,8 @@ def register(app: typer.Typer) -> None:
         "list": list_,
         "config": config,
         "update": app_updates.update,
+        "rollback": app_updates.rollback,
+        "history": app_updates.history,
         "remove": remove,
     }
     add_group(app, "app", "Add, change and remove apps", commands)
@@ -110,8 +112,12 @@ def list_(
     elif not views:
         say("The fleet has no apps yet; find one with `tomo catalog list`.")
     else:
-        rows = [(v.name, v.app, v.version, ", ".join(v.servers), _where(v)) for v in views]
+        rows = [(v.name, v.app, _version(v), ", ".join(v.servers), _where(v)) for v in views]
         table(("NAME", "APP", "VERSION", "SERVERS", "PAGE"), rows)
+
+
+def _version(view: AppView) -> str:
+    return f"as in version {view.rolled_back_to}" if view.rolled_back_to else view.version
 
 
 def _where(view: AppView) -> str:
@@ -225,6 +231,7 @@ def _show(view: AppView) -> None:
             "name": view.name,
             "app": f"{view.app} {view.version}",
             "state": view.state,
+            **({"rolled back to": f"version {view.rolled_back_to}"} if view.rolled_back_to else {}),
             "servers": ", ".join(view.servers),
             "page": ", ".join(view.urls.values()) or "(none)",
             **({"names": ", ".join(view.hostnames)} if view.hostnames else {}),
@@ -263,4 +270,5 @@ def _view_json(view: AppView) -> dict[str, object]:
         "images": dict(view.images),
         "volumes": list(view.volumes),
         "env": {service: dict(env) for service, env in view.env.items()},
+        "rolledBackTo": view.rolled_back_to,
     }

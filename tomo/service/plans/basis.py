@@ -66,7 +66,7 @@ def basis_of(
         _catalog_files(workspace, fleet) if fleet else {},
         packages(every=fleet is None),
         host_identities(specs, workspace.settings),
-        {str(past.version.number): past.digest} if past else {},
+        {str(past.version.number): past.digest} if past else dict(fleet.history) if fleet else {},
     )
 
 

@@ -5,7 +5,7 @@ No change holds a secret's value: where one is needed, it is named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial, reduce
 from typing import ClassVar, Final, TypeAlias
@@ -30,11 +30,13 @@ from tomo.service.app_edits import (
     unset_edits,
     with_known_secrets,
 )
+from tomo.service.app_history import require_not_rolled_back
 from tomo.service.fleets import definition_of_app
-from tomo.service.new_versions import with_new_versions
+from tomo.service.new_versions import require_present, rolled_back, with_new_versions
 from tomo.service.server_edits import NewServer, refuse_in_use, refuse_installed, server_of
 from tomo.spec import edit
 from tomo.spec.app import AppDefinition
+from tomo.spec.fleet import RolledBack
 from tomo.spec.load import LoadedFleet
 from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
@@ -50,7 +52,7 @@ _SECRET_FIELDS: Final = ("identity_password", "password")
 class FleetBase:
     """What a change starts from: the fleet file's text and what it says, its apps, secrets and state.
 
-    `known` are the names of the secrets that are set.
+    `known` are the names of the secrets that are set; `mark_of` finds what an app can go back to.
     """
 
     text: str
@@ -58,6 +60,7 @@ class FleetBase:
     catalog: Catalog
     known: Mapping[str, object]
     snapshot: Snapshot
+    mark_of: Callable[[str, int | None], RolledBack]
 
     def definition(self, name: str) -> AppDefinition:
         """What the app of a name is."""
@@ -304,6 +307,7 @@ class UpdateApp:
         app, definition = app_of(base.loaded, self.name), base.definition(self.name)
         if not app.present:
             raise UsageError(f"the app `{self.name}` is being removed", hint="propose to install it again")
+        require_not_rolled_back(self.name, app.rolled_back_to)
         check_settings(definition, self.settings)
         require_secrets(self.name, self.settings, base.known)
         require_set(self.name, app, self.unset)
@@ -340,6 +344,26 @@ class NewVersions:
     def proposed(self, base: FleetBase) -> str:
         """The fleet file with the versions where it names one."""
         return with_new_versions(base.text, base.loaded, base.catalog, self.apps)
+
+
+@frozen
+class RollBackApp:
+    """An app goes back to a version of the history; without `to` to the last where it was otherwise."""
+
+    kind: ClassVar[str] = "roll-back-app"
+    name: str
+    to: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        where = f"version {self.to} of the history" if self.to else "how it was before"
+        return f"roll the app {shown(self.name)} back to {where}"
+
+    def proposed(self, base: FleetBase) -> str:
+        """The fleet file that has it stand as it was then."""
+        require_present(self.name, app_of(base.loaded, self.name))
+        return rolled_back(base.text, self.name, base.mark_of(self.name, self.to))
 
 
 @frozen
@@ -389,6 +413,7 @@ FleetChange: TypeAlias = (
     | InstallApp
     | UpdateApp
     | NewVersions
+    | RollBackApp
     | UninstallApp
     | AsDeclared
 )

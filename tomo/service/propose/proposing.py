@@ -9,6 +9,7 @@ import string
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias
 
@@ -30,6 +31,7 @@ from tomo.model.proposal import (
 )
 from tomo.model.selection import Selection
 from tomo.service.app_edits import fleet_after
+from tomo.service.app_history import mark_of
 from tomo.service.apps import used_secrets
 from tomo.service.effect import Effect
 from tomo.service.hosts import declared_hosts, fleet_secrets
@@ -369,7 +371,14 @@ def _reviewed(workspace: Workspace | None, change: OtherChange, *, by_assistant:
 def _base(workspace: Workspace, text: str) -> FleetBase:
     known = fleet_secrets(workspace.config())
     loaded = fleet_of(workspace)
-    return FleetBase(text.removeprefix(_BOM), loaded, workspace.catalog, known, workspace.snapshot())
+    return FleetBase(
+        text.removeprefix(_BOM),
+        loaded,
+        workspace.catalog,
+        known,
+        workspace.snapshot(),
+        partial(mark_of, workspace),
+    )
 
 
 def _digests(made: MadePlan, before: bytes, after: bytes) -> BaseDigests:

@@ -10,7 +10,7 @@ from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
 from tomo.mcp.proposing import Replaces, Why, proposed
 from tomo.mcp.views import app_page, app_status, app_view
 from tomo.model.people import Role
-from tomo.service.propose.changes import InstallApp, UninstallApp, UpdateApp
+from tomo.service.propose.changes import InstallApp, NewVersions, RollBackApp, UninstallApp, UpdateApp
 from tomo.service.propose.desk import ProposalDesk
 from tomo.service.propose.words import AppSettings
 from tomo.service.read.apps import AppReads
@@ -97,9 +97,25 @@ class Tools:
         unset: Annotated[tuple[str, ...], Field(description="Inputs and ports to take back.")] = (),
         replaces: Replaces = "",
     ) -> Answer:
-        """Propose other settings or images for an app of the fleet."""
+        """Propose the catalog's newer version of an app; or other settings or images where some are given."""
         settings = AppSettings(inputs, secret_names, ports, exposure)
-        return proposed(self._desk, call, UpdateApp(name, settings, images, unset=unset), why, replaces)
+        given = bool(settings or images or unset)
+        change = UpdateApp(name, settings, images, unset=unset) if given else NewVersions((name,))
+        return proposed(self._desk, call, change, why, replaces)
+
+    @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
+    def roll_back_app(
+        self,
+        call: Call,
+        name: Name,
+        why: Why,
+        version: Annotated[
+            int | None, Field(description="A version of the history; the last where it was otherwise.", ge=1)
+        ] = None,
+        replaces: Replaces = "",
+    ) -> Answer:
+        """Propose to bring an app back to an earlier recorded state: image, env, mounts and ports."""
+        return proposed(self._desk, call, RollBackApp(name, version), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
     def uninstall_app(
