@@ -110,6 +110,9 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert [version["version"] for version in versions] == [3, 2, 1]
     assert "No changes" in does("plan --to 3 --expect-no-changes").out
     does("app update feeds --yes")
+    assert "miniflux" in does("app history feeds").out
+    does("app rollback feeds --to 3 --yes")
+    does("app update feeds --yes")
     exported = does("state export").out
     copy = tmp_path / "copy.json"
     copy.write_text(exported)
@@ -225,7 +228,7 @@ def test_every_command_that_shows_something_has_json(words: str) -> None:
 
 NEEDED = {
     "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
-    "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"],
+    "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"], "app rollback": ["x"], "app history": ["x"],
     "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text("utf-
 ISSUE = """
 add_server remove_server list_servers prepare_server test_server_connection get_server_status full_cleanup
 install_docker verify_docker list_containers
-search_apps get_app_details install_app uninstall_app update_app list_apps check_app_status
+search_apps get_app_details install_app uninstall_app update_app roll_back_app list_apps check_app_status
 propose_plan propose_command get_plan list_proposals explain_change show_program detect_drift get_outputs get_run
 """
 

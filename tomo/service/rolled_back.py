@@ -34,22 +34,29 @@ def as_rolled_back(
     Raises VersionNotFound and CannotGoBack where a version isn't there, is another one, or can't be had.
     """
     require_own_engine(workspace)
-    known = _Known(workspace, wanted)
-    found: dict[int, _Then] = {}
-    taken: dict[Key, list[Declaration]] = {}
+    read: dict[RolledBack, PastState] = {}
+    pasts: dict[str, PastState] = {}
     for name, app in fleet.apps.items():
         mark = app.rolled_back_to
-        if mark is None or not app.present:
-            continue
-        past = past_of(workspace, name, mark)
-        then = found.get(mark.version) or _Then(past)
-        found[mark.version] = then
-        for server in fleet.servers_of(app):
-            instance = _Instance(name, server, fleet.servers[server], then, known)
+        if mark is not None and app.present:
+            pasts[name] = read[mark] = read.get(mark) or past_of(workspace, name, mark)
+    history = {str(past.version.number): past.digest for past in pasts.values()}
+    return as_then(fleet, wanted, pasts, workspace.project), history
+
+
+def as_then(fleet: Fleet, wanted: Declarations, pasts: Mapping[str, PastState], project: str) -> Declarations:
+    """The declarations with the resources of then for some apps, each as its own past state has it."""
+    known = _known(fleet.fleet, project, wanted)
+    by_version = {past.version.number: past for past in pasts.values()}
+    thens = {number: _Then(past) for number, past in by_version.items()}
+    taken: dict[Key, list[Declaration]] = {}
+    for name, past in pasts.items():
+        for server in fleet.servers_of(fleet.apps[name]):
+            component = Urn.make(fleet.fleet, project, None, tokens.APP, f"{name}@{server}")
+            then = thens[past.version.number]
+            instance = _Instance(name, server, fleet.servers[server], component, then, known)
             taken[app_key(name, server)] = list(instance.declarations())
-    resources = tuple(_replaced(wanted.resources, taken))
-    history = {str(number): then.past.digest for number, then in found.items()}
-    return replace(wanted, resources=resources), history
+    return replace(wanted, resources=tuple(_replaced(wanted.resources, taken)))
 
 
 def past_of(workspace: Workspace, app: str, mark: RolledBack) -> PastState:
@@ -82,23 +89,13 @@ def _way_on(app: str) -> str:
     return f"name another version: `tomo app rollback {app} --to VERSION`; or go on: `tomo app update {app}`"
 
 
-def component_urn(workspace: Workspace, app: str, server: str) -> Urn:
-    """The URN of an app on a server."""
-    return Urn.make(workspace.stack, workspace.project, None, tokens.APP, f"{app}@{server}")
-
-
-class _Known:
+def _known(stack: str, project: str, wanted: Declarations) -> dict[Urn, Key]:
     """What the fleet declares now, by URN, so that what was recorded finds it again."""
-
-    def __init__(self, workspace: Workspace, wanted: Declarations) -> None:
-        self.workspace = workspace
-        self.keys: dict[Urn, Key] = {}
-        urns: dict[Key, Urn] = {}
-        for each in wanted.resources:
-            parent = urns[each.parent] if each.parent is not None else None
-            urn = Urn.make(workspace.stack, workspace.project, parent, each.type, each.name)
-            urns[each.key] = urn
-            self.keys[urn] = each.key
+    urns: dict[Key, Urn] = {}
+    for each in wanted.resources:
+        parent = urns[each.parent] if each.parent is not None else None
+        urns[each.key] = Urn.make(stack, project, parent, each.type, each.name)
+    return {urn: key for key, urn in urns.items()}
 
 
 class _Then:
@@ -125,39 +122,39 @@ class _Instance:
     app: str
     server_name: str
     server: Server
+    component: Urn
     then: _Then
-    known: _Known
+    known: dict[Urn, Key]
 
     def declarations(self) -> Iterator[Declaration]:
         """The component and its parts, each after what it needs."""
-        component = component_urn(self.known.workspace, self.app, self.server_name)
-        if component not in self.then.every:
+        if self.component not in self.then.every:
             raise CannotGoBack(
                 f"version `{self.then.number}` has no `{self.app}` on `{self.server_name}`",
                 hint=_way_on(self.app),
             )
-        parts = self.then.parts.get(component, [])
-        own = {component: self._component, **{entry.urn: self._key(entry) for entry in parts}}
-        keys = ChainMap(own, self.known.keys)
+        parts = self.then.parts.get(self.component, [])
+        own = {self.component: self._key_of_all, **{entry.urn: self._key(entry) for entry in parts}}
+        keys = ChainMap(own, self.known)
         yield Declaration(
-            key=self._component,
+            key=self._key_of_all,
             type=tokens.APP,
-            name=component.name,
+            name=self.component.name,
             custom=False,
-            outputs=self.then.every[component].outputs,
+            outputs=self.then.every[self.component].outputs,
             outputs_when_well=True,
         )
         for entry in parts:
             yield self._part(entry, keys)
 
     @property
-    def _component(self) -> Key:
+    def _key_of_all(self) -> Key:
         return app_key(self.app, self.server_name)
 
     def _key(self, entry: ResourceState) -> Key:
         """The key of the same part now, so that what refers to it finds it; else one of its own."""
-        same = self.known.keys.get(entry.urn)
-        return same or f"{self._component}/recorded/{entry.type}/{entry.urn.name}"
+        same = self.known.get(entry.urn)
+        return same or f"{self._key_of_all}/recorded/{entry.type}/{entry.urn.name}"
 
     def _part(self, entry: ResourceState, keys: Mapping[Urn, Key]) -> Declaration:
         every = self.then.every
@@ -171,7 +168,7 @@ class _Instance:
             type=entry.type,
             name=entry.urn.name,
             inputs=self._file_inputs(inputs) if entry.type == tokens.FILE else inputs,
-            parent=self._component,
+            parent=self._key_of_all,
             provider=provider_key(self.server_name) if of_docker else None,
             version=tokens.DOCKER_VERSION if of_docker else "",
             depends_on=self._depends_on(entry, needed, keys),
