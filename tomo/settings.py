@@ -29,6 +29,7 @@ class Settings:
     registry_user: str | None = None
     registry_password: str | None = field(default=None, repr=False)
     approvers: Path | None = None
+    backup_identity: Path | None = None
     log: str | None = None
     log_file: Path | None = None
     log_bytes: str | None = None
@@ -61,6 +62,7 @@ class Settings:
             registry_user=env.get("DOCKER_REGISTRY_USER"),
             registry_password=env.get("DOCKER_REGISTRY_PASS"),
             approvers=Path(env["TOMO_APPROVERS"]) if env.get("TOMO_APPROVERS") else None,
+            backup_identity=_path(env, "TOMO_BACKUP_IDENTITY"),
             log=env.get("TOMO_LOG") or None,
             log_file=Path(env["TOMO_LOG_FILE"]) if env.get("TOMO_LOG_FILE") else None,
             log_bytes=env.get("TOMO_LOG_BYTES") or None,
@@ -84,6 +86,10 @@ class Settings:
         if sys.platform == "darwin":
             return self.home / "Library" / "Application Support" / "tomo"
         return self.home / ".local" / "share" / "tomo"
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]) if env.get(name) else None
 
 
 def _account() -> str:

@@ -141,11 +141,16 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("program", str(tmp_path / "program"))
     assert (tmp_path / "program" / "__main__.py").exists()
     assert "ok" in does("doctor").out
-    _key, public = backup_key(tmp_path)
+    key, public = backup_key(tmp_path)
     file = nothing.folder / "fleet.yaml"
     file.write_text(file.read_text() + f"backup: {{to: {tmp_path}/backups, recipients: [{public}]}}\n")
     backup = does("backup create feeds --json").json["made"][0]["name"]
     assert backup in does("backup list").out
+    assert "whole" in does("backup verify", backup, "--identity", str(key)).out
+    assert "overwritten" in does("backup restore feeds --yes --identity", str(key)).err
+    assert "before-restore" in does("backup list feeds").out
+    assert "goes" in does("backup prune --last 1 --dry-run").out
+    assert "Removed 1" in does("backup prune --last 1 --yes").err
 
     nothing.nas.docker.run_by_hand("page", "tomo-test/web:1.0")
     assert "= container page" in does("import nas page --yes").out
@@ -229,6 +234,7 @@ def test_every_command_that_shows_something_has_json(words: str) -> None:
 NEEDED = {
     "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"], "app rollback": ["x"], "app history": ["x"],
+    "backup verify": ["nonesuch"], "backup restore": ["nonesuch", "--yes"],
     "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],

@@ -3,17 +3,36 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.worlds import World
+from tomo.backup.keep import Judged, Keep
 from tomo.backup.sealing import identities_in, opened
-from tomo.errors import UsageError
+from tomo.errors import (
+    ApprovalMissing,
+    BackupDamaged,
+    BackupError,
+    BackupKeyRefused,
+    HostError,
+    PolicyDenied,
+    UsageError,
+)
 from tomo.service.backups.cases import Backups
 from tomo.service.backups.listing import listed_backups
-from tomo.service.backups.requests import CreateBackupRequest, CreatedBackups, ListBackupsRequest
+from tomo.service.backups.requests import (
+    CreateBackupRequest,
+    CreatedBackups,
+    ListBackupsRequest,
+    PruneBackupsRequest,
+    RestoreBackupRequest,
+    RestoredBackup,
+    RestorePlan,
+    VerifyBackupRequest,
+)
 
 
 @pytest.fixture
@@ -155,3 +174,189 @@ def test_a_fleet_that_says_nothing_of_backups_is_told_what_to_write(world: World
         create(world)
 
     assert "backup: {to: FOLDER" in caught.value.hint
+
+
+# --- putting back -------------------------------------------------------------------------------------
+
+
+def restore(world: World, backup: str, key: Path, **options: Any) -> RestoredBackup:
+    asked = {"confirm": lambda _plan: True, "identities": (key,), **options}
+    return Backups(world.doors).restore(RestoreBackupRequest(world.place, backup, **asked))
+
+
+def test_a_restore_puts_the_data_back_and_backs_up_what_was_there(world: World, key: Path) -> None:
+    world.apply()
+    data(world).write("/notes.txt", b"remember the milk", 0o640)
+    made = create(world, "web").made[0]
+    data(world).write("/notes.txt", b"garbage")
+    data(world).write("/virus", b"x")
+
+    done = restore(world, "web", key)
+
+    assert data(world).read("/notes.txt") == b"remember the milk"
+    assert data(world).get("/virus") is None
+    assert [name for name in data(world).children("/") if name.startswith(".tomo")] == []
+    assert world.nas.docker.inspect("web")["State"]["Running"] is True
+    assert contents(world, key, done.before)["volumes/data/virus"] == b"x"
+    assert done.plan.manifest.name == made.name
+    assert world.plan().has_changes is False
+
+
+def test_a_restore_says_what_it_overwrites_and_does_nothing_without_consent(world: World, key: Path) -> None:
+    world.apply()
+    create(world, "web")
+    data(world).write("/new", b"x")
+    world.nas.docker.calls.clear()
+    seen: list[RestorePlan] = []
+
+    done = restore(world, "web", key, confirm=seen.append)
+
+    assert done.declined
+    assert [each.docker_name for each in seen[0].overwrites] == ["web-data"]
+    assert seen[0].stops == ("web",)
+    assert [call for call in world.nas.docker.writes if "/web/" in call.path] == []
+
+
+def test_a_restore_that_fails_on_the_way_leaves_the_old_data_and_the_app_running(
+    world: World, key: Path
+) -> None:
+    world.apply()
+    create(world, "web")
+    data(world).write("/only", b"here")
+    world.nas.docker.fail_next("PUT", "/archive", 500, "no space left on device")
+
+    with pytest.raises(HostError):
+        restore(world, "web", key, first=False)
+
+    assert data(world).read("/only") == b"here"
+    assert [name for name in data(world).children("/") if name.startswith(".tomo")] == []
+    assert world.nas.docker.inspect("web")["State"]["Running"] is True
+
+
+def test_an_app_that_does_not_start_with_the_restored_data_gets_its_old_data_back(
+    world: World, key: Path
+) -> None:
+    world.apply()
+    create(world, "web")
+    data(world).write("/only", b"here")
+    world.nas.docker.fail_next("POST", "/web/start", 500, "cannot start")
+
+    with pytest.raises(BackupError):
+        restore(world, "web", key, first=False)
+
+    assert data(world).read("/only") == b"here"
+    assert world.nas.docker.inspect("web")["State"]["Running"] is True
+
+
+def test_a_wrong_key_is_told_before_anything_stops(world: World, key: Path) -> None:
+    import pyrage
+
+    world.apply()
+    create(world, "web")
+    other = world.folder.parent / "other.key"
+    other.write_text(str(pyrage.x25519.Identity.generate()))
+    world.nas.docker.calls.clear()
+
+    with pytest.raises(BackupKeyRefused):
+        restore(world, "web", other)
+
+    assert [call for call in world.nas.docker.writes if "/web/" in call.path] == []
+
+
+def test_a_damaged_archive_leaves_everything_as_it_is(world: World, key: Path) -> None:
+    world.apply()
+    data(world).write("/notes.txt", b"x" * 200_000)
+    made = create(world, "web").made[0]
+    file = world.folder / "backups" / f"{made.name}.tar.zst.age"
+    raw = bytearray(file.read_bytes())
+    raw[-40] ^= 1
+    file.write_bytes(bytes(raw))
+    data(world).write("/only", b"here")
+
+    with pytest.raises(BackupDamaged):
+        restore(world, "web", key, first=False)
+
+    assert data(world).read("/only") == b"here"
+    assert world.nas.docker.inspect("web")["State"]["Running"] is True
+
+
+def test_where_approvals_are_on_a_restore_waits_for_a_person(world: World, key: Path) -> None:
+    world.apply()
+    create(world, "web")
+    approvers = world.folder.parent / "approvers"
+    approvers.write_text("a@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0\n")
+    doors = replace(world.doors, settings=replace(world.settings, approvers=approvers))
+
+    with pytest.raises(ApprovalMissing) as caught:
+        Backups(doors).restore(RestoreBackupRequest(world.place, "web", lambda _plan: True, (key,)))
+
+    assert "--propose" in caught.value.hint
+
+
+def test_a_policy_against_data_removal_holds_for_restores(world: World, key: Path) -> None:
+    world.apply()
+    create(world, "web")
+    (world.folder / "tomo-policy.yaml").write_text("schema: tomo.policy/v1\nrules: {data-removal: deny}\n")
+
+    with pytest.raises(PolicyDenied):
+        restore(world, "web", key)
+
+
+def test_a_login_without_root_is_told_before_anything_stops(world: World, key: Path) -> None:
+    world.apply()
+    create(world, "web")
+    world.edit("    user: root\n", "    user: someone\n")
+
+    with pytest.raises(BackupError) as caught:
+        restore(world, "web", key)
+
+    assert "become: sudo" in caught.value.hint
+
+
+# --- verifying and thinning out -----------------------------------------------------------------------
+
+
+def test_a_whole_backup_is_verified_and_its_scratch_volume_is_gone(world: World, key: Path) -> None:
+    world.apply()
+    data(world).write("/notes.txt", b"remember the milk")
+    create(world, "web")
+
+    found = Backups(world.doors).verify(VerifyBackupRequest(world.place, "web", (key,)))
+
+    assert found.is_whole
+    assert [(each.name, each.is_same) for each in found.volumes] == [("data", True)]
+    assert world.nas.docker.volume_names == ["web-data"]
+
+
+def test_a_backup_that_is_put_back_otherwise_is_not_whole(world: World, key: Path) -> None:
+    world.apply()
+    made = create(world, "web").made[0]
+    sidecar = world.folder / "backups" / f"{made.name}.json"
+    sidecar.write_text(sidecar.read_text().replace(made.sha256, "0" * 64))
+
+    found = Backups(world.doors).verify(VerifyBackupRequest(world.place, "web", (key,)))
+
+    assert not found.is_whole
+    assert "its digest is" in found.seal
+
+
+def test_pruning_shows_what_goes_and_keeps_the_newest(world: World, key: Path) -> None:
+    world.apply()
+    times = iter([1_700_000_000.0 + 3600 * hour for hour in range(3)])
+    backups = Backups(world.doors, lambda: next(times))
+    names = [backups.create(CreateBackupRequest(world.place, ("web",))).made[0].name for _ in range(3)]
+    seen: list[tuple[Judged, ...]] = []
+
+    def confirm(shown: tuple[Judged, ...]) -> bool:
+        seen.append(shown)
+        return True
+
+    done = Backups(world.doors).prune(PruneBackupsRequest(world.place, confirm, keep=Keep(last=1)))
+
+    assert done.done
+    assert [(each.manifest.name, each.goes) for each in seen[0]] == [
+        (names[2], False), (names[1], True), (names[0], True),
+    ]  # fmt: skip
+    left = listed_backups(world.doors, ListBackupsRequest(world.place))
+    assert [each.name for each in left] == [names[2]]
+    assert len(list((world.folder / "backups").iterdir())) == 2

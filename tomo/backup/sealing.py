@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from tomo.backup.streams import CHUNK, Pulled, Reader, Writer, pulled_from
+from tomo.backup.streams import CHUNK, Heard, Pulled, Reader, Writer, pulled_from
 from tomo.errors import BackupDamaged, BackupError, BackupKeyRefused, UsageError
 
 if TYPE_CHECKING:
@@ -65,9 +65,14 @@ def opened(source: Reader, identities: Sequence[Any], name: str) -> Iterator[Rea
     import pyrage  # noqa: PLC0415  # as above
 
     def push(target: BinaryIO) -> None:
+        heard = Heard(source)
         try:
-            pyrage.decrypt_io(source, target, list(identities))
-        except pyrage.DecryptError as error:
+            pyrage.decrypt_io(heard, target, list(identities))
+        except BrokenPipeError:
+            raise  # whoever reads has left
+        except (pyrage.DecryptError, OSError) as error:
+            if heard.error is not None:
+                raise heard.error from None
             raise _refused(error, name) from error
 
     with pulled_from(push) as plain:

@@ -66,6 +66,22 @@ class Pulled(io.RawIOBase):
         return b"".join(parts)
 
 
+class Heard:
+    """Gives what another reader gives; what goes wrong in it is kept in `error` and raised."""
+
+    def __init__(self, source: Reader) -> None:
+        self._source = source
+        self.error: BaseException | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """As the other one."""
+        try:
+            return self._source.read(size)
+        except BaseException as error:
+            self.error = error
+            raise
+
+
 class Counted:
     """Passes bytes on, and knows how many and what they add up to."""
 

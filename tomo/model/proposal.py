@@ -44,6 +44,8 @@ class ProposalKind(StrEnum):
     """One command on one server, once."""
     SETTINGS = "settings"
     """A setting of a stack, or how long the audit record is kept."""
+    DATA = "data"
+    """Backups of a fleet's apps: one to make, to verify, to put back."""
     PEOPLE = "people"
     """Who works with this installation, and in which role."""
 

@@ -16,10 +16,14 @@ from tomo.service.propose.aging import place_of
 from tomo.service.propose.other_changes import (
     AddUser,
     ChangeSetting,
+    CreateBackup,
+    PruneBackups,
+    RestoreBackup,
     RetainAudit,
     RunCommand,
     SetUserDisabled,
     SetUserRole,
+    VerifyBackup,
     read_change,
 )
 from tomo.service.server_edits import fleet_of, server_of
@@ -49,6 +53,10 @@ class CarryingOut:
                 self._people.add(AddUserRequest(change.name, change.role, change.account))
             case SetUserRole() as change:
                 self._people.change_role(change.name, change.role)
+            case CreateBackup() | VerifyBackup() | RestoreBackup() | PruneBackups() as change:
+                from tomo.service.backups.proposed import carry_out  # noqa: PLC0415  # brings what seals
+
+                return carry_out(self._doors, self._clock, proposal, change)
             case SetUserDisabled() as change:
                 self._people.disable(change.name, disabled=change.disabled)
         return None

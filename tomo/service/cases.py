@@ -14,8 +14,8 @@ from tomo.service.agreed import Asked, Counted, counted, counted_of
 from tomo.service.plans.making import ShownPlan
 from tomo.service.policies import Held, PolicyTerms
 from tomo.service.propose.aging import Aging, place_of
-from tomo.service.propose.commands import judged_command
-from tomo.service.propose.other_changes import RunCommand, read_change
+from tomo.service.propose.commands import judged_command, judged_data
+from tomo.service.propose.other_changes import DataChange, RunCommand, read_change
 from tomo.service.propose.proposing import ShownProposal, require_unchanged, shown_proposal
 from tomo.service.propose.store import AFTER, BEFORE, PLAN, proposals_of
 from tomo.service.wiring import Doors
@@ -104,6 +104,8 @@ class Case:
         change = read_change(self.proposal.change)
         if isinstance(change, RunCommand):
             return judged_command(self.held, self.workspace, change)
+        if isinstance(change, DataChange):
+            return judged_data(self.held, self.workspace, change)
         return Judgement()
 
 

@@ -32,6 +32,7 @@ from tomo.testing.files import FileTree
 from tomo.testing.hardware import Faults, Hardware
 from tomo.testing.registry import FakeRegistry
 from tomo.testing.shell import Command, Outcome, Shell
+from tomo.testing.volume_swap import volume_swap
 
 SCRIPT_MARK: Final = "# tomo-script: "
 DAEMON_JSON: Final = "/etc/docker/daemon.json"
@@ -173,7 +174,7 @@ class FakeHost:
                 (text for text in (*argv, stdin.decode("utf-8", "replace")) if _is_script(text)), ""
             )
             if script:
-                result = self._script(script, {})
+                result = self._script(script, {}, argv)
             else:
                 self.ran.append(" ".join(argv))
                 result = _result(self._shell({}).run(argv, stdin.decode("utf-8", "replace")))
@@ -421,16 +422,17 @@ class FakeHost:
 
     # --- Tomo's scripts ----------------------------------------------------------------------------
 
-    def _script(self, text: str, env: Mapping[str, str]) -> CommandResult:
+    def _script(self, text: str, env: Mapping[str, str], argv: Argv = ()) -> CommandResult:
         name = text.split("\n", 1)[0].removeprefix(SCRIPT_MARK).strip()
         self.ran.append(f"tomo-script {name}")
         if name == "facts":
             return _result(Outcome(0, self._facts()))
         if name == "docker-install":
             return _result(self._docker_install(env))
-        if name == "proxy-reload":
-            return _result(Outcome())
-        return _result(Outcome(127, "", f"FakeHost does not know the script `{name}`\n"))
+        if name == "volume-swap":
+            return _result(volume_swap(self.docker, argv, self.spec))
+        known = name == "proxy-reload"
+        return _result(Outcome() if known else Outcome(127, "", f"no script `{name}` on a FakeHost\n"))
 
     def _facts(self) -> str:
         hardware = self._machine.hardware

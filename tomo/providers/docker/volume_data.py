@@ -30,10 +30,10 @@ class VolumeData:
     def __init__(self, daemon: Daemon, container: str) -> None:
         self._daemon, self._container = daemon, container
 
-    def read(self, volume: str) -> Iterator[bytes]:
-        """The tar of a volume; each name in it begins with the volume's own."""
+    def read(self, volume: str, folder: str = "") -> Iterator[bytes]:
+        """The tar of a volume or of a folder in it; each name begins with that of the top."""
         path = f"/v{self._daemon.api_version()}/containers/{self._container}/archive"
-        request = Request("GET", path, {"path": f"{_ROOT}/{volume}"})
+        request = Request("GET", path, {"path": f"{_ROOT}/{volume}/{folder}".rstrip("/")})
         with self._stream(f"reading the volume `{volume}`") as stream:
             answer, body = stream.streamed(request, _PATIENCE)
             if not answer.ok:

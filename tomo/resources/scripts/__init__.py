@@ -30,6 +30,12 @@ def proxy_reload_script() -> str:
     return _assembled("proxy-reload")
 
 
+@cache
+def volume_swap_script() -> str:
+    """Puts what was unpacked in a volume in the place of what is there, takes it back, or cleans up."""
+    return (_FOLDER / "volume-swap.sh").read_text(encoding="utf-8")
+
+
 def _assembled(name: str) -> str:
     parts = [(_FOLDER / file).read_text(encoding="utf-8") for file in ("common.sh", f"{name}.sh")]
     return "\n".join([f"# tomo-script: {name}", *parts])

@@ -174,7 +174,6 @@ class PruneBackupsRequest:
     confirm: Callable[[tuple[Judged, ...]], bool]
     names: tuple[str, ...] = ()
     keep: Keep | None = None
-    proposal: str = ""
 
 
 @frozen

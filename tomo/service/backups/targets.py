@@ -74,10 +74,12 @@ def keep_of(found: KeepSpec) -> Keep:
     return Keep(found.last, found.daily, found.weekly, found.monthly)
 
 
-def targets_of(workspace: Workspace, config: StackConfig, names: Sequence[str] = ()) -> tuple[Target, ...]:
+def targets_of(
+    workspace: Workspace, config: StackConfig, names: Sequence[str] = (), *, empty: bool = False
+) -> tuple[Target, ...]:
     """The apps that are backed up, or those that are named, as `APP` or `APP@SERVER`.
 
-    Raises UsageError for a name that is none of them.
+    Raises UsageError for a name that is none of them, and unless `empty` for one without data to back up.
     """
     loaded = fleet_of(workspace)
     settings, fleet = loaded.fleet.backup, loaded.fleet
@@ -91,17 +93,18 @@ def targets_of(workspace: Workspace, config: StackConfig, names: Sequence[str] =
             found.append(_target(AppOnServer(instance), spec, settings.keep if settings else KeepSpec()))
     if not names:
         return tuple(each for each in found if each.volumes)
-    return tuple(each for name in names for each in _named(name, found, fleet.apps))
+    return tuple(each for name in names for each in _named(name, found, fleet.apps, empty=empty))
 
 
-def _named(name: str, found: Sequence[Target], apps: Mapping[str, App]) -> list[Target]:
+def _named(name: str, found: Sequence[Target], apps: Mapping[str, App], *, empty: bool) -> list[Target]:
     meant = [each for each in found if name in {each.app, each.instance}]
     if not meant:
         hint = did_you_mean(name, [*apps, *(each.instance for each in found)], "see `tomo status`")
         raise UsageError(f"the fleet runs no app `{shown(name)}`", hint=hint)
-    if empty := [each.instance for each in meant if not each.volumes]:
+    without = [each.instance for each in meant if not each.volumes]
+    if without and not empty:
         raise UsageError(
-            f"`{empty[0]}` has nothing to back up: no volume of it, or none that a backup should hold",
+            f"`{without[0]}` has nothing to back up: no volume of it, or none that a backup should hold",
             hint="see `volumes` and `backup` of the app",
         )
     return meant

@@ -17,11 +17,15 @@ from tomo.service.plans.basis import host_identities
 from tomo.service.propose.other_changes import (
     AddUser,
     ChangeSetting,
+    CreateBackup,
     OtherChange,
+    PruneBackups,
+    RestoreBackup,
     RetainAudit,
     RunCommand,
     SetUserDisabled,
     SetUserRole,
+    VerifyBackup,
     read_change,
 )
 from tomo.service.server_edits import fleet_of, server_of
@@ -91,6 +95,9 @@ def _starts_from(doors: Doors, workspace: Workspace | None, change: OtherChange)
             _require_addable(doors, change)
             return None
         case RunCommand() | ChangeSetting() | RetainAudit():
+            return None
+        case CreateBackup() | VerifyBackup() | RestoreBackup() | PruneBackups():
+            # A backup never changes, and its name is never given twice.
             return None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import ClassVar, Final, TypeAlias
 
+from tomo.backup.manifest import is_archive_name
 from tomo.errors import UsageError
 from tomo.frozen import frozen
 from tomo.model.people import Role
@@ -154,11 +155,106 @@ class SetUserDisabled:
         """Nothing more than that there is somebody of that name."""
 
 
-OtherChange: TypeAlias = RunCommand | ChangeSetting | RetainAudit | AddUser | SetUserRole | SetUserDisabled
+@frozen
+class CreateBackup:
+    """Apps are backed up; without names all of them, and the installation itself."""
+
+    kind: ClassVar[str] = "create-backup"
+    about: ClassVar[ProposalKind] = ProposalKind.DATA
+    apps: tuple[str, ...]
+    incremental: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        return f"back up {', '.join(map(shown, self.apps)) or 'every app'}"
+
+    def require_sensible(self) -> None:
+        """Nothing more than that there are such apps, which is looked at when it is done."""
+
+
+@frozen
+class VerifyBackup:
+    """A backup is unpacked into scratch volumes of a server and compared."""
+
+    kind: ClassVar[str] = "verify-backup"
+    about: ClassVar[ProposalKind] = ProposalKind.DATA
+    backup: str
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        return f"verify the backup {shown(self.backup)}"
+
+    def require_sensible(self) -> None:
+        """Raises UsageError for what is no backup's name."""
+        _require_backup(self.backup)
+
+
+@frozen
+class RestoreBackup:
+    """A backup's volumes take the place of the app's own; `first` backs up what is there before."""
+
+    kind: ClassVar[str] = "restore-backup"
+    about: ClassVar[ProposalKind] = ProposalKind.DATA
+    backup: str
+    volumes: tuple[str, ...] = ()
+    first: bool = True
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        part = f" ({', '.join(map(shown, self.volumes))} of it)" if self.volumes else ""
+        return f"overwrite data with the backup {shown(self.backup)}{part}"
+
+    def require_sensible(self) -> None:
+        """Raises UsageError for what is no backup's name."""
+        _require_backup(self.backup)
+
+
+@frozen
+class PruneBackups:
+    """Backups are removed for good, those that are named."""
+
+    kind: ClassVar[str] = "prune-backups"
+    about: ClassVar[ProposalKind] = ProposalKind.DATA
+    backups: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What it does, as an order."""
+        return f"remove the backups {', '.join(map(shown, self.backups))}"
+
+    def require_sensible(self) -> None:
+        """Raises UsageError where there is nothing to remove."""
+        for name in self.backups or ("",):
+            _require_backup(name)
+
+
+def _require_backup(name: str) -> None:
+    if not is_archive_name(name):
+        raise UsageError(f"`{shown(name)}` is no backup's name", hint="see what there is: `tomo backup list`")
+
+
+DataChange: TypeAlias = CreateBackup | VerifyBackup | RestoreBackup | PruneBackups
+OtherChange: TypeAlias = (
+    RunCommand | ChangeSetting | RetainAudit | AddUser | SetUserRole | SetUserDisabled | DataChange
+)
 
 _BY_KIND: Final[Mapping[str, type[OtherChange]]] = {
     each.kind: each
-    for each in (RunCommand, ChangeSetting, RetainAudit, AddUser, SetUserRole, SetUserDisabled)
+    for each in (
+        RunCommand,
+        ChangeSetting,
+        RetainAudit,
+        AddUser,
+        SetUserRole,
+        SetUserDisabled,
+        CreateBackup,
+        VerifyBackup,
+        RestoreBackup,
+        PruneBackups,
+    )
 }
 
 
@@ -177,8 +273,9 @@ def read_change(written: Mapping[str, Json]) -> OtherChange:
             f"a proposed change of the kind `{written.get('kind')}` can't be read",
             hint="have it proposed anew, with this version",
         )
-    if isinstance(given.get("argv"), list):
-        given["argv"] = tuple(map(str, given["argv"]))  # type: ignore[call-overload]
+    for name in ("argv", "apps", "volumes", "backups"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(map(str, given[name]))  # type: ignore[call-overload]
     if "role" in given:
         given["role"] = Role(str(given["role"]))
     return made(**given)  # type: ignore[arg-type]

@@ -41,9 +41,10 @@ from tomo.service.plans.making import KeptPlans, MadePlan, ShownPlan, shown_plan
 from tomo.service.policies import PolicyTerms
 from tomo.service.propose.aging import Aging, base_of_change
 from tomo.service.propose.changes import FleetBase, FleetChange
-from tomo.service.propose.commands import judged_command
+from tomo.service.propose.commands import judged_command, judged_data
 from tomo.service.propose.other_changes import (
     ChangeSetting,
+    DataChange,
     OtherChange,
     RunCommand,
     change_json,
@@ -254,7 +255,7 @@ class Proposing:
         return ProposedPlan(proposal)
 
     def _stack_for(self, place: Place, change: OtherChange) -> Workspace | None:
-        if not isinstance(change, RunCommand | ChangeSetting):
+        if not isinstance(change, RunCommand | ChangeSetting | DataChange):
             return None
         workspace = self._doors.open(place)
         if isinstance(change, ChangeSetting) and workspace.is_fleet:
@@ -362,10 +363,12 @@ def _changed(proposal: Proposal) -> PlanRefused:
 
 
 def _reviewed(workspace: Workspace | None, change: OtherChange, *, by_assistant: bool) -> Review:
-    if workspace is None or not isinstance(change, RunCommand):
+    if workspace is None or not isinstance(change, RunCommand | DataChange):
         return Review()
     held = PolicyTerms(by_assistant=by_assistant).of(workspace)
-    return Review(judgement=judged_command(held, workspace, change))
+    if isinstance(change, RunCommand):
+        return Review(judgement=judged_command(held, workspace, change))
+    return Review(judgement=judged_data(held, workspace, change))
 
 
 def _base(workspace: Workspace, text: str) -> FleetBase:
