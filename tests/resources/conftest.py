@@ -36,7 +36,13 @@ class Recorder:
         # Where in which file a program says it is the only thing that may differ.
         self.goals.append(replace(goal, source_position=""))
         urn = Urn.make(self.stack, self.project, goal.parent, goal.type, goal.name)
-        made = {"imageId": "sha256:1", "dockerDrift": "", "osName": "Debian", "arch": "amd64"}
+        made = {
+            "imageId": "sha256:1",
+            "dockerDrift": "",
+            "dockerTarget": "27.3.2-1",
+            "osName": "Debian",
+            "arch": "amd64",
+        }
         outputs = {**made, "sha256": "f" * 64, **goal.inputs} if goal.custom else {}
         future: Future[Registered] = Future()
         future.set_result(

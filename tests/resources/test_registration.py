@@ -39,7 +39,11 @@ def test_both_ways_give_the_same_goals(
     compiled: Any, run_declared: Any, run_program: Any, dry_run: bool
 ) -> None:
     servers = {
-        "nas": {"host": "192.168.1.2", "user": "root", "docker": {"registry_mirrors": ["http://m"]}},
+        "nas": {
+            "host": "192.168.1.2",
+            "user": "root",
+            "docker": {"registry_mirrors": ["http://m"], "version": "27.3.*"},
+        },
         "here": {"host": "local", "become": "sudo"},
     }
     apps = {

@@ -28,6 +28,8 @@ MOVED = (
     "/etc/os-release",
     "/etc/docker",
     "/etc/apt",
+    "/etc/ufw",
+    "/var/run/docker.pid",
     "/etc/yum.repos.d",
     "/etc/pki",
     "/var/lib/tomo",
@@ -81,8 +83,8 @@ STUBS = {
     "dnf": 'manager dnf "$@"',
     "apk": 'case "$1" in search) [ ! -e "$ROOT/no-community" ] && echo docker-27.3.1-r0; exit 0;; info) [ -e "$ROOT/bin/dockerd" ] && echo docker-27.3.1-r0; exit 0;; esac; manager apk "$@"',
     "pacman": 'case "$1" in -Q) [ -e "$ROOT/bin/dockerd" ] && echo docker 27.3.1-1; exit 0;; esac; manager pacman "$@"',
-    "dpkg-query": '[ -e "$ROOT/bin/dockerd" ] && [ "$4" = docker.io ] && echo 27.3.1-0ubuntu1',
-    "dpkg": "echo amd64",
+    "dpkg-query": '[ "$4" = docker-ce ] && { echo; exit; }; [ -e "$ROOT/bin/dockerd" ] && [ "$4" = docker.io ] && echo 27.3.1-0ubuntu1',
+    "dpkg": 'case "$1" in --compare-versions) exec /usr/bin/dpkg "$@";; esac; echo amd64',
     "rpm": '[ -e "$ROOT/bin/dockerd" ] && [ "$4" = docker-ce ] && echo 27.3.1-1.el9',
     "systemctl": 'log systemctl "$@"; case "$1" in start|restart) : >"$ROOT/running";; is-enabled) [ -e "$ROOT/enabled" ];; enable) : >"$ROOT/enabled";; esac',
     "rc-service": 'log rc-service "$@"; : >"$ROOT/running"',
@@ -464,6 +466,133 @@ def test_a_held_lock_is_waited_for_and_its_holder_named(shell: str, tmp_path: Pa
 
     assert "which uses the package manager" in done.stdout
     assert f"(process {os.getpid()}) for more than 10 s" in done.stderr
+
+
+OFFERS = {
+    "debian": ("apt-cache", "printf ' docker.io | %s | mirror\\n' 28.0.1-1 27.3.2-0ubuntu1 27.3.1-0ubuntu1"),
+    "rocky": (
+        "dnf",
+        'case "$*" in *repoquery*) printf "%s\\n" 27.3.1-1.el9 28.0.1-1.el9 27.3.2-1.el9; exit;; esac\nmanager dnf "$@"',
+    ),
+}
+FIRST = '{"log-driver":"json-file","log-opts":{"max-file":"3","max-size":"10m"}}'
+
+
+@pytest.mark.parametrize(
+    ("system", "newer"), [("debian", "docker.io=27.3.2-0ubuntu1"), ("rocky", "docker-ce-27.3.2-1.el9")]
+)
+def test_docker_is_upgraded_within_its_pin_to_what_the_plan_showed(
+    system: str, newer: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, system)
+    host.stub(*OFFERS[system])
+    key = "060A61C51B558A7F742B77AAC52FEB6B621E9F35"
+    target = newer.partition("=")[2] or newer.removeprefix("docker-ce-")
+    pinned = {"TOMO_DOCKER_VERSION": "27.3.*", "FAKE_KEY": key}
+    first = host.install(**pinned)
+    host.forget_calls()
+
+    same = host.install(**pinned)
+    before = host.calls
+    host.install(**pinned, TOMO_DOCKER_TARGET=target)
+
+    assert (first.returncode, same.returncode) == (0, 0), first.stderr + same.stderr
+    assert "install" not in before
+    assert newer in host.calls
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "code"),
+    [("26.1.*", "", "package-missing"), ("27.3.0-1", "", "docker-downgrade"), ("27.*", "28.0.1-1", "")],
+)
+def test_docker_never_leaves_its_pin_and_is_never_downgraded(
+    version: str, target: str, code: str, shell: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.stub(*OFFERS["debian"])
+    host.install()
+    host.forget_calls()
+
+    done = host.install(TOMO_DOCKER_VERSION=version, TOMO_DOCKER_TARGET=target)
+
+    assert (f"tomo-error: {code}:" in done.stderr) == bool(code)
+    assert "install docker" not in host.calls
+
+
+def test_a_look_tells_the_newest_version_within_a_pin_that_is_newer(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.stub(*OFFERS["debian"])
+    host.install()
+
+    said = [host.run(f"set -- '{pin}'\n{facts_script()}").stdout for pin in ("27.3.*", "28.*", "26.*")]
+
+    assert "docker_offered=27.3.2-0ubuntu1\n" in said[0]
+    assert "docker_offered=28.0.1-1\n" in said[1]
+    assert "docker_offered" not in said[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("ENABLED=yes", True), ('ENABLED="yes"', True), ("ENABLED=no", False), (None, False)],
+)
+def test_a_look_tells_whether_ufw_is_on(written: str | None, told: bool, shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    if written is not None:
+        (tmp_path / "etc/ufw").mkdir()
+        (tmp_path / "etc/ufw/ufw.conf").write_text(f"# /etc/ufw/ufw.conf\n{written}\nLOGLEVEL=low\n")
+
+    said = host.run(facts_script()).stdout
+
+    assert ("firewall=ufw\n" in said) is told
+
+
+def test_logs_are_rotated_where_docker_is_installed_and_nowhere_else(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+
+    host.install(TOMO_DOCKER_FIRST=FIRST, TOMO_DOCKER_DAEMON='{"debug":true}')
+    new = json.loads(host.daemon_json.read_text())
+    host.daemon_json.write_text('{"debug": true}')
+    host.install(TOMO_DOCKER_FIRST=FIRST, TOMO_DOCKER_DAEMON='{"debug":true}')
+
+    assert new == {**json.loads(FIRST), "debug": True}
+    assert json.loads(host.daemon_json.read_text()) == {"debug": True}
+
+
+def test_what_somebody_said_of_logs_before_the_installation_stays(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.daemon_json.parent.mkdir()
+    host.daemon_json.write_text('{"log-driver": "journald"}')
+
+    host.install(TOMO_DOCKER_FIRST=FIRST)
+
+    assert json.loads(host.daemon_json.read_text()) == {"log-driver": "journald"}
+
+
+INFO = '[ "$1" = info ] && { n=$(cat "$ROOT/asked" 2>/dev/null); echo "$n"; echo x >>"$ROOT/asked"; exit; }\n'
+
+
+@pytest.mark.parametrize(
+    ("settings", "restarts"),
+    [('{"registry-mirrors":["http://m"]}', False), ('{"debug":true,"registry-mirrors":["http://m"]}', True)],
+)
+def test_docker_goes_on_for_settings_that_it_takes_up_by_itself(
+    settings: str, restarts: bool, shell: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.install()
+    host.forget_calls()
+    (tmp_path / "var/run").mkdir(parents=True)
+    (tmp_path / "bin/docker").unlink()
+    (tmp_path / "bin/docker").write_text(DOCKER.replace("#!/bin/sh\n", "#!/bin/sh\n" + INFO))
+    (tmp_path / "bin/docker").chmod(0o755)
+    with subprocess.Popen(["sleep", "60"]) as daemon:
+        (tmp_path / "var/run/docker.pid").write_text(str(daemon.pid))
+
+        done = host.install(TOMO_DOCKER_DAEMON=settings)
+
+        daemon.terminate()
+    assert done.returncode == 0
+    assert ("systemctl restart docker" in host.calls) is restarts
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

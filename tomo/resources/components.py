@@ -29,6 +29,7 @@ from tomo.spec.yaml import parse
 _FACTS = (
     "os", "os_version", "os_name", "kernel", "arch", "cpus", "memory", "disk", "disk_free", "timezone",
     "root", "init", "docker_version", "docker_drift",
+    "docker_target", "firewall",
 )  # fmt: skip
 M = TypeVar("M", bound=BaseModel)
 
@@ -57,6 +58,8 @@ class Server(_Named):
     disk_free: pulumi.Output[int]
     docker_version: pulumi.Output[str]
     docker_drift: pulumi.Output[str]
+    docker_target: pulumi.Output[str]
+    firewall: pulumi.Output[str]
 
     def __init__(
         self,
@@ -133,6 +136,8 @@ class DockerEngine(pulumi.ComponentResource):
         declared = engine(name, server.spec, wanted)
         environment = dict(_mapping(declared.inputs["environment"]))
         environment[tokens.DRIFT_VARIABLE] = server.docker_drift
+        if tokens.TARGET_VARIABLE in environment:
+            environment[tokens.TARGET_VARIABLE] = server.docker_target
         connection = declared.inputs.get("connection")
         inputs = {**declared.inputs, "environment": environment}
         if isinstance(connection, Secret):

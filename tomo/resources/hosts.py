@@ -113,26 +113,23 @@ def docker_address(spec: Server) -> str:
 def _desired(options: DockerOptions | None) -> Value:
     if options is None:
         return False
-    version = {"version": options.version} if options.version else {}
-    return {**version, "daemon": _daemon(options)}
-
-
-def _daemon(options: DockerOptions) -> Mapping[str, Value]:
-    wanted: dict[str, object] = dict(options.daemon)
-    if options.registry_mirrors:
-        wanted["registry-mirrors"] = list(options.registry_mirrors)
-    if options.insecure_registries:
-        wanted["insecure-registries"] = list(options.insecure_registries)
+    version = {"pin" if options.pin else "version": options.version} if options.version else {}
     # Through JSON and back: plain types only, whatever the YAML reader made.
-    plain: dict[str, Value] = json.loads(json.dumps(wanted))
-    return plain
+    daemon: dict[str, Value] = json.loads(json.dumps(options.settings()))
+    return {**version, "daemon": daemon}
+
+
+def _compact(settings: Mapping[str, object]) -> str:
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
 def _engine_environment(name: str, options: DockerOptions) -> Properties:
     return {
         "TOMO_DOCKER_CHANNEL": options.channel,
-        "TOMO_DOCKER_VERSION": options.version or "",
-        "TOMO_DOCKER_DAEMON": json.dumps(_daemon(options), sort_keys=True, separators=(",", ":")),
+        tokens.VERSION_VARIABLE: options.version or "",
+        **({tokens.TARGET_VARIABLE: OutputRef(server_key(name), "dockerTarget")} if options.pin else {}),
+        tokens.DAEMON_VARIABLE: _compact(options.settings()),
+        **({"TOMO_DOCKER_FIRST": _compact(first)} if (first := options.first_settings()) else {}),
         "TOMO_DOCKER_SITE": DOCKER_SITE,
         tokens.DRIFT_VARIABLE: OutputRef(server_key(name), "dockerDrift"),
     }

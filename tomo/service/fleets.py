@@ -16,6 +16,7 @@ from tomo.model.update import AppUpdate
 from tomo.model.urn import Urn
 from tomo.model.values import Secret, Unknown
 from tomo.resources.compile import CompiledFleet, compile_fleet
+from tomo.resources.docker_notes import docker_notes
 from tomo.resources.requirements import Shortfall, check_requirements
 from tomo.resources.texts import FleetValues
 from tomo.resources.tokens import APP, SERVER
@@ -55,7 +56,8 @@ class FleetProgram:
         """What servers lack for their apps, by the facts in the planned state."""
         facts = {entry.urn.name: entry.outputs for entry in after.resources if entry.type == SERVER}
         installed = {_app_and_server(entry.urn) for entry in before.resources if entry.type == APP}
-        return check_requirements(self.fleet, self.definitions, facts, installed)
+        lacking = check_requirements(self.fleet, self.definitions, facts, installed)
+        return [*lacking, *docker_notes(self.fleet, before, after)]
 
     def refused_jumps(self, before: Snapshot) -> Sequence[Shortfall]:
         """Updates that the apps' entries don't allow from the version that is recorded."""

@@ -14,6 +14,7 @@ from tomo.service.plans.basis import host_of
 from tomo.service.stores import AskPassphrase
 from tomo.service.wiring import Doors
 from tomo.settings import Settings
+from tomo.spec.docker import VERSION_PIN
 from tomo.ssh.accepted import AcceptedHosts
 from tomo.ssh.looking import LookingConnections
 from tomo.state.config import StackConfig
@@ -39,9 +40,13 @@ def looking_only(doors: Doors, accepted: AcceptedHosts | None = None) -> Doors:
 
 def only_looks(argv: Argv, stdin: bytes) -> bool:
     """Whether a command is one that Tomo looks at hosts with."""
-    if tuple(argv) == _FACTS:
+    if tuple(argv[:2]) == _FACTS and (len(argv) == 2 or _asks_for_versions(argv)):  # noqa: PLR2004
         return stdin == facts_script().encode()
     return tuple(argv) in _COMMANDS and not stdin
+
+
+def _asks_for_versions(argv: Argv) -> bool:
+    return len(argv) == 3 and VERSION_PIN.fullmatch(argv[2]) is not None  # noqa: PLR2004
 
 
 def accepted_hosts(

@@ -8,13 +8,16 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tomo.model.image import DOCKER_HUB, ImageName
-from tomo.spec.base import Flag, Line, Model, SecretRef, Word, mistake
+from tomo.spec.base import Flag, Integer, Line, Model, SecretRef, Word, mistake
 from tomo.spec.shown import shown
 from tomo.spec.yaml import plain
 
 _ADDRESS: Final = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE
 )
+VERSION_PIN: Final = re.compile(r"(?:[0-9]{1,4}\.){0,3}\*")
+"""The versions that Docker is kept within: `27.3.*`, or `*` for whatever the channel has."""
+_LOG_SIZE: Final = re.compile(r"[1-9][0-9]*[kmg]")
 _PATH: Final = re.compile(r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 
 # --- Docker --------------------------------------------------------------------------------------------
@@ -34,8 +37,50 @@ def _registry(text: str) -> str:
     return text
 
 
+def _log_size(text: str) -> str:
+    if not _LOG_SIZE.fullmatch(text):
+        raise mistake(f"`{shown(text)}` is no size of a log file", "such as `500k`, `10m` or `1g`")
+    return text
+
+
+def _version(text: str) -> str:
+    if "*" in text and not VERSION_PIN.fullmatch(text):
+        raise mistake(
+            f"`{shown(text)}` is no version",
+            "such as `27.3.*`, or one as the package manager names it",
+        )
+    return text
+
+
 Mirror = Annotated[Word, AfterValidator(_mirror)]
 """A mirror's address, with `http://` or `https://`."""
+
+
+class LogRotation(Model):
+    """How Docker keeps what containers print, where an app says nothing else."""
+
+    driver: Literal["json-file", "local"] = Field(
+        "json-file", description="`local` takes less space; `json-file` is what other programs can read."
+    )
+    max_size: Annotated[str, AfterValidator(_log_size)] = Field(
+        "10m", description="How large one file gets, such as `10m`."
+    )
+    max_files: Integer = Field(3, ge=1, le=1000, description="How many files are kept of a container.")
+
+    def settings(self) -> dict[str, Any]:
+        """The keys of daemon.json."""
+        options = {"max-size": self.max_size, "max-file": str(self.max_files)}
+        return {"log-driver": self.driver, "log-opts": options}
+
+
+def _logs_kind(value: Any) -> str:
+    return "~rotation" if isinstance(value, Mapping | LogRotation) else "~flag"
+
+
+Logs = Annotated[
+    Annotated[Flag, Tag("~flag")] | Annotated[LogRotation, Tag("~rotation")], Discriminator(_logs_kind)
+]
+"""Whether logs are rotated where Tomo installs Docker, or how they are everywhere."""
 
 
 class DockerOptions(Model):
@@ -44,9 +89,10 @@ class DockerOptions(Model):
     channel: Literal["distro", "docker"] = Field(
         "distro", description="`distro`: the distribution's package; `docker`: Docker's own repository."
     )
-    version: Annotated[Word, BeforeValidator(str)] | None = Field(
+    version: Annotated[Word, BeforeValidator(str), AfterValidator(_version)] | None = Field(
         None,
-        description="The version to install, as the package manager names it; the newest by default.",
+        description="The version to install, as the package manager names it; by default the newest, which "
+        "then stays. `27.3.*` keeps Docker at the newest one of those that the channel has (`*`: of all).",
     )
     daemon: Annotated[dict[Line, Any], BeforeValidator(plain)] = Field(
         {}, description="Settings merged into `/etc/docker/daemon.json`."
@@ -58,12 +104,47 @@ class DockerOptions(Model):
         (), description="Registries without TLS, such as `registry.lan:5000`."
     )
 
+    logs: Logs = Field(
+        default=True,
+        description="How Docker rotates logs, such as `{max_size: 10m, max_files: 3}`. `true`: so on servers "
+        "where Tomo installs Docker, the others stay as they are; `false`: as Docker does by itself.",
+    )
+    live_restore: Flag | None = Field(
+        None, description="Whether containers go on while Docker itself is restarted or upgraded."
+    )
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        for key in ("registry-mirrors", "insecure-registries"):
+        typed = ["registry-mirrors", "insecure-registries"]
+        typed += ["live-restore"] if self.live_restore is not None else []
+        typed += ["log-driver", "log-opts"] if isinstance(self.logs, LogRotation) else []
+        for key in typed:
             if key in self.daemon:
-                raise mistake(f"`daemon` holds `{key}`", f"write it as `{key.replace('-', '_')}`")
+                field = "logs" if key.startswith("log-") else key.replace("-", "_")
+                raise mistake(f"`daemon` holds `{key}`", f"write it as `{field}`")
+        if not isinstance(self.daemon.get("live-restore", False), bool):
+            raise mistake("`live-restore` is `true` or `false`", "write `live_restore: true`")
         return self
+
+    @property
+    def pin(self) -> str:
+        """The pattern that its version is kept within; empty for an exact one, or for any."""
+        return self.version if self.version and "*" in self.version else ""
+
+    def settings(self) -> dict[str, Any]:
+        """What daemon.json is to hold."""
+        typed: dict[str, Any] = {
+            "registry-mirrors": list(self.registry_mirrors) or None,
+            "insecure-registries": list(self.insecure_registries) or None,
+            "live-restore": self.live_restore,
+            **(self.logs.settings() if isinstance(self.logs, LogRotation) else {}),
+        }
+        return {**self.daemon, **{key: value for key, value in typed.items() if value is not None}}
+
+    def first_settings(self) -> dict[str, Any]:
+        """What daemon.json begins with where Docker is installed anew."""
+        says = self.logs is not True or {"log-driver", "log-opts"} & self.daemon.keys()
+        return {} if says else LogRotation().settings()
 
     def with_registries(self, mirrors: tuple[str, ...], insecure: tuple[str, ...]) -> "DockerOptions":
         """The same with further mirrors of Docker Hub and registries without TLS; its own come first."""

@@ -29,7 +29,7 @@ from tomo.testing.dockerd.http import Request
 from tomo.testing.dockerd.stream import MemoryStream
 from tomo.testing.fake_docker import FakeDocker
 from tomo.testing.files import FileTree
-from tomo.testing.hardware import Faults, Hardware
+from tomo.testing.hardware import Faults, Hardware, without_epoch
 from tomo.testing.registry import FakeRegistry
 from tomo.testing.shell import Command, Outcome, Shell
 from tomo.testing.volume_swap import volume_swap
@@ -461,6 +461,7 @@ class FakeHost:
         facts = [("docker_client", "docker")] if self.docker_installed else []
         settings = self.files.read(DAEMON_JSON)
         lines = settings.decode("utf-8", "replace").splitlines() if settings is not None else []
+        facts += self._machine.hardware.told(self.docker.version, self.files.read("/etc/ufw/ufw.conf"))
         return [*facts, *(("daemon_json", line) for line in lines)]
 
     def _docker_install(self, env: Mapping[str, str]) -> Outcome:
@@ -575,7 +576,8 @@ def _absent(spec: HostSpec) -> FakeHost:
 
 def _upstream(env: Mapping[str, str]) -> str:
     """The version asked for without a package's epoch and revision: `5:24.0.7-1~debian` is `24.0.7`."""
-    return env.get("TOMO_DOCKER_VERSION", "").rpartition(":")[2].partition("-")[0]
+    asked = env.get("TOMO_DOCKER_TARGET") or env.get("TOMO_DOCKER_VERSION", "")
+    return without_epoch(asked)
 
 
 def _is_script(text: str) -> bool:

@@ -22,6 +22,18 @@ class Hardware:
     disk_kib: int = 40 << 20
     disk_free_kib: int = 30 << 20
     timezone: str = "Etc/UTC"
+    docker_offered: str = ""
+    """A newer version of Docker that the package manager has, for a look that asks."""
+
+    def told(self, running: str, ufw: bytes | None) -> list[tuple[str, object]]:
+        """What a look tells of newer versions and of the firewall, by ufw's own file."""
+        newer = self.docker_offered if not self.docker_offered.startswith(running) else ""
+        return [("docker_offered", newer), ("firewall", "ufw" if b"ENABLED=yes" in (ufw or b"") else "")]
+
+
+def without_epoch(version: str) -> str:
+    """A package's version without its epoch and revision; nothing for a pattern, which any version fits."""
+    return "" if "*" in version else version.rpartition(":")[2].partition("-")[0]
 
 
 @dataclass

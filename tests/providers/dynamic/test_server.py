@@ -23,7 +23,7 @@ from tomo.model.provider import (
 )
 from tomo.model.urn import Urn
 from tomo.model.values import UNKNOWN, Unknown
-from tomo.providers.dynamic.facts import docker_complaint, facts_of
+from tomo.providers.dynamic.facts import docker_complaint, docker_target, facts_of
 from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.providers.dynamic.server import Server, ServerProvider
 from tomo.resources.tokens import SERVER, SERVER_PROVIDER
@@ -74,6 +74,7 @@ class ScriptedHosts:
     def __init__(self, *answers: Any, daemon: str | None = DOCKER, client: str = "Docker version 20") -> None:
         self.answers, self.looks = list(answers), 0
         self.daemon, self.client = daemon, client
+        self.ran: list[list[str]] = []
 
     def get(self, spec: Any) -> Any:
         self.spec = spec
@@ -89,7 +90,8 @@ class ScriptedHosts:
 
         if list(argv) == ["docker", "--version"]:
             return CommandResult(0, f"{self.client}\n".encode())
-        assert list(argv) == ["sh", "-s"]
+        assert list(argv[:2]) == ["sh", "-s"]
+        self.ran.append(list(argv))
         assert stdin.startswith(b"# tomo-script: facts\n")
         self.looks += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -250,6 +252,40 @@ def test_a_pinned_version_is_compared_with_the_running_one(wanted: str, fine: bo
     complaint = docker_complaint(facts, {"version": wanted})
 
     assert complaint == ("" if fine else f"docker is 20.10.24+dfsg1, not {wanted}")
+
+
+PINNED = {**INPUTS, "docker": {"pin": "20.10.*", "daemon": {}}}
+
+
+def test_a_newer_version_within_the_pin_becomes_the_target_and_stays_it() -> None:
+    offered = WELL.replace("end=yes", "docker_offered=5:20.10.25-1\nend=yes")
+
+    none = read(WELL, inputs=PINNED).outputs
+    newer = read(offered, inputs=PINNED).outputs
+    request = ReadRequest(URN, "nas", PINNED, {**PINNED, "dockerTarget": "5:20.10.25-1"})
+    [after] = server(ScriptedHosts(WELL)).read([request])
+
+    assert none["dockerTarget"] == ""
+    assert (newer["dockerTarget"], newer["dockerDrift"]) == ("5:20.10.25-1", "")
+    assert after.outputs["dockerTarget"] == "5:20.10.25-1"
+
+
+def test_a_target_outside_of_a_new_pin_is_forgotten() -> None:
+    facts = replace(facts_of(WELL, "h"), docker_version="26.1.5")
+
+    assert docker_target(facts, {"pin": "27.*"}, "26.1.5-1") == ""
+    assert docker_target(replace(facts, docker_offered="27.3.1-1"), {"pin": "27.*"}, "26.1.5-1") == "27.3.1-1"
+    assert docker_complaint(facts, {"pin": "27.*"}) == "docker is 26.1.5, not within 27.*"
+
+
+def test_only_a_server_with_a_pin_has_its_package_lists_asked() -> None:
+    plain, pinned = ScriptedHosts(WELL), ScriptedHosts(WELL)
+
+    server(plain).create(CreateRequest(URN, INPUTS))
+    server(pinned).create(CreateRequest(URN, PINNED))
+
+    assert ["sh", "-s"] in plain.ran
+    assert ["sh", "-s", "20.10.*"] in pinned.ran
 
 
 def test_a_server_that_is_left_alone_has_no_complaint() -> None:

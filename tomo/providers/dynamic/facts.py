@@ -25,7 +25,7 @@ _MACHINES: Final[Mapping[str, str]] = {
 }
 FACTS: Final = (
     "os", "osVersion", "osName", "kernel", "arch", "cpus", "memory", "disk", "diskFree", "timezone", "root",
-    "init", "dockerVersion",
+    "init", "dockerVersion", "firewall",
 )  # fmt: skip
 """The outputs of a Server that a look fills."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -39,6 +39,8 @@ class Facts:
     """One look at a host. Amounts are bytes; `docker_version` is empty where no daemon answers.
 
     `daemon` is daemon.json's content, None where the file is no JSON object. `root` is `yes`, `sudo` or `no`.
+    `firewall` is `ufw` where that is on. `docker_offered` is a newer version of Docker's package, within what
+    the look was told to keep to.
     """
 
     os: str
@@ -57,6 +59,8 @@ class Facts:
     daemon: Mapping[str, Value] | None
     package_lock: str
     docker_version: str = ""
+    firewall: str = ""
+    docker_offered: str = ""
 
     def outputs(self) -> Properties:
         """The facts as a Server's outputs."""
@@ -74,13 +78,19 @@ class Facts:
             "root": self.root,
             "init": self.init,
             "dockerVersion": self.docker_version,
+            "firewall": self.firewall,
         }
 
 
-def look(connection: Connection) -> Facts:
-    """Looks at a host: asks its Docker socket who answers, then runs one script."""
+def look(connection: Connection, desired: Value = None) -> Facts:
+    """Looks at a host: asks its Docker socket who answers, then runs one script.
+
+    Where `desired` pins Docker to versions, the script also asks the package manager's lists.
+    """
     daemon = _daemon_of(connection)
-    result = connection.run(["sh", "-s"], stdin=facts_script().encode(), timeout=_SECONDS)
+    pin = pin_of(desired)
+    argv = ["sh", "-s", pin] if pin else ["sh", "-s"]
+    result = connection.run(argv, stdin=facts_script().encode(), timeout=_SECONDS)
     facts = facts_of(result.text, connection.spec.label)
     if not facts.docker_client:
         return facts
@@ -150,7 +160,28 @@ def facts_of(text: str, host: str) -> Facts:
         docker_client=word("docker_client"),
         daemon=_daemon(settings),
         package_lock=word("package_lock"),
+        firewall=word("firewall"),
+        docker_offered=word("docker_offered"),
     )
+
+
+def pin_of(desired: Value) -> str:
+    """The versions that Docker is kept within, as a pattern; empty where there is none."""
+    pin = desired.get("pin") if isinstance(desired, Mapping) else None
+    return pin if isinstance(pin, str) else ""
+
+
+def docker_target(facts: Facts, desired: Value, recorded: str) -> str:
+    """The package's version that Docker is to be brought to; the recorded one stands while none is newer."""
+    pin = pin_of(desired)
+    if not pin:
+        return ""
+    return facts.docker_offered or (recorded if within(recorded, pin) else "")
+
+
+def within(version: str, pin: str) -> bool:
+    """Whether a package's version is one of a pattern such as `27.3.*`."""
+    return bool(version) and version.rpartition(":")[2].startswith(pin.removesuffix("*"))
 
 
 def docker_complaint(facts: Facts, desired: Value) -> str:
@@ -164,6 +195,9 @@ def docker_complaint(facts: Facts, desired: Value) -> str:
     version = desired.get("version")
     if isinstance(version, str) and version and not _same_version(facts.docker_version, version):
         return f"docker is {facts.docker_version}, not {version}"
+    pin = pin_of(desired)
+    if pin and not facts.docker_offered and not within(facts.docker_version, pin):
+        return f"docker is {facts.docker_version}, not within {pin}"
     daemon = desired.get("daemon")
     return _daemon_complaint(facts.daemon, daemon if isinstance(daemon, Mapping) else {})
 

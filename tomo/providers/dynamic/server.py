@@ -29,9 +29,16 @@ from tomo.model.provider import (
     UpdateResult,
     unreachable,
 )
-from tomo.model.values import UNKNOWN, Properties, has_unknown
+from tomo.model.values import UNKNOWN, Properties, Value, has_unknown
 from tomo.providers.differences import differences
-from tomo.providers.dynamic.facts import FACTS, Facts, docker_complaint, refuse_unfit
+from tomo.providers.dynamic.facts import (
+    FACTS,
+    Facts,
+    docker_complaint,
+    docker_target,
+    pin_of,
+    refuse_unfit,
+)
 from tomo.providers.dynamic.facts import look as look_at
 from tomo.providers.dynamic.own import OwnType, PulumiAdapter
 from tomo.providers.dynamic.roads import each_host, spec_of, text_of
@@ -63,17 +70,16 @@ class Server:
     def create(self, request: CreateRequest) -> CreateResult:
         """Looks at the host and waits until its package manager is free; a preview only looks."""
         if request.preview:
-            outputs, problem = self._foreseen(request.inputs, "", look=request.look)
+            outputs, problem = self._foreseen(request.inputs, {}, look=request.look)
             return CreateResult("", outputs, unlooked=problem)
-        return CreateResult(request.urn.name, self._outputs(request.inputs, "", request.report))
+        return CreateResult(request.urn.name, self._outputs(request.inputs, {}, request.report))
 
     def update(self, request: UpdateRequest) -> UpdateResult:
         """Looks again; what was said of Docker stands, as the engine's own inputs change with these."""
-        said = text_of(request.old_outputs, "dockerDrift")
         if request.preview:
-            outputs, problem = self._foreseen(request.new_inputs, said, look=request.look)
+            outputs, problem = self._foreseen(request.new_inputs, request.old_outputs, look=request.look)
             return UpdateResult(outputs, unlooked=problem)
-        return UpdateResult(self._outputs(request.new_inputs, said, request.report))
+        return UpdateResult(self._outputs(request.new_inputs, request.old_outputs, request.report))
 
     def delete(self, request: DeleteRequest) -> None:
         """Leaves the host as it is."""
@@ -103,34 +109,40 @@ class Server:
         if not text_of(request.inputs, "host"):
             return ReadResult(ReadStatus.UNSUPPORTED)
         try:
-            facts = look_at(self._connections.get(spec))
+            facts = look_at(self._connections.get(spec), request.inputs.get("docker"))
         except TomoError as error:
             return unreachable(error)
         said = _said(docker_complaint(facts, request.inputs.get("docker")), request.outputs)
-        outputs = {**request.outputs, **request.inputs, **facts.outputs(), "dockerDrift": said}
+        found = {**facts.outputs(), **_judged(said, facts, request.inputs, request.outputs)}
+        outputs = {**request.outputs, **request.inputs, **found}
         return ReadResult(ReadStatus.FOUND, request.id, request.inputs, outputs)
 
-    def _outputs(self, inputs: Properties, said: str, report: Report) -> Properties:
-        spec = spec_of(inputs)
-        facts = self._when_free(spec, report)
-        refuse_unfit(facts, inputs.get("docker"), spec.label)
-        return {**inputs, **facts.outputs(), "dockerDrift": said}
+    def _outputs(self, inputs: Properties, recorded: Properties, report: Report) -> Properties:
+        spec, docker = spec_of(inputs), inputs.get("docker")
+        facts = self._when_free(spec, docker, report)
+        refuse_unfit(facts, docker, spec.label)
+        said = text_of(recorded, "dockerDrift")
+        return {**inputs, **facts.outputs(), **_judged(said, facts, inputs, recorded)}
 
-    def _foreseen(self, inputs: Properties, said: str, *, look: bool) -> tuple[Properties, HostError | None]:
+    def _foreseen(
+        self, inputs: Properties, recorded: Properties, *, look: bool
+    ) -> tuple[Properties, HostError | None]:
         """The outputs as far as a look can tell them now, and what kept it from telling."""
-        unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said}
+        said, docker = text_of(recorded, "dockerDrift"), inputs.get("docker")
+        target = {"dockerTarget": text_of(recorded, "dockerTarget")} if pin_of(docker) else {}
+        unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said, **target}
         if not look or has_unknown(inputs):
             return unknown, None
         try:
-            facts = look_at(self._connections.get(spec_of(inputs)))
+            facts = look_at(self._connections.get(spec_of(inputs)), docker)
         except HostError as error:
             return unknown, error
-        return {**inputs, **facts.outputs(), "dockerDrift": said}, None
+        return {**inputs, **facts.outputs(), **_judged(said, facts, inputs, recorded)}, None
 
-    def _when_free(self, spec: HostSpec, report: Report) -> Facts:
+    def _when_free(self, spec: HostSpec, docker: Value, report: Report) -> Facts:
         waited = 0.0
         while True:
-            facts = look_at(self._connections.get(spec))
+            facts = look_at(self._connections.get(spec), docker)
             if not facts.package_lock:
                 return facts
             if waited >= LOCK_SECONDS or self._pause(_POLL_SECONDS):
@@ -154,6 +166,13 @@ class ServerProvider(PulumiAdapter):
         return Server(connections)
 
 
+def _judged(said: str, facts: Facts, inputs: Properties, recorded: Properties) -> Properties:
+    """What Docker's installation goes by."""
+    target = docker_target(facts, inputs.get("docker"), text_of(recorded, "dockerTarget"))
+    pinned = {"dockerTarget": target} if pin_of(inputs.get("docker")) else {}
+    return {"dockerDrift": said, **pinned}
+
+
 def _said(complaint: str, recorded: Properties) -> str:
     """The recorded text while all is well, else a new one, counted so that it differs from any before."""
     before = text_of(recorded, "dockerDrift")
@@ -175,4 +194,4 @@ def _failures(inputs: Properties) -> Iterator[CheckFailure]:
         and not isinstance(docker, Mapping)
         and not has_unknown(docker)
     ):
-        yield CheckFailure("docker", "`docker` is false or an object with `version` and `daemon`")
+        yield CheckFailure("docker", "`docker` is false or an object with `version` or `pin`, and `daemon`")

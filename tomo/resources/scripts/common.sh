@@ -43,3 +43,68 @@ lock_holder() {
     done
   fi
 }
+
+family() {
+  for word in $(release ID) $(release ID_LIKE); do
+    case $word in
+      debian | ubuntu) echo debian; return ;;
+      fedora) [ "$(release ID)" = fedora ] && echo fedora || echo rhel; return ;;
+      rhel | centos) echo rhel; return ;;
+      alpine) echo alpine; return ;;
+      arch) echo arch; return ;;
+    esac
+  done
+}
+
+# A package's version where it is installed: dpkg also knows some that it has only heard of.
+version_of() { # PACKAGE
+  case $family in
+    debian) found=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null) ;;
+    fedora | rhel) found=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$1" 2>/dev/null | head -n 1) && case $found in *' '*) found= ;; esac ;;
+    alpine) found=$(apk info -ve docker 2>/dev/null | sed 's/^docker-//') ;;
+    arch) found=$(pacman -Q docker 2>/dev/null | sed 's/^docker //') ;;
+    *) found= ;;
+  esac
+  [ -n "$found" ] && printf '%s\n' "$found"
+}
+
+installed_package() {
+  for name in docker-ce docker.io moby-engine docker; do
+    version_of "$name" >/dev/null && { echo "$name"; return; }
+  done
+}
+
+installed_version() {
+  package=$(installed_package)
+  [ -z "$package" ] || version_of "$package"
+}
+
+# Whether a version's number, without an epoch before it, is one of a pattern such as 27.3.*
+within() { # VERSION PATTERN
+  # shellcheck disable=SC2254  # the pattern is meant as one
+  case ${1#*:} in $2) return 0 ;; esac
+  return 1
+}
+
+newer() { # VERSION OTHER
+  [ "${1#*:}" != "${2#*:}" ] || return 1
+  if have dpkg && dpkg --compare-versions 2 gt 1 2>/dev/null; then dpkg --compare-versions "${1#*:}" gt "${2#*:}"
+  else [ "$(printf '%s\n%s\n' "${1#*:}" "${2#*:}" | sort -V | tail -n 1)" = "${1#*:}" ]
+  fi
+}
+
+# Every version of a package that the package manager's lists have, the newest first.
+candidates() { # PACKAGE
+  case $family in
+    debian) apt-cache madison "$1" 2>/dev/null | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' ;;
+    fedora | rhel) { if have dnf; then dnf -q -C repoquery --showduplicates --qf '%{version}-%{release}\n' "$1"; else yum -q -C --showduplicates list "$1" | awk 'NF == 3 { print $2 }'; fi; } 2>/dev/null | sort -rV ;;
+    alpine) apk policy "$1" 2>/dev/null | sed -n 's/^  \([0-9].*\):$/\1/p' | sort -rV ;;
+    arch) pacman -Si "$1" 2>/dev/null | sed -n 's/^Version *: //p' ;;
+  esac
+}
+
+newest_within() { # PACKAGE PATTERN
+  for candidate in $(candidates "$1"); do
+    within "$candidate" "$2" && { printf '%s\n' "$candidate"; return; }
+  done
+}

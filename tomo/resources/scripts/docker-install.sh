@@ -1,12 +1,19 @@
 # Brings Docker and its daemon.json to what the fleet asks for; does nothing where that is so already.
 #   TOMO_DOCKER_CHANNEL  distro (the distribution's package) or docker (Docker's own repository)
-#   TOMO_DOCKER_VERSION  the package's version; empty takes the newest, and any that is there
+#   TOMO_DOCKER_VERSION  the package's version; empty takes the newest, and any that is there; 27.3.* keeps
+#                        it within these
+#   TOMO_DOCKER_TARGET   the version within these that the plan showed; empty leaves one within them
 #   TOMO_DOCKER_DAEMON   a JSON object of the daemon.json keys that the fleet sets
+#   TOMO_DOCKER_FIRST    the same for a Docker that is installed now, where daemon.json says nothing of logs
 #   TOMO_DOCKER_SITE     host name of Docker's own repository
 set -u
 umask 022
 channel=${TOMO_DOCKER_CHANNEL:-distro}
 version=${TOMO_DOCKER_VERSION:-}
+target=${TOMO_DOCKER_TARGET:-}
+first=${TOMO_DOCKER_FIRST:-}
+pin=
+case $version in *'*') pin=$version ;; esac
 daemon=${TOMO_DOCKER_DAEMON:-}
 [ -n "$daemon" ] || daemon='{}'
 site=${TOMO_DOCKER_SITE:-}
@@ -16,8 +23,12 @@ config=/etc/docker/daemon.json
 memory=/var/lib/tomo/docker
 lock_seconds=300
 start_seconds=60
+reload_seconds=5
+pid_file=/var/run/docker.pid
 need_kib=614400
 restart=no
+reload=no
+fresh=no
 
 fail() { # CODE TEXT HINT
   printf 'tomo-error: %s: %s\n' "$1" "$2" >&2
@@ -62,27 +73,6 @@ enough_disk() {
   [ -z "${4:-}" ] || [ "$4" -ge "$need_kib" ] || fail disk-full "only $(($4 / 1024)) MiB are free below /var, and Docker needs $((need_kib / 1024))" "free space below /var, then apply again"
 }
 
-family() {
-  for word in $(release ID) $(release ID_LIKE); do
-    case $word in
-      debian | ubuntu) echo debian; return ;;
-      fedora) [ "$(release ID)" = fedora ] && echo fedora || echo rhel; return ;;
-      rhel | centos) echo rhel; return ;;
-      alpine) echo alpine; return ;;
-      arch) echo arch; return ;;
-    esac
-  done
-}
-
-installed_version() {
-  case $family in
-    debian) for name in docker-ce docker.io; do dpkg-query -W -f '${Version}\n' "$name" 2>/dev/null && return; done ;;
-    fedora | rhel) for name in docker-ce moby-engine docker; do rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$name" 2>/dev/null && return; done ;;
-    alpine) apk info -ve docker 2>/dev/null | sed 's/^docker-//' ;;
-    arch) pacman -Q docker 2>/dev/null | sed 's/^docker //' ;;
-  esac
-}
-
 is_docker() {
   have dockerd || return 1
   case $(docker --version 2>/dev/null) in '' | *podman*) return 1 ;; esac
@@ -92,8 +82,25 @@ is_docker() {
 installed() {
   is_docker || return 1
   [ -z "$version" ] && return 0
-  case $(installed_version) in "$version" | "$version"-* | "$version"+* | *":$version" | *":$version"-*) return 0 ;; esac
+  if [ -n "$pin" ]; then
+    within "$now" "$pin" || return 1
+    [ -n "$target" ] && within "$target" "$pin" && newer "$target" "$now" && return 1
+    return 0
+  fi
+  case $now in "$version" | "$version"-* | "$version"+* | *":$version" | *":$version"-*) return 0 ;; esac
   return 1
+}
+
+# Which version to install of a package: the one asked for, or the newest within the pin. Never an older
+# one than is there.
+choose() { # PACKAGE
+  if [ -n "$pin" ]; then
+    version=$target
+    [ -n "$target" ] && within "$target" "$pin" || version=$(newest_within "$1" "$pin")
+    [ -n "$version" ] || fail package-missing "no \`$1\` within \`$pin\` is in the host's repositories" "write another \`version\`; \`*\` takes any"
+  fi
+  [ -z "$now" ] || [ -z "$version" ] || ! newer "$now" "$version" ||
+    fail docker-downgrade "Docker is \`$now\`, newer than \`$version\`, and is not downgraded" "write a newer \`version\`, or downgrade it on the host yourself"
 }
 
 fetch() { # URL FILE
@@ -114,6 +121,7 @@ apt() { step env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Tim
 install_debian() {
   apt update
   if [ "$channel" = distro ]; then
+    choose docker.io
     apt install "docker.io${version:+=$version}"
     have docker || apt install docker-cli
     return
@@ -132,6 +140,7 @@ install_debian() {
   echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/tomo-docker.asc] https://$site/linux/$distro $code stable" >/etc/apt/sources.list.d/tomo-docker.list ||
     fail disk-full "cannot write /etc/apt/sources.list.d/tomo-docker.list" "free space on the host"
   apt update
+  choose docker-ce
   apt install "docker-ce${version:+=$version}" "docker-ce-cli${version:+=$version}" containerd.io docker-buildx-plugin
 }
 
@@ -140,6 +149,7 @@ dnf_tool() { if have dnf; then echo dnf; else echo yum; fi; }
 install_rpm() {
   tool=$(dnf_tool)
   if [ "$family" = fedora ] && [ "$channel" = distro ]; then
+    choose moby-engine
     step "$tool" -y install "moby-engine${version:+-$version}"
     have docker || step "$tool" -y install docker-cli
     return
@@ -159,6 +169,7 @@ enabled=1
 gpgcheck=1
 gpgkey=file:///etc/pki/rpm-gpg/tomo-docker.asc
 END
+  choose docker-ce
   step "$tool" -y install "docker-ce${version:+-$version}" "docker-ce-cli${version:+-$version}" containerd.io docker-buildx-plugin
 }
 
@@ -166,12 +177,13 @@ install_alpine() {
   [ "$channel" = distro ] || fail not-supported "Docker's own repository has nothing for Alpine" "write \`channel: distro\`"
   step apk update
   apk search -e docker 2>/dev/null | grep -q . || fail package-missing "no package \`docker\` in the host's repositories" "enable Alpine's community repository in /etc/apk/repositories"
+  choose docker
   step apk add "docker${version:+=$version}"
 }
 
 install_arch() {
   [ "$channel" = distro ] || fail not-supported "Docker's own repository has nothing for Arch" "write \`channel: distro\`"
-  [ -z "$version" ] || fail not-supported "Arch keeps one version of Docker only" "leave \`version\` out"
+  [ -z "$version" ] || [ "$version" = '*' ] || fail not-supported "Arch keeps one version of Docker only" "leave \`version\` out"
   step pacman -S --needed --noconfirm docker
 }
 
@@ -193,7 +205,8 @@ install() {
 # Merges the asked-for keys into daemon.json. Keys that the fleet asked for before and no longer does go
 # away, all others stay as they are written. Ends with 0 where RESULT differs from OLD, 3 where not.
 merge() { # OLD LAST NEW RESULT
-  awk -v old="$1" -v last="$2" -v new="$3" '
+  : >"$work/changes"
+  awk -v old="$1" -v last="$2" -v new="$3" -v changes="$work/changes" '
     function content(path,   text, line) {
       while ((getline line < path) > 0) text = text line "\n"
       close(path)
@@ -266,14 +279,15 @@ merge() { # OLD LAST NEW RESULT
       for (n = 1; n <= count["old"]; n++) {
         key = keys["old", n]
         asked = (("new", key) in value)
-        if (!asked && known && (("last", key) in value)) { changed = 1; continue }
-        if (asked && compact(value["new", key]) != compact(value["old", key])) changed = 1
+        if (!asked && known && (("last", key) in value)) { changed = 1; print key >changes; continue }
+        if (asked && compact(value["new", key]) != compact(value["old", key])) { changed = 1; print key >changes }
         put(key, asked ? value["new", key] : value["old", key])
       }
       for (n = 1; n <= count["new"]; n++) {
         key = keys["new", n]
         if (("old", key) in value) continue
         changed = 1
+        print key >changes
         put(key, value["new", key])
       }
       print printed ? "\n}" : "{}"
@@ -281,7 +295,18 @@ merge() { # OLD LAST NEW RESULT
     }' >"$4"
 }
 
+# Logs of a Docker that is installed now are rotated, unless its daemon.json says something of logs.
+begin_logs() {
+  [ -n "$first" ] && [ "$fresh" = yes ] || return 0
+  ! grep -qs '"log-' "$config" || return 0
+  mkdir -p "${config%/*}" || fail disk-full "cannot make \`${config%/*}\`" "free space on the host"
+  printf '%s\n' "$first" >"$work/first.json"
+  merge "$config" /dev/null "$work/first.json" "$work/begun.json" || return 0
+  cat "$work/begun.json" >"$config" || fail disk-full "cannot write \`$config\`" "free space on the host"
+}
+
 configure() {
+  begin_logs
   [ "$daemon" != '{}' ] || [ -s "$memory/asked.json" ] || return 0
   mkdir -p "$memory" /etc/docker || fail disk-full "cannot make \`$memory\`" "free space on the host"
   printf '%s\n' "$daemon" >"$work/asked.json"
@@ -298,8 +323,11 @@ configure() {
   [ ! -e "$config" ] || cp -p "$config" "$work/before.json"
   cp "$work/merged.json" "$work/new.json" && cat "$work/new.json" >"$config" || fail disk-full "cannot write \`$config\`" "free space on the host"
   echo "daemon.json written"
-  restart=yes
   configured=yes
+  # Docker takes these up while it runs; for any other it must be restarted.
+  if [ "$restart" = yes ] || grep -qvxE '"(registry-mirrors|insecure-registries|live-restore)"' "$work/changes"; then restart=yes
+  else reload=yes
+  fi
 }
 
 service_do() { # start|restart
@@ -325,8 +353,23 @@ answers() {
   done
 }
 
+# What of a reload can be seen. It takes a moment, and one that can't be seen ends in a restart.
+taken_up() { docker info --format '{{json .RegistryConfig}} {{.LiveRestoreEnabled}}' 2>/dev/null; }
+
+reloads() {
+  pid=$(cat "$pid_file" 2>/dev/null) && before=$(taken_up) && kill -HUP "$pid" 2>/dev/null || return 1
+  tries=0
+  while [ "$tries" -lt "$reload_seconds" ]; do
+    [ "$(taken_up)" = "$before" ] || return 0
+    sleep 1
+    tries=$((tries + 1))
+  done
+  return 1
+}
+
 run_docker() {
   enable
+  [ "$reload" = no ] || reloads || restart=yes
   if [ "$restart" = yes ]; then service_do restart; else answers 0 || service_do start; fi
   answers "$start_seconds" && return 0
   have journalctl && journalctl -u docker -n 15 --no-pager 2>/dev/null
@@ -345,6 +388,9 @@ remember() {
 }
 
 family=$(family)
+now=
+! is_docker || now=$(installed_version | head -n 1)
+[ -n "$now" ] || is_docker || fresh=yes
 configured=no
 installed || install
 configure

@@ -1,5 +1,7 @@
 # Looks at a host and prints KEY=VALUE lines; daemon_json comes line by line. Changes nothing.
 # It is run at every plan, so it starts a process only for what the shell itself can't tell.
+# The versions that Docker is kept within, where the fleet says some.
+pin=${1:-}
 newline='
 '
 say() {
@@ -80,6 +82,17 @@ if [ -r /etc/docker/daemon.json ]; then
   settings </etc/docker/daemon.json
 elif [ -e /etc/docker/daemon.json ] && have sudo; then
   sudo -n cat /etc/docker/daemon.json 2>/dev/null | settings
+fi
+[ ! -r /etc/ufw/ufw.conf ] || while IFS='=' read -r key value; do
+  [ "$key" != ENABLED ] || case $value in [Yy][Ee][Ss]* | \"[Yy][Ee][Ss]* | \'[Yy][Ee][Ss]*) say firewall ufw ;; esac
+done </etc/ufw/ufw.conf
+# Only where the fleet keeps Docker within versions: what the lists have there that is newer.
+if [ -n "$pin" ]; then
+  family=$(family)
+  now=$(installed_version | head -n 1)
+  package=$(installed_package)
+  best=$(newest_within "$package" "$pin")
+  [ -z "$now" ] || [ -z "$best" ] || ! newer "$best" "$now" || say docker_offered "$best"
 fi
 say package_lock "$(lock_holder)"
 say end yes
