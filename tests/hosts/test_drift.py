@@ -89,6 +89,25 @@ def test_a_container_made_by_hand_under_the_same_name_is_replaced(site: Site, ho
     assert "GREETING=hello" in docker(host, "inspect", "site-page")
 
 
+def test_a_container_made_by_hand_is_adopted_whole_until_the_rule_goes(site: Site, host: Host) -> None:
+    declared = site.file.read_text()
+    site.file.write_text(declared.replace("  site:\n", "  site:\n    drift: {'*': adopt}\n"))
+    site.converge()
+    docker(host, "rm", "-f", "site-page")
+    options = ["-e", "GREETING=by-hand", "--user", "0:0", "--label", "by=hand", "--restart", "no"]
+    made = docker(host, "run", "-d", "--name", "site-page", *options, "tomo-test/web:1")
+
+    shown = site.plan().plan
+    site.converge()
+
+    assert any("adopted as it is" in diff.why for step in shown.changes for diff in step.diffs)
+    assert docker(host, "inspect", "-f", "{{.Id}}", "site-page") == made
+
+    site.file.write_text(declared)
+    assert only("replace", repaired(site))
+    assert "GREETING=hello" in docker(host, "inspect", "site-page")
+
+
 def test_an_edited_mounted_file_is_written_again(site: Site, host: Host) -> None:
     path = host.ssh("find", "/var/lib/tomo", "-name", "site.conf").out.strip()
     host.ssh(f"echo 'answer = 41' > {path}")

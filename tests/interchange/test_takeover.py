@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from conformance.engines import Engine, Program, PulumiCli, Ran, TomoEngine
 from conformance.store import PROJECT, STACK, Store
 from conformance.vocabulary import FakeCloud, Group, Res
+from tomo.engine.tolerance import ON_HOST
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import STACK_TYPE, Urn
@@ -256,3 +257,24 @@ def test_a_compressed_checkpoint_is_read_and_replaced(
 
     assert written
     assert unchanged(pulumi_cli.plan(store, versioned("v", 1)))
+
+
+def test_what_is_let_be_on_a_host_is_no_change_to_the_cli(
+    store: Store, tomo: TomoEngine, pulumi_cli: PulumiCli
+) -> None:
+    def program() -> None:
+        Count("dynamic", 1, Output.secret("word"))
+
+    store.prepare(CONFIG)
+    tomo.up(store, program)
+    snapshot = store.snapshot()
+    kept = {ON_HOST: {"count": 9, "note": Secret("by hand")}}
+    marked = [
+        replace(each, inputs={**each.inputs, **kept}) if each.urn.name == "dynamic" else each
+        for each in snapshot.resources
+    ]
+    store.backend.writer(PROJECT, STACK, store.seals).save(replace(snapshot, resources=tuple(marked)))
+
+    assert unchanged(pulumi_cli.plan(store, program))
+    assert unchanged(pulumi_cli.up(store, program))
+    assert unchanged(tomo.plan(store, program))

@@ -192,3 +192,176 @@ def test_refresh_records_what_is_adopted_and_nothing_that_is_ignored(world: Worl
 
     assert world.drift().plan.steps == ()
     assert world.state.read_bytes() == state
+
+
+# --- adopted, field by field -------------------------------------------------------------------------
+
+
+def of_host(world: World, **changes: Any) -> None:
+    """Made anew by hand with other settings of the kind that Docker keeps for the host."""
+    by_hand(world, HostConfig={**world.nas.docker.inspect(CONTAINER)["HostConfig"], **changes})
+
+
+def another_image(world: World) -> None:
+    wanted = {"fromImage": "tomo-test/web", "tag": "2.0"}
+    pulled = Request("POST", "/v1.41/images/create", query=wanted)
+    assert world.nas.docker.answer(pulled).status == 200
+    by_hand(world, Image="tomo-test/web:2.0")
+
+
+ADOPTABLE: dict[str, tuple[str, Callable[[World], object]]] = {
+    **{name: kind for name, kind in KINDS.items() if name != "image tag moved"},
+    "another image": ("image", another_image),
+    "a variable more": ("env", lambda w: by_hand(w, Env=[*variables(w), "EXTRA=1"])),
+    "a label": ("labels", lambda w: by_hand(w, Labels={"by": "hand"})),
+    "another user": ("user", lambda w: by_hand(w, User="12:12")),
+    "another command": ("command", lambda w: by_hand(w, Cmd=["serve", "--loud"])),
+    "another entrypoint": ("entrypoint", lambda w: by_hand(w, Entrypoint=["/other"], Cmd=None)),
+    "another folder": ("working_dir", lambda w: by_hand(w, WorkingDir="/srv")),
+    "another health check": ("healthcheck", lambda w: by_hand(w, Healthcheck={"Test": ["CMD", "other"]})),
+    "a terminal": ("tty", lambda w: by_hand(w, Tty=True)),
+    "an open input": ("stdin_open", lambda w: by_hand(w, OpenStdin=True)),
+    "another signal": ("stop", lambda w: by_hand(w, StopSignal="SIGINT")),
+    "another port": (
+        "ports",
+        lambda w: of_host(w, PortBindings={"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "9090"}]}),
+    ),
+    "another mount": ("mounts", lambda w: of_host(w, Binds=["/srv/other:/data:rw"])),
+    "privileged": ("security", lambda w: of_host(w, Privileged=True)),
+    "a kernel setting": ("sysctls", lambda w: of_host(w, Sysctls={"net.core.somaxconn": "1024"})),
+    "another resolver": ("dns", lambda w: of_host(w, Dns=["192.0.2.53"])),
+    "a host more": ("extra_hosts", lambda w: of_host(w, ExtraHosts=["db:192.0.2.9"])),
+    "a group more": ("group_add", lambda w: of_host(w, GroupAdd=["44"])),
+    "an init": ("init", lambda w: of_host(w, Init=True)),
+    "a limit": ("ulimits", lambda w: of_host(w, Ulimits=[{"Name": "nofile", "Soft": 99, "Hard": 99}])),
+}
+
+
+def variables(world: World) -> list[str]:
+    found: list[str] = world.nas.docker.inspect(CONTAINER)["Config"]["Env"]
+    return found
+
+
+def settings(world: World) -> tuple[object, ...]:
+    """What the container was made with, without what each one has of its own."""
+    found = world.nas.docker.inspect(CONTAINER)
+    own = {"Hostname", "Image"}
+    config = {key: value for key, value in found["Config"].items() if key not in own}
+    config["Env"] = sorted(config["Env"])
+    return (config, found["HostConfig"], found["Image"], found["State"]["Running"])
+
+
+EACH = [*((kind, ADOPTABLE[kind][0]) for kind in ADOPTABLE), ("a variable more", "*")]
+
+
+@pytest.mark.parametrize(("kind", "word"), EACH)
+def test_whatever_is_adopted_is_shown_once_and_then_stays(world: World, kind: str, word: str) -> None:
+    _, change = ADOPTABLE[kind]
+    rule(world, f'"{word}": adopt')
+    change(world)
+    before = world.nas.docker.inspect(CONTAINER), world.nas.read_file(PAGE)
+
+    shown = world.plan()
+    assert world.apply().exit_code is ExitCode.OK
+
+    reasons = {diff.why for step in shown.plan.changes for diff in step.diffs}
+    assert "adopted as it is on the host" in reasons
+    assert (world.nas.docker.inspect(CONTAINER), world.nas.read_file(PAGE)) == before
+    assert not world.plan().has_changes
+    assert not world.plan(look=False).has_changes
+    assert world.drift().plan.steps == ()
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name in ADOPTABLE if name not in {"mounted file edited", "container paused"}]
+)
+def test_a_container_in_place_of_the_adopted_one_is_like_it(world: World, kind: str) -> None:
+    field, change = ADOPTABLE[kind]
+    rule(world, f"{field}: adopt")
+    change(world)
+    assert world.apply().exit_code is ExitCode.OK
+    before, id_ = settings(world), world.nas.docker.inspect(CONTAINER)["Id"]
+
+    # A setting that no kind is about.
+    world.edit("          ports:\n", "          hostname: elsewhere\n          ports:\n")
+    result = world.apply()
+
+    assert result.exit_code is ExitCode.OK, result.failures
+    assert world.nas.docker.inspect(CONTAINER)["Id"] != id_
+    after = settings(world)
+    assert after == before
+    assert not world.plan().has_changes
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule_before"),
+    [*((kind, "adopt") for kind in ADOPTABLE), ("a variable more", "ignore"), ("another port", "ignore")],
+)
+def test_without_its_rule_what_was_let_be_is_made_as_declared(
+    world: World, kind: str, rule_before: str
+) -> None:
+    field, change = ADOPTABLE[kind]
+    declared = settings(world) if world.apply().exit_code is ExitCode.OK else ()
+    rule(world, f"{field}: {rule_before}")
+    change(world)
+    assert world.apply().exit_code is ExitCode.OK
+
+    world.edit(f"    drift: {{{field}: {rule_before}}}\n", "")
+    shown = world.plan()
+    result = world.apply()
+
+    assert shown.has_changes
+    assert result.exit_code is ExitCode.OK, result.failures
+    assert (settings(world), world.nas.read_file(PAGE)) == (declared, b"greeting hello")
+    assert not world.plan().has_changes
+
+
+def test_an_adopted_file_keeps_its_content_when_its_mode_changes(world: World) -> None:
+    rule(world, "files: adopt")
+    world.nas.write_file(PAGE, b"edited")
+    assert world.apply().exit_code is ExitCode.OK
+
+    world.edit('content: "greeting ${input.GREETING}"', 'mode: "0600", content: "greeting ${input.GREETING}"')
+    result = world.apply()
+
+    assert result.exit_code is ExitCode.OK, result.failures
+    [found] = world.nas.stat_files([PAGE])
+    assert found is not None
+    assert (world.nas.read_file(PAGE), found.mode) == (b"edited", 0o600)
+    assert not world.plan().has_changes
+
+
+def test_a_container_in_place_of_a_paused_one_does_not_run_either(world: World) -> None:
+    rule(world, "running: adopt")
+    world.nas.docker.pause_by_hand(CONTAINER)
+    assert world.apply().exit_code is ExitCode.OK
+
+    world.edit("          ports:\n", "          hostname: elsewhere\n          ports:\n")
+    assert world.apply().exit_code is ExitCode.OK
+
+    assert world.nas.docker.inspect(CONTAINER)["State"]["Status"] == "created"
+    assert not world.plan().has_changes
+
+
+def test_an_adopted_secret_is_in_no_plan_and_sealed_in_the_state(world: World) -> None:
+    rule(world, "env: adopt")
+    by_hand(world, Env=["GREETING=hello", "TOKEN=typed-by-hand"])
+
+    shown = world.plan()
+    assert world.apply().exit_code is ExitCode.OK
+
+    assert "typed-by-hand" not in repr(shown)
+    assert b"typed-by-hand" not in world.state.read_bytes()
+    assert "TOKEN=typed-by-hand" in variables(world)
+
+
+def test_a_new_declaration_ends_what_was_adopted_of_it(world: World) -> None:
+    rule(world, "env: adopt")
+    by_hand(world, Env=["GREETING=other"])
+    assert world.apply().exit_code is ExitCode.OK
+
+    world.edit("name: GREETING, default: hello", "name: GREETING, default: hi")
+    assert world.apply().exit_code is ExitCode.OK
+
+    assert "GREETING=hi" in variables(world)
+    assert not world.plan().has_changes

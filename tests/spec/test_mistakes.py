@@ -90,7 +90,6 @@ CASES = {
     "an unknown reach": ("server: nas", "server: nas\n    exposure: pubic", 9, "`pubic` is not one of", "`public`"),
     "an unknown field of drift": ("server: nas", "server: nas\n    drift: {envs: ignore}", 9, "`envs`", "did you mean `env`?"),
     "an unknown rule for drift": ("server: nas", "server: nas\n    drift: {env: igonre}", 9, "`igonre`", "`ignore`"),
-    "what can't be adopted": ("server: nas", "server: nas\n    drift: {env: adopt}", 9, "`env` can't be adopted", "`env: ignore`"),
     "a variable with a space": ("server: nas", "server: nas\n    env: {A B: x}", 9, "not a variable's name", "no spaces"),
     "a variable with a NUL": ("server: nas", 'server: nas\n    env: {A: "\\0"}', 9, "NUL", "remove it"),
     "a shell reference": ("server: nas", "server: nas\n    env: {A: '${HOME}'}", 9, "refers to nothing", "$${"),

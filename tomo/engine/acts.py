@@ -12,6 +12,7 @@ from tomo.engine.hooks import Hooks
 from tomo.engine.recorder import Recorder
 from tomo.engine.retries import Retries
 from tomo.engine.run import Clock, Run
+from tomo.engine.tolerance import as_on_host
 from tomo.errors import ResourceFailed
 from tomo.model.provider import (
     CreateRequest,
@@ -27,7 +28,6 @@ from tomo.model.provider import (
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import OperationType
 from tomo.model.step import Op, Step
-from tomo.model.values import Properties
 
 _R = TypeVar("_R")
 
@@ -41,7 +41,6 @@ class Acts:
     hooks: Hooks
     retries: Retries
     report: Callable[[ResourceState], Report] = field(default=lambda _entry: quiet)
-    inputs: Callable[[ResourceState], Properties] = field(default=lambda entry: entry.inputs)
 
     def create(
         self,
@@ -165,7 +164,7 @@ class Acts:
     def _create_request(self, provider: Provider, wanted: ResourceState) -> CreateRequest:
         return CreateRequest(
             wanted.urn,
-            taken_by(provider, self.inputs(wanted)),
+            taken_by(provider, as_on_host(wanted.inputs, anew=True)),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
@@ -175,9 +174,9 @@ class Acts:
         return UpdateRequest(
             wanted.urn,
             old.id,
-            taken_by(provider, self.inputs(old)),
+            taken_by(provider, as_on_host(old.inputs)),
             taken_by(provider, old.outputs),
-            taken_by(provider, self.inputs(wanted)),
+            taken_by(provider, as_on_host(wanted.inputs)),
             wanted.ignore_changes,
             timeout=wanted.custom_timeouts.update,
             secret_keys=secret_keys(wanted.inputs),
@@ -188,9 +187,9 @@ class Acts:
         return SwapRequest(
             wanted.urn,
             old.id,
-            taken_by(provider, self.inputs(old)),
+            taken_by(provider, as_on_host(old.inputs)),
             taken_by(provider, old.outputs),
-            taken_by(provider, self.inputs(wanted)),
+            taken_by(provider, as_on_host(wanted.inputs, anew=True)),
             timeout=wanted.custom_timeouts.create,
             secret_keys=secret_keys(wanted.inputs),
             report=self.report(wanted),
@@ -200,7 +199,7 @@ class Acts:
         return DeleteRequest(
             old.urn,
             old.id,
-            taken_by(provider, old.inputs),
+            taken_by(provider, as_on_host(old.inputs)),
             taken_by(provider, old.outputs),
             timeout=old.custom_timeouts.delete,
             report=self.report(old),
@@ -209,7 +208,7 @@ class Acts:
 
 def executor(run: Run) -> Acts:
     """What a run acts through; given to `World.executor` by whoever may act, and by nobody who only plans."""
-    return Acts(run.recorder, run.world.now, run.hooks, run.retries, run.reporter, run.as_adopted)
+    return Acts(run.recorder, run.world.now, run.hooks, run.retries, run.reporter)
 
 
 def _raise_init_errors(made: ResourceState) -> None:

@@ -17,6 +17,7 @@ from tomo.engine.registry import as_tomo_error, is_provider, visible
 from tomo.engine.request import Request, answered
 from tomo.engine.run import Run
 from tomo.engine.steps import Steps
+from tomo.engine.tolerance import NO_RULES, carried, declared
 from tomo.engine.verdict import Verdict, judge, marked_drift, resolve, trigger_keys
 from tomo.errors import (
     NotSupported,
@@ -137,9 +138,7 @@ class Decider:
         raw = goal.inputs if old is None or fresh else keep_ignored(goal, old)
         if not run.dry and has_unknown(raw):
             raise ResourceFailed(f"`{request.urn.name}` needs a value that nothing gave")
-        inputs = self._checked(request, raw, {} if old is None or fresh else old.inputs)
-        if old is not None and identical(inputs, old.inputs):
-            inputs = old.inputs
+        inputs = _as_before(self._checked(request, raw, {} if old is None or fresh else old.inputs), old)
         if old is None:
             return self._steps.create(request, inputs)
         if old.external:
@@ -160,7 +159,8 @@ class Decider:
             case _:
                 # What is replaced because someone asked for it was checked as new already.
                 new = inputs if asked else self._checked(request, goal.inputs, {})
-                return self._steps.replace(request, verdict, new, deleted=False)
+                anew = carried(declared(new), old, run.world.drift.get(old.urn, NO_RULES))
+                return self._steps.replace(request, verdict, anew, deleted=False)
 
     def _checked(self, request: Request, news: Properties, olds: Properties) -> Properties:
         provider = request.acting
@@ -168,12 +168,14 @@ class Decider:
         # Asked once, as there may be thousands: plain values hold no secret and nothing unknown.
         plain = only_plain(news)
         taken, secret = (news, _NO_KEYS) if plain else (taken_by(provider, news), secret_keys(news))
-        result = provider.check(CheckRequest(request.urn, taken_by(provider, olds), taken, seed, secret))
+        result = provider.check(
+            CheckRequest(request.urn, taken_by(provider, declared(olds)), taken, seed, secret)
+        )
         if result.failures:
             raise request.check_failed(result.failures)
         # What the provider took over from before keeps its secrecy; what the program gives has its own.
-        carried = {key: value for key, value in olds.items() if key not in news}
-        inputs = conceal(result.inputs, carried) if carried else result.inputs
+        before = {key: value for key, value in olds.items() if key not in news}
+        inputs = conceal(result.inputs, before) if before else result.inputs
         return inputs if plain else traced(conceal(inputs, news), news)
 
     def _verdict(self, request: Request, inputs: Properties) -> Verdict:
@@ -223,9 +225,9 @@ class Decider:
         asked = DiffRequest(
             request.urn,
             old.id,
-            taken_by(provider, old.inputs),
+            taken_by(provider, declared(old.inputs)),
             taken_by(provider, old.outputs),
-            taken_by(provider, inputs),
+            taken_by(provider, declared(inputs)),
             request.goal.ignore_changes,
         )
         answer = provider.diff(asked)
@@ -253,6 +255,14 @@ class Decider:
             return False
         self._run.stale.add(request.ref)
         return provider.diff_config(old_inputs, new_inputs).replaces
+
+
+def _as_before(inputs: Properties, old: ResourceState | None) -> Properties:
+    """Checked inputs with what the host may keep; the very old ones where nothing differs."""
+    if old is None:
+        return inputs
+    inputs = inputs if old.external else carried(inputs, old)
+    return old.inputs if identical(inputs, old.inputs) else inputs
 
 
 def _refuse_another_kind(request: Request) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from tomo.engine.registry import as_tomo_error
+from tomo.engine.tolerance import declared
 from tomo.errors import ProgramFailed, ResourceFailed, TomoError
 from tomo.model.events import Severity
 from tomo.model.hook import ErrorHook, Hook, HookCall, HookNames, HookType
@@ -189,9 +190,11 @@ def _told(step: Step, *, done: bool = False) -> HookCall:
     old = None if creates else step.old
     call = HookCall(step.urn, step.entry.id if done or not creates else "")
     if step.new is not None:
-        call = replace(call, new_inputs=step.new.inputs, new_outputs=step.new.outputs if done else None)
+        call = replace(
+            call, new_inputs=declared(step.new.inputs), new_outputs=step.new.outputs if done else None
+        )
     if old is not None:
-        call = replace(call, id=old.id, old_inputs=old.inputs, old_outputs=old.outputs)
+        call = replace(call, id=old.id, old_inputs=declared(old.inputs), old_outputs=old.outputs)
     return call
 
 

@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
 from time import monotonic
 
-from tomo.engine.compare import conceal, reuse_all, taken_by, with_secret_outputs
+from tomo.engine.compare import conceal, reuse_all, with_secret_outputs
 from tomo.engine.graph import without
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.registry import as_tomo_error, host_of
-from tomo.engine.tolerance import adopted, tolerated
+from tomo.engine.tolerance import adopted, asked_of, tolerated
 from tomo.errors import HostError, ProviderFailed, SecretsError
 from tomo.frozen import frozen
 from tomo.model.diff import PropertyDiff
 from tomo.model.drift import NO_POLICIES, DriftPolicies
 from tomo.model.events import HostLooked, Sink
 from tomo.model.plan import Unlooked
-from tomo.model.provider import Provider, ReadRequest, ReadResult, ReadStatus, unreachable
+from tomo.model.provider import Provider, ReadResult, ReadStatus, unreachable
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn, split_provider_ref
 
@@ -81,9 +81,8 @@ def look(
     unlooked: list[Unlooked] = []
     if groups:
         with ThreadPoolExecutor(min(len(groups), _MOST_THREADS), "tomo-look") as pool:
-            jobs = [
-                pool.submit(_look_at, ref, group, provider_of, sink, redact) for ref, group in groups.items()
-            ]
+            looker = _Looker(provider_of, sink, redact, policies)
+            jobs = [pool.submit(looker.look_at, ref, group) for ref, group in groups.items()]
         for group, job in zip(groups.values(), jobs, strict=True):
             found, missed = job.result()
             results.update((id(entry), result) for entry, result in zip(group, found, strict=True))
@@ -91,32 +90,38 @@ def look(
     return _folded(entries, results, unlooked, now, policies)
 
 
-def _look_at(
-    ref: str, group: Sequence[ResourceState], provider_of: ProviderOf, sink: Sink, redact: Redact
-) -> tuple[list[ReadResult], list[Unlooked]]:
-    begun = monotonic()
-    host = ""
-    unable = [ReadResult(ReadStatus.UNSUPPORTED)] * len(group)
-    try:
-        provider = provider_of(ref)
-        host = host_of(provider, ref)
-        answers = provider.read(_asked(provider, group)) if provider else unable
-    except SecretsError:
-        raise
-    except Exception as error:  # noqa: BLE001  # what can't be looked at stands as recorded
-        answers = [unreachable(as_tomo_error(error))] * len(group)
-    if len(answers) != len(group):
-        told = f"the provider was asked about {len(group)}, and answered {len(answers)}"
-        answers = [unreachable(ProviderFailed(told))] * len(group)
-    found = [_redacted(answer, redact) for answer in answers]
-    _tell(host or split_provider_ref(ref)[0].name, found, monotonic() - begun, sink)
-    return found, _unlooked(host, group, found)
+@frozen
+class _Looker:
+    """What a look has at hand for every group of resources."""
 
+    provider_of: ProviderOf
+    sink: Sink
+    redact: Redact
+    policies: DriftPolicies
 
-def _asked(provider: Provider, group: Sequence[ResourceState]) -> list[ReadRequest]:
-    return [
-        ReadRequest(e.urn, e.id, taken_by(provider, e.inputs), taken_by(provider, e.outputs)) for e in group
-    ]
+    def look_at(self, ref: str, group: Sequence[ResourceState]) -> tuple[list[ReadResult], list[Unlooked]]:
+        """Reads what belongs to one provider; what can't be looked at stands as recorded."""
+        begun = monotonic()
+        host = ""
+        try:
+            provider = self.provider_of(ref)
+            host = host_of(provider, ref)
+            answers = self._answers(provider, group)
+        except SecretsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a provider raises, the others are asked
+            answers = [unreachable(as_tomo_error(error))] * len(group)
+        if len(answers) != len(group):
+            told = f"the provider was asked about {len(group)}, and answered {len(answers)}"
+            answers = [unreachable(ProviderFailed(told))] * len(group)
+        found = [_redacted(answer, self.redact) for answer in answers]
+        _tell(host or split_provider_ref(ref)[0].name, found, monotonic() - begun, self.sink)
+        return found, _unlooked(host, group, found)
+
+    def _answers(self, provider: Provider | None, group: Sequence[ResourceState]) -> Sequence[ReadResult]:
+        if provider is None:
+            return [ReadResult(ReadStatus.UNSUPPORTED)] * len(group)
+        return provider.read([asked_of(provider, each, self.policies.get(each.urn)) for each in group])
 
 
 def _redacted(result: ReadResult, redact: Redact) -> ReadResult:
@@ -165,14 +170,13 @@ def _folded(
             unreached[entry.urn] = result.problem
         if result is not None and result.status is ReadStatus.FOUND:
             before, policy = entry, policies.get(entry.urn)
-            if policy is not None:
-                result = tolerated(result, entry, policy)
+            result = tolerated(result, entry, policy)
             if not entry.delete:
                 recorded[entry.urn] = entry
                 if result.drift:
                     drift[entry.urn] = hide_secrets(result.drift, entry, result.inputs)
             entry = observed(entry, result, now)  # noqa: PLW2901
-            if policy is not None and (news := adopted(entry, before, policy)):
+            if news := adopted(entry, before, policy):
                 taken[entry.urn] = hide_secrets(news, before, entry.inputs)
         kept.append(entry)
     missing = {entry.urn for entry in gone} - {entry.urn for entry in kept}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tomo.engine.compare import differences, taken_by
+from tomo.engine.compare import differences
 from tomo.engine.hiding import hide_secrets
 from tomo.engine.look import can_look, observed
 from tomo.engine.run import Run
-from tomo.engine.tolerance import tolerated
+from tomo.engine.tolerance import asked_of, on_host, tolerated
 from tomo.errors import PlanRefused
-from tomo.model.provider import ReadRequest, ReadResult, ReadStatus
+from tomo.model.provider import ReadResult, ReadStatus
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 
@@ -24,8 +24,7 @@ def require_as_observed(run: Run, step: Step) -> None:
     provider = run.providers.get(old.provider)
     if provider is None:
         return
-    inputs, outputs = taken_by(provider, old.inputs), taken_by(provider, old.outputs)
-    [found] = provider.read([ReadRequest(old.urn, old.id, inputs, outputs)])
+    [found] = provider.read([asked_of(provider, old, run.world.drift.get(old.urn))])
     what = _moved(run, old, found)
     if what:
         where = f" on {step.host}" if step.host else ""
@@ -48,12 +47,11 @@ def _moved(run: Run, old: ResourceState, found: ReadResult) -> str:
         return "it is gone"
     if found.status is not ReadStatus.FOUND:
         return ""
-    policy = run.world.drift.get(old.urn)
-    found = tolerated(found, old, policy) if policy is not None else found
+    found = tolerated(found, old, run.world.drift.get(old.urn))
     now = observed(old, found, old.modified)
     if now.id != old.id:
         return f"its id was `{old.id}` and is `{now.id}`"
-    moved = differences(old.inputs, now.inputs)
+    moved = differences(old.inputs, now.inputs) or differences(on_host(old.inputs), on_host(now.inputs))
     if moved:
         return f"`{moved[0].path}` was changed"
     drift = hide_secrets(found.drift, old, found.inputs)

@@ -10,8 +10,10 @@ from tomo.engine.compare import finished_outputs, revealed, secret_keys
 from tomo.engine.graph import in_order, without
 from tomo.engine.look import Observation, can_look, look
 from tomo.engine.registry import Providers, as_tomo_error
+from tomo.engine.tolerance import as_on_host, declared
 from tomo.errors import TomoError, UsageError
 from tomo.frozen import frozen
+from tomo.model.drift import DriftPolicies
 from tomo.model.events import ignore
 from tomo.model.provider import (
     NEVER_MADE,
@@ -79,11 +81,13 @@ class Terms:
     """How to recover. Without `act` nothing is changed outside: what would be done is predicted.
 
     `forget` are creations to be taken as never made, `keep` those to be taken as made, with the id each got.
+    `drift` is what a look lets be.
     """
 
     act: bool = False
     forget: Collection[Urn] = ()
     keep: Mapping[Urn, str] = field(default_factory=dict)
+    drift: DriftPolicies = field(default_factory=dict)
 
 
 def recover(
@@ -96,7 +100,8 @@ def recover(
     """Settles every pending operation that a host or a person can say something about."""
     if not base.pending_operations:
         return Recovery(base)
-    return _Recovering(base, Providers(source, base.resources), now, terms or Terms(), redact).done()
+    terms = terms or Terms()
+    return _Recovering(base, Providers(source, base.resources), now, terms, redact).done()
 
 
 class _Recovering:
@@ -161,8 +166,8 @@ class _Recovering:
         return provider.recover(
             RecoverRequest(
                 entry.urn,
-                revealed(entry.inputs),
-                Former(former.id, revealed(former.inputs), revealed(former.outputs))
+                revealed(as_on_host(entry.inputs, anew=True)),
+                Former(former.id, revealed(as_on_host(former.inputs)), revealed(former.outputs))
                 if former is not None and living
                 else None,
                 operation.parked,
@@ -200,8 +205,9 @@ class _Recovering:
             for each in self._entries
             if each.urn == operation.resource.urn and can_look(each)
         }
-        found = look(list(asked.values()), self._providers.get, ignore, self._now(), self._redact)
-        self._fold(list(asked.values()), found)
+        entries, now = list(asked.values()), self._now()
+        found = look(entries, self._providers.get, ignore, now, self._redact, policies=self._terms.drift)
+        self._fold(entries, found)
         for operation in operations:
             problem = found.unreached.get(operation.resource.urn)
             if problem is not None:
@@ -233,11 +239,12 @@ def _is_made_outside(entry: ResourceState) -> bool:
 
 def _kept(provider: Provider, entry: ResourceState, id_: str) -> RecoverResult:
     """A creation that a person says was made; what can be read of it by its id is."""
-    [found] = provider.read([ReadRequest(entry.urn, id_, revealed(entry.inputs), revealed(entry.inputs))])
+    known = revealed(declared(entry.inputs))
+    [found] = provider.read([ReadRequest(entry.urn, id_, known, known)])
     if found.status is ReadStatus.FOUND:
         return RecoverResult(RecoverStatus.MADE, found.id or id_, found.outputs, "kept, as you said")
     if found.status is ReadStatus.UNSUPPORTED:
-        return RecoverResult(RecoverStatus.MADE, id_, revealed(entry.inputs), "kept, as you said")
+        return RecoverResult(RecoverStatus.MADE, id_, known, "kept, as you said")
     problem = found.problem or "it does not exist"
     raise UsageError(f"`{entry.urn.name}` can't be kept with the id `{id_}`: {problem}")
 

@@ -21,7 +21,6 @@ from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
 from tomo.engine.retries import Patience, Retries
 from tomo.engine.targets import Targets
-from tomo.engine.tolerance import as_adopted as adopted_inputs
 from tomo.errors import TomoError
 from tomo.frozen import frozen
 from tomo.model.diff import PropertyDiff
@@ -275,8 +274,3 @@ class Run:
         """Where a provider tells how an act goes on."""
         urn = str(entry.urn)
         return lambda message: self.emit(StepProgress(urn, self.world.redact(message)))
-
-    def as_adopted(self, entry: ResourceState) -> Properties:
-        """The inputs to act with: what was adopted counts as declared."""
-        policy, old = self.world.drift.get(entry.urn), self.olds.get(entry.urn)
-        return adopted_inputs(entry.inputs, old, policy) if policy and old else entry.inputs

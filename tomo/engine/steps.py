@@ -14,6 +14,7 @@ from tomo.engine.look import not_looked_at
 from tomo.engine.registry import host_of, is_provider, visible
 from tomo.engine.request import Request
 from tomo.engine.run import Run
+from tomo.engine.tolerance import as_on_host, declared
 from tomo.engine.verdict import GONE, Verdict
 from tomo.errors import HostError
 from tomo.frozen import frozen
@@ -80,7 +81,7 @@ class Steps:
         provider = request.acting
         asked = CreateRequest(
             request.urn,
-            taken_by(provider, wanted.inputs),
+            taken_by(provider, as_on_host(wanted.inputs, anew=True)),
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
             look=run.options.look,
@@ -118,9 +119,9 @@ class Steps:
         asked = UpdateRequest(
             request.urn,
             old.id,
-            taken_by(request.acting, old.inputs),
+            taken_by(request.acting, as_on_host(old.inputs)),
             taken_by(request.acting, old.outputs),
-            taken_by(request.acting, wanted.inputs),
+            taken_by(request.acting, as_on_host(wanted.inputs)),
             wanted.ignore_changes,
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
@@ -187,9 +188,9 @@ class Steps:
         asked = DiffRequest(
             entry.urn,
             entry.id,
-            taken_by(provider, entry.inputs),
+            taken_by(provider, declared(entry.inputs)),
             taken_by(provider, entry.outputs),
-            taken_by(provider, inputs),
+            taken_by(provider, declared(inputs)),
             entry.ignore_changes,
         )
         return provider.diff(asked)
@@ -293,7 +294,7 @@ class Steps:
     def _foreseen(self, request: Request, wanted: ResourceState) -> Properties:
         asked = CreateRequest(
             request.urn,
-            taken_by(request.acting, wanted.inputs),
+            taken_by(request.acting, as_on_host(wanted.inputs, anew=True)),
             preview=True,
             secret_keys=secret_keys(wanted.inputs),
             look=self._run.options.look,

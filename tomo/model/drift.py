@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
@@ -32,6 +32,10 @@ class DriftPolicy:
     def of(self, name: str) -> DriftRule:
         """The rule of an input, or of what a look calls by that name."""
         return self.rules.get(name, DriftRule.REVERT)
+
+    def names(self, rule: DriftRule) -> Iterator[str]:
+        """The names that have this rule."""
+        return (name for name, given in self.rules.items() if given is rule)
 
 
 DriftPolicies: TypeAlias = Mapping[Urn, DriftPolicy]

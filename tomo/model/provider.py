@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from tomo.errors import HostError, NotSupported, TomoError, host_named
 from tomo.frozen import frozen
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.urn import Urn
 from tomo.model.values import Properties
+
+DIGEST: Final = "sha256"
+"""The key of what stands for an adopted text that a look may not read: a map with its digest alone."""
 
 Report = Callable[[str], None]
 """Says in a few words what a running step is at: `pulling nginx:1.27 (40 %)`."""
@@ -156,7 +159,9 @@ class ReadRequest:
     """Look at a resource; inputs and outputs are as recorded, both empty for an import.
 
     `wanted` is what the program says of a resource to import. A provider takes from it what a look can't
-    show (how long to wait, what to leave out), and the form of what means the same.
+    show (how long to wait, what to leave out), and the form of what means the same. `let_be` is what an
+    earlier look found otherwise than the inputs say, by their names, and what is still so where a look can't
+    see it again. `adopts` names inputs of which the very value is wanted where the host's is another.
     """
 
     urn: Urn
@@ -164,6 +169,8 @@ class ReadRequest:
     inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
     wanted: Properties = field(default_factory=dict)
+    let_be: Properties = field(default_factory=dict)
+    adopts: frozenset[str] = frozenset()
 
 
 class ReadStatus(Enum):

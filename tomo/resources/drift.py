@@ -21,7 +21,7 @@ _OF_CONTAINER: Final[Mapping[str, tuple[str, ...]]] = {
     "networks": ("networksAdvanced", "networkMode"),
     "ports": ("ports",),
     "resources": ("memory", "memoryReservation", "cpus", "cpuShares", "shmSize"),
-    "running": ("mustRun",),
+    "running": ("mustRun", "start"),
     "security": (
         "privileged", "capabilities", "readOnly", "securityOpts", "pidMode", "ipcMode", "devices",
     ),
@@ -43,7 +43,9 @@ def drift_policies(app: AppOnServer) -> Iterator[tuple[str, str, DriftPolicy]]:
             continue
         name = f"{app.docker_name(service)}@{instance.server_name}"
         yield tokens.CONTAINER, name, _policy(rules, _OF_CONTAINER)
-        yield tokens.REMOTE_IMAGE, name, _policy(rules, _OF_IMAGE)
+        # Where a tag points is not the service's: what its container runs stays, and that is adopted.
+        let_be = {word: DriftRule.IGNORE if rule == DriftRule.ADOPT else rule for word, rule in rules.items()}
+        yield tokens.REMOTE_IMAGE, name, _policy(let_be, _OF_IMAGE)
         for file in app.file_names(service):
             yield tokens.FILE, file, _policy(rules, _OF_FILE)
 

@@ -47,7 +47,9 @@ def recovered(
         return Recovered(
             stored, (_note(f"a run is under way, and what it has done counts here: {living[0]}"),)
         )
-    found = recover(stored.snapshot, world.providers, world.now, terms, world.redact)
+    found = recover(
+        stored.snapshot, world.providers, world.now, replace(terms, drift=world.drift), world.redact
+    )
     lines = tuple(_lines(stored.journal, found, act=terms.act))
     if terms.act and (stored.journal or len(found.unsettled) < len(found.resolved)):
         names = workspace.project, workspace.stack

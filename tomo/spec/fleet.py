@@ -225,20 +225,8 @@ DriftField = Literal[
 """What of a container can be otherwise on a host than its app says; `*` is all that is not named."""
 
 Rule = Literal["revert", "ignore", "adopt"]
-_ADOPTABLE: Final = frozenset({"resources", "restart"})
 
-
-def _adoptable(rules: dict[DriftField, Rule]) -> dict[DriftField, Rule]:
-    for name, rule in rules.items():
-        if rule == "adopt" and name not in _ADOPTABLE:
-            raise mistake(
-                f"`{name}` can't be adopted; `resources` and `restart` can",
-                f"write `{name}: ignore`, or what the host has into the app",
-            )
-    return rules
-
-
-Drift = Annotated[dict[DriftField, Rule], AfterValidator(_adoptable)]
+Drift = dict[DriftField, Rule]
 """What is done about each field that somebody changed on a host."""
 
 

@@ -12,7 +12,7 @@ from tomo.providers.docker.container import base_name
 from tomo.providers.docker.container_fields import CONTAINER
 from tomo.providers.docker.container_mounts import placed
 from tomo.providers.docker.container_outputs import outputs
-from tomo.providers.docker.container_seen import READERS, compared, observed
+from tomo.providers.docker.container_seen import CHANGEABLE, READERS, compared, observed
 from tomo.providers.docker.daemon import container_path, document, image_path
 from tomo.providers.docker.http import Response
 from tomo.providers.docker.inputs import must_run, text
@@ -56,7 +56,8 @@ def _imported(found: Inspected, wanted: Properties) -> Look:
 
 def _same_container(resource: Resource, host: Host, request: ReadRequest, found: dict[str, Value]) -> Look:
     recorded = request.inputs
-    seen = observed(recorded, found)
+    seen = observed({**recorded, **_fixed(request)}, found)
+    seen = {key: value for key, value in seen.items() if value is not None or key not in request.let_be}
     extra: list[PropertyDiff] = []
     parked_as = name_of(found)
     if base_name(parked_as) != parked_as and base_name(parked_as) == text(recorded, "name"):
@@ -66,11 +67,22 @@ def _same_container(resource: Resource, host: Host, request: ReadRequest, found:
         extra.append(_parked_drift(found, document(other) if other.ok else None, host.name))
     stopped = _stopped(recorded, found)
     if stopped:
-        seen["mustRun"] = False
+        seen |= _not_running(request)
     drift = [_explained(diff, stopped, host.name) for diff in resource.drift(recorded, seen, host.name)]
     kept = request.outputs.get("containerLogs")
     made = outputs(seen, found, kept if isinstance(kept, str) else None)
     return ReadResult(ReadStatus.FOUND, request.id, seen, made, tuple(drift + extra))
+
+
+def _fixed(request: ReadRequest) -> Properties:
+    """What this very container was made with in place of what is recorded, and can't have lost since."""
+    fixed = READERS.keys() - CHANGEABLE
+    return {name: value for name, value in request.let_be.items() if name in fixed}
+
+
+def _not_running(request: ReadRequest) -> Properties:
+    """How a stopped container is told; where that is adopted, one in its place isn't started either."""
+    return {"mustRun": False, "start": False} if "mustRun" in request.adopts else {"mustRun": False}
 
 
 def _stopped(recorded: Properties, found: Inspected) -> str:
@@ -99,7 +111,7 @@ def _made_anew(resource: Resource, host: Host, request: ReadRequest, found: Insp
     seen = compared(recorded, found, image)
     seen = {key: seen[key] for key in [*recorded, *seen] if key in seen}
     if _stopped(recorded, found):
-        seen["mustRun"] = False
+        seen |= _not_running(request)
     id_ = text_of(found, "Id")
     drift = list(resource.drift(recorded, seen, host.name))
     unseen = bool(recorded.get("uploads"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from tomo.errors import HostError, ProviderFailed, TomoError
 from tomo.model.connection import Connection, Connections, FileStat, HostSpec
 from tomo.model.diff import DiffResult
 from tomo.model.provider import (
+    DIGEST,
     NEVER_MADE,
     CheckFailure,
     CheckRequest,
@@ -74,14 +75,17 @@ class File:
         """Writes the file again; at another address as if it were new."""
         secret = "content" in request.secret_keys
         created = request.old_outputs.get("created") is not False
+        adopted = _adopted(request.new_inputs)
         moved = any(key in _ROAD for key in changed_keys(request.old_inputs, request.new_inputs))
         if not request.preview:
             spec = spec_of(request.new_inputs)
             connection = self._connections.get(spec)
-            if moved:
+            if moved and not adopted:
                 created = _may_write(connection, request.new_inputs, spec)
-            _write(connection, request.new_inputs)
-        return UpdateResult(_outputs(request.new_inputs, created=created, secret=secret))
+            _write(connection, request.new_inputs, _as_found(connection, request, spec) if adopted else None)
+        outputs = _outputs(request.new_inputs, created=created, secret=secret)
+        # Who reads the file is made anew when what is declared changes, not when an edit is adopted.
+        return UpdateResult({**outputs, "sha256": request.old_outputs["sha256"]} if adopted else outputs)
 
     def delete(self, request: DeleteRequest) -> None:
         """Removes the file unless it was there before Tomo, or something else has taken its place."""
@@ -156,10 +160,12 @@ def _found(request: ReadRequest, stat: FileStat | None) -> ReadResult:
         return ReadResult(ReadStatus.GONE)
     inputs = dict(request.inputs)
     if stat.is_directory:
-        inputs["content"] = "[a folder stands there]"
+        told = "[a folder stands there]"
+        inputs["content"] = {DIGEST: told} if "content" in request.adopts else told
     elif stat.sha256 != _digest(text_of(request.inputs, "content")):
         # The content itself may be secret, so only its digest is told.
-        inputs["content"] = f"[edited on the host, SHA-256 {stat.sha256[:12]}]"
+        told = f"[edited on the host, SHA-256 {stat.sha256[:12]}]"
+        inputs["content"] = {DIGEST: stat.sha256} if "content" in request.adopts else told
     if stat.mode != _mode(request.inputs):
         inputs["mode"] = f"{stat.mode:04o}"
     outputs = request.outputs or {"sha256": stat.sha256, "created": _is_own(text_of(inputs, "path"))}
@@ -201,10 +207,29 @@ def _may_write(connection: Connection, inputs: Properties, spec: HostSpec) -> bo
     )
 
 
-def _write(connection: Connection, inputs: Properties) -> None:
+def _adopted(inputs: Properties) -> str:
+    """The digest that stands for a content that was adopted; `""` where the content is the declared one."""
+    content = inputs.get("content")
+    return str(content[DIGEST]) if isinstance(content, Mapping) and DIGEST in content else ""
+
+
+def _as_found(connection: Connection, request: UpdateRequest, spec: HostSpec) -> bytes:
+    """The content that was adopted, as the host still has it."""
+    path = text_of(request.new_inputs, "path")
+    found = connection.read_file(path)
+    if found is None or hashlib.sha256(found).hexdigest() != _adopted(request.new_inputs):
+        raise HostError(
+            f"`{path}` has not the content any more that was adopted",
+            host=spec.label,
+            hint="run `tomo plan` again",
+        )
+    return found
+
+
+def _write(connection: Connection, inputs: Properties, content: bytes | None = None) -> None:
     if has_unknown(inputs):
         raise ProviderFailed("an input is not known yet", hint="apply what it comes from first")
-    content = text_of(inputs, "content").encode()
+    content = text_of(inputs, "content").encode() if content is None else content
     connection.write_file(
         text_of(inputs, "path"), content, mode=_mode(inputs), owner=text_of(inputs, "owner")
     )
