@@ -29,7 +29,7 @@ from tomo.testing.dockerd.http import Request
 from tomo.testing.dockerd.stream import MemoryStream
 from tomo.testing.fake_docker import FakeDocker
 from tomo.testing.files import FileTree
-from tomo.testing.hardware import Faults, Hardware, without_epoch
+from tomo.testing.hardware import Faults, Hardware, upstream
 from tomo.testing.registry import FakeRegistry
 from tomo.testing.shell import Command, Outcome, Shell
 from tomo.testing.volume_swap import volume_swap
@@ -468,7 +468,7 @@ class FakeHost:
         refusal = self._install_refusal(env)
         if refusal is not None:
             return refusal
-        upstream = _upstream(env)
+        upstream = upstream(env)
         installs = not (self.docker_installed and self.docker.version.startswith(upstream))
         was_running = self.docker_installed and self.docker.running
         try:
@@ -490,7 +490,7 @@ class FakeHost:
         if not (self.spec.become or (self.spec.user or "root") == "root"):
             hint = "write `become: sudo` for this server, or log in as root"
             return _script_error("become-refused", "installing Docker needs root", hint)
-        if self.docker_installed and self.docker.version.startswith(_upstream(env)):
+        if self.docker_installed and self.docker.version.startswith(upstream(env)):
             return None
         if self.faults.package_lock:
             text = f"the package manager is in use by {self.faults.package_lock} for more than 300 s"
@@ -572,12 +572,6 @@ def _absent(spec: HostSpec) -> FakeHost:
     host = FakeHost(spec.host, registry=FakeRegistry())
     host.faults.unreachable = True
     return host
-
-
-def _upstream(env: Mapping[str, str]) -> str:
-    """The version asked for without a package's epoch and revision: `5:24.0.7-1~debian` is `24.0.7`."""
-    asked = env.get("TOMO_DOCKER_TARGET") or env.get("TOMO_DOCKER_VERSION", "")
-    return without_epoch(asked)
 
 
 def _is_script(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tomo.frozen import frozen
@@ -25,15 +26,19 @@ class Hardware:
     docker_offered: str = ""
     """A newer version of Docker that the package manager has, for a look that asks."""
 
-    def told(self, running: str, ufw: bytes | None) -> list[tuple[str, object]]:
+    def told(self, running: str, ufw: bytes | None) -> list[tuple[str, str]]:
         """What a look tells of newer versions and of the firewall, by ufw's own file."""
         newer = self.docker_offered if not self.docker_offered.startswith(running) else ""
         return [("docker_offered", newer), ("firewall", "ufw" if b"ENABLED=yes" in (ufw or b"") else "")]
 
 
-def without_epoch(version: str) -> str:
-    """A package's version without its epoch and revision; nothing for a pattern, which any version fits."""
-    return "" if "*" in version else version.rpartition(":")[2].partition("-")[0]
+def upstream(env: Mapping[str, str]) -> str:
+    """The version asked for without a package's epoch and revision: `5:24.0.7-1~debian` is `24.0.7`.
+
+    Nothing for a pattern, which the version that is there fits.
+    """
+    asked = env.get("TOMO_DOCKER_TARGET") or env.get("TOMO_DOCKER_VERSION", "")
+    return "" if "*" in asked else asked.rpartition(":")[2].partition("-")[0]
 
 
 @dataclass
