@@ -468,8 +468,8 @@ class FakeHost:
         refusal = self._install_refusal(env)
         if refusal is not None:
             return refusal
-        upstream = upstream(env)
-        installs = not (self.docker_installed and self.docker.version.startswith(upstream))
+        wanted = upstream(env)
+        installs = not (self.docker_installed and self.docker.version.startswith(wanted))
         was_running = self.docker_installed and self.docker.running
         try:
             written = self._merge_settings(env.get("TOMO_DOCKER_DAEMON") or "{}")
@@ -479,7 +479,7 @@ class FakeHost:
         self._machine.docker_installed = True
         if installs or written or not was_running:
             self.docker.stop_daemon()
-            self.docker.set_version(upstream or self.docker.version)
+            self.docker.set_version(wanted or self.docker.version)
             self._start_docker()
         said = "installing Docker\n" if installs else ""
         said += "daemon.json written\n" if written else ""
