@@ -127,9 +127,10 @@ def add_command(app: typer.Typer, command: Callable[..., None], name: str = "") 
     app.command(name or command.__name__.rstrip("_"), cls=Command, help=words, epilog=EXIT_CODES)(command)
 
 
-def add_group(app: typer.Typer, name: str, words: str, commands: Commands) -> None:
-    """Adds a group of commands by their names."""
+def add_group(app: typer.Typer, name: str, words: str, commands: Commands) -> typer.Typer:
+    """Adds a group of commands by their names, and gives it for more."""
     group = typer.Typer(name=name, cls=Group, help=words, no_args_is_help=True, rich_markup_mode=None)
     for each, command in commands.items():
         add_command(group, command, each)
     app.add_typer(group)
+    return group

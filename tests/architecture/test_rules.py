@@ -40,6 +40,7 @@ STARTS_PROCESSES = {
     "tomo/providers/command/local.py": "runs a person's own command on this machine",
     "tomo/ssh/local.py": "is the connection to this machine",
     "tomo/providers/plugin/process.py": "starts the provider plugins that a person installed",
+    "tomo/catalog/repos/git.py": "fetches repositories of catalogs by a person's own git",
     "tomo/approval/keygen.py": "runs OpenSSH's own tool for signatures",
     "tomo/service/pulumi_engine/cli.py": "runs the Pulumi CLI that a person installed",
     "tomo/backup/restic.py": "runs the restic that a person installed",

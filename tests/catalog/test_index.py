@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tomo.catalog.index import AppSummary, Catalog
+from tomo.catalog.index import Catalog
 from tomo.catalog.search import SearchIndex
 from tomo.errors import AppNotFound, SpecError
+from tomo.model.catalog import AppFilter, AppSummary
 
 APP = 'schema: tomo.app/v1\nid: {0}\ntitle: {0}\nversion: "1.0"\nservices:\n  s: {{image: "{0}:1.0"}}\n'
 
@@ -147,7 +148,10 @@ def test_search_finds_the_best_first(index: SearchIndex, query: str, found: list
 
 
 def test_search_within_a_category(index: SearchIndex) -> None:
-    assert [hit.app.id for hit in index.search("music", category="media")] == ["navidrome", "jellyfin"]
+    assert [hit.app.id for hit in index.search("music", AppFilter(category="media"))] == [
+        "navidrome",
+        "jellyfin",
+    ]
 
 
 def test_two_thousand_apps_are_searched_in_a_blink() -> None:

@@ -16,6 +16,7 @@ import pytest
 import tomo.service
 from tests.worlds import CONTAINER, World
 from tomo.errors import AppNotFound, ExitCode, StackNotFound, StateError, UsageError
+from tomo.model.catalog import AppFilter
 from tomo.service.catalogs import CatalogRequest, Catalogs
 from tomo.service.doctor import Doctor, DoctorRequest, Health
 from tomo.service.effect import Effect
@@ -214,7 +215,7 @@ def test_the_catalog_needs_no_fleet(nothing: World) -> None:
     service = Catalogs(nothing.doors)
 
     everything = service.list(CatalogRequest(nothing.place))
-    media = service.list(CatalogRequest(nothing.place, category="media"))
+    media = service.list(CatalogRequest(nothing.place, wanted=AppFilter(category="media")))
     found = service.list(CatalogRequest(nothing.place, query="feed reader"))
 
     assert len(everything.apps) >= 20
@@ -242,7 +243,7 @@ def test_an_unknown_app_is_not_found(nothing: World, name: str) -> None:
 
 def test_an_unknown_category_gets_the_nearest(nothing: World) -> None:
     with pytest.raises(UsageError) as caught:
-        Catalogs(nothing.doors).list(CatalogRequest(nothing.place, category="medai"))
+        Catalogs(nothing.doors).list(CatalogRequest(nothing.place, wanted=AppFilter(category="medai")))
 
     assert caught.value.hint == "did you mean `media`?"
 

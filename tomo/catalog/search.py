@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from tomo.catalog.index import AppSummary
 from tomo.frozen import frozen
+from tomo.model.catalog import AppFilter, AppSummary
 from tomo.spec.near import nearest
 
 _WORD: Final = re.compile(r"[^\W_]+")
-_NAME, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5
-_WHOLE, _START, _WITHIN = 1.0, 0.7, 0.4
-_SHORTEST_PART: Final = 3
+NAME_WEIGHT, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5
+WHOLE, START, WITHIN = 1.0, 0.7, 0.4
+SHORTEST_PART: Final = 3
+_LONGEST: Final = 80
 _REPEATED: Final = 0.1
 """What a word counts in each field besides the best one."""
 
@@ -39,13 +40,13 @@ class SearchIndex:
     def __init__(self, apps: Iterable[AppSummary]) -> None:
         self._entries = [_entry(app) for app in apps]
 
-    def search(self, query: str, *, category: str = "") -> list[Hit]:
-        """Apps that have every word of the query somewhere; of the nearest name where none has.
+    def search(self, query: str, wanted: AppFilter | None = None) -> list[Hit]:
+        """Apps that fit and have every word of the query somewhere; of the nearest name where none has.
 
         An empty query finds every app, by id.
         """
-        entries = [entry for entry in self._entries if not category or category in entry.app.categories]
-        words = _words(query)
+        entries = [entry for entry in self._entries if wanted is None or wanted.takes(entry.app)]
+        words = words_in(query)
         hits = [Hit(entry.app, score) for entry in entries if (score := _score(entry, words)) is not None]
         if not hits and (close := nearest("-".join(words), [entry.app.id for entry in entries])):
             hits = [Hit(entry.app, 0.0) for entry in entries if entry.app.id == close]
@@ -53,15 +54,25 @@ class SearchIndex:
 
 
 def _entry(app: AppSummary) -> _Entry:
-    names = frozenset({app.id, app.title.lower(), *_words(app.title), *_words(app.id)})
+    names = frozenset({app.id, app.title.lower(), *words_in(app.title), *words_in(app.id)})
     fields = (
-        (_NAME, names),
-        (_TAG, frozenset(word for tag in app.tags for word in (tag.lower(), *_words(tag)))),
+        (NAME_WEIGHT, names),
+        (_TAG, frozenset(word for tag in app.tags for word in (tag.lower(), *words_in(tag)))),
         (_CATEGORY, frozenset(category.lower() for category in app.categories)),
-        (_TAGLINE, frozenset(_words(app.tagline))),
-        (_DESCRIPTION, frozenset(_words(app.description))),
+        (_TAGLINE, frozenset(words_in(app.tagline))),
+        (_DESCRIPTION, frozenset(words_in(app.description))),
     )
     return _Entry(app, fields, " ".join(word for _, words in fields for word in words))
+
+
+def weights_of(app: AppSummary) -> dict[str, int]:
+    """Every word that an app is found by, each with the most that it counts; for an index kept elsewhere."""
+    found: dict[str, int] = {}
+    for weight, words in _entry(app).fields:
+        for word in words:
+            if len(word) <= _LONGEST:
+                found[word] = max(found.get(word, 0), weight)
+    return found
 
 
 def _score(entry: _Entry, words: list[str]) -> float | None:
@@ -74,18 +85,19 @@ def _score(entry: _Entry, words: list[str]) -> float | None:
         if not any(fits):
             return None
         total += max(fits) + _REPEATED * sum(fits)
-    return total + (_NAME if words and "-".join(words) == entry.app.id else 0)
+    return total + (NAME_WEIGHT if words and "-".join(words) == entry.app.id else 0)
 
 
 def _fit(word: str, field: frozenset[str]) -> float:
     if word in field:
-        return _WHOLE
+        return WHOLE
     if any(other.startswith(word) for other in field):
-        return _START
-    if len(word) >= _SHORTEST_PART and any(word in other for other in field):
-        return _WITHIN
+        return START
+    if len(word) >= SHORTEST_PART and any(word in other for other in field):
+        return WITHIN
     return 0.0
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
+    """The words of a text, in small letters."""
     return _WORD.findall(text.lower())

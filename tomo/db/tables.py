@@ -9,7 +9,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
+    ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -27,7 +30,7 @@ NAMES: Final = {
 }
 METADATA: Final = MetaData(naming_convention=NAMES)
 
-NEWEST: Final = "0003"
+NEWEST: Final = "0004"
 """The newest migration, known without loading Alembic."""
 
 AUDIT_ENTRIES: Final = Table(
@@ -172,3 +175,99 @@ PROPOSAL_TEXTS: Final = Table(
     Column("content", LargeBinary, nullable=False),
 )
 """The bytes of a proposal's plan, of the fleet file before and after, and of approvals without a stack."""
+
+REPOSITORIES: Final = Table(
+    "catalog_repositories",
+    METADATA,
+    Column("name", String(40), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("synced", BigInteger, nullable=False),
+    Column("refused", Text, nullable=False),
+)
+"""Repositories of catalogs, each at the state that was checked last; `refused` is JSON text."""
+
+CATALOG_APPS: Final = Table(
+    "catalog_apps",
+    METADATA,
+    Column(
+        "repository",
+        String(40),
+        ForeignKey("catalog_repositories.name", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("app", String(40), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("tagline", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("categories", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("risk", String(32), nullable=False),
+    Column("architectures", Text, nullable=False),
+    Column("memory", BigInteger, nullable=False),
+    Column("disk", BigInteger, nullable=False),
+    Column("cpu", Float, nullable=False),
+)
+"""What lists and searches show of a repository's apps; lists of words are JSON texts."""
+
+# Both kinds of database are to compare words by their bytes, so that a range finds what begins with one.
+_WORD: Final = String(80).with_variant(String(80, collation="C"), "postgresql")
+
+CATALOG_WORDS: Final = Table(
+    "catalog_words",
+    METADATA,
+    Column("word", _WORD, primary_key=True),
+    Column("repository", String(40), primary_key=True),
+    Column("app", String(40), primary_key=True),
+    Column("weight", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["repository", "app"],
+        ["catalog_apps.repository", "catalog_apps.app"],
+        name="fk_catalog_words_app",
+        ondelete="CASCADE",
+    ),
+    Index("ix_catalog_words_repository_app", "repository", "app"),
+)
+"""Every word that an app is found by, with what it counts."""
+
+CATALOG_VERSIONS: Final = Table(
+    "catalog_versions",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "repository",
+        String(40),
+        ForeignKey("catalog_repositories.name", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("app", String(40), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+"""Each version that an app of a repository had, since when; `digest` is that of the app's file."""
+
+RATINGS: Final = Table(
+    "catalog_ratings",
+    METADATA,
+    Column("ref", String(81), primary_key=True),
+    Column("person", String(128), primary_key=True),
+    Column("stars", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+
+FEATURED: Final = Table(
+    "catalog_featured",
+    METADATA,
+    Column("ref", String(81), primary_key=True),
+    Column("person", String(128), nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+"""Apps that somebody put first, by their refs."""

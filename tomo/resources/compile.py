@@ -202,8 +202,13 @@ def _needed_apps(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: s
     return [
         other
         for other, app in fleet.apps.items()
-        if other != name and app.present and definition_of(fleet, definitions, other).id in wanted
+        if other != name and app.present and _ids(definition_of(fleet, definitions, other)) & wanted
     ]
+
+
+def _ids(definition: AppDefinition) -> set[str]:
+    """What an app is called where another one needs it: one of a repository also by its mere id."""
+    return {definition.id, definition.short_id}
 
 
 def _app_order(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> list[str]:

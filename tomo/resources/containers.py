@@ -14,7 +14,8 @@ from tomo.resources import tokens
 from tomo.resources.swapping import START_FIRST
 from tomo.resources.texts import Instance, joined
 from tomo.spec.app import Healthcheck, Mount, Resources, Service
-from tomo.spec.base import seconds, size_in_bytes
+from tomo.spec.base import seconds
+from tomo.spec.size import size_in_bytes
 from tomo.spec.template import references
 
 _MIB = 1 << 20

@@ -8,8 +8,8 @@ from tomo.frozen import frozen
 from tomo.model.values import Properties
 from tomo.resources.compile import definition_of
 from tomo.spec.app import AppDefinition
-from tomo.spec.base import size_in_bytes
 from tomo.spec.fleet import Fleet
+from tomo.spec.size import size_in_bytes
 
 _MIB = 1 << 20
 

@@ -98,7 +98,7 @@ class Instance:
             return self._input(reference.input)
         known = {
             "app.name": self.name,
-            "app.id": self.definition.id,
+            "app.id": self.definition.short_id,
             "app.url": self.url,
             "fleet.name": self.fleet,
             "host.name": self.server_name,

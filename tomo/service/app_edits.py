@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from tomo.catalog.index import Catalog
+from tomo.catalog.repos.shelf import Pin
 from tomo.errors import SpecError, UsageError
 from tomo.frozen import frozen
 from tomo.model.snapshot import Snapshot
@@ -49,6 +50,20 @@ def fleet_after(text: str, loaded: LoadedFleet, catalog: Catalog) -> LoadedFleet
         # Their lines are those of a file that is not written.
         raise SpecError([replace(problem, line=0) for problem in problems])
     return after
+
+
+def pinned_for(text: str, loaded: LoadedFleet, catalog: Catalog, ref: str) -> str:
+    """A fleet file's text that pins the repository of an app, where it doesn't yet."""
+    name, slash, _ = ref.rpartition("/")
+    if not slash or name in loaded.fleet.repositories or name not in catalog.shelves:
+        return text
+    return with_pin(text, catalog.shelves[name].pin)
+
+
+def with_pin(text: str, pin: Pin) -> str:
+    """A fleet file's text with a pin in it."""
+    value = {"url": pin.url, **({"commit": pin.commit} if pin.commit else {}), "digest": pin.digest}
+    return edit.set_value(text, ("repositories", pin.name), value)
 
 
 def app_of(loaded: LoadedFleet, name: str) -> App:

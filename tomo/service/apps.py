@@ -8,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import ClassVar
 
+from tomo.catalog.index import Catalog
 from tomo.frozen import frozen
 from tomo.model.values import SECRET_SHOWN, Secret, Value
 from tomo.resources.texts import FleetValues, Instance
@@ -19,6 +20,7 @@ from tomo.service.app_edits import (
     entry_of,
     fleet_after,
     is_applied,
+    pinned_for,
     require_secrets,
     require_servers,
     require_set,
@@ -27,6 +29,7 @@ from tomo.service.app_edits import (
     with_known_secrets,
 )
 from tomo.service.app_history import require_not_rolled_back
+from tomo.service.catalogs import with_repository
 from tomo.service.effect import Effect
 from tomo.service.fleets import definitions_of, known_definitions, new_value, proxy_secrets
 from tomo.service.hosts import fleet_secrets
@@ -150,26 +153,31 @@ class Apps:
         self._doors = doors
 
     def definition(self, place: Place, app: str) -> AppDefinition:
-        """The catalog's app, as this fleet's folders have it; raises AppNotFound."""
-        return self._fleet(place)[0].catalog.get(app)
+        """The catalog's app, as this fleet has it; raises AppNotFound."""
+        return with_repository(self._fleet(place)[0].catalog, app, self._doors.settings).get(app)
 
     @audited("app.add")
     def add(self, request: AddAppRequest) -> AddedApp:
         """Makes missing secrets first, then writes the app; a mistake leaves both files as they were."""
         workspace, loaded = self._fleet(request.place)
-        definition = workspace.catalog.get(request.app)
+        catalog = with_repository(workspace.catalog, request.app, self._doors.settings)
+        definition = catalog.get(request.app)
         definitions_of(loaded, workspace.catalog)
-        name = request.name or definition.id
+        name = request.name or definition.short_id
         known = fleet_secrets(workspace.config())
         check_settings(definition, request.settings)
         require_servers(loaded, request.servers)
         settings = with_known_secrets(name, definition, request.settings, known)
         require_secrets(name, settings, known)
         entry = entry_of(definition, request.servers, settings)
-        after = self._changed(workspace, loaded, lambda text: edit.add_app(text, name, entry))
+
+        def change(text: str) -> str:
+            return edit.add_app(pinned_for(text, loaded, catalog, request.app), name, entry)
+
+        after = self._changed(workspace, loaded, change, catalog)
         wanted = generated_inputs(name, definition, after.fleet.apps[name])
         made = self._generate(workspace, wanted, known)
-        edit.edit_fleet(loaded.file, lambda text: edit.add_app(text, name, entry))
+        edit.edit_fleet(loaded.file, change)
         view = _view(after, name, definition)
         return AddedApp(loaded.file, view, made, in_language(definition.notes.after_install))
 
@@ -244,9 +252,12 @@ class Apps:
     def _fleet(self, place: Place) -> tuple[Workspace, LoadedFleet]:
         return (workspace := self._doors.open(place)), fleet_of(workspace)
 
-    def _changed(self, workspace: Workspace, loaded: LoadedFleet, change: Edit) -> LoadedFleet:
+    def _changed(
+        self, workspace: Workspace, loaded: LoadedFleet, change: Edit, catalog: Catalog | None = None
+    ) -> LoadedFleet:
         """The fleet as it would be; raises SpecError where that would be a mistake."""
-        return fleet_after(change(loaded.file.read_text("utf-8-sig")), loaded, workspace.catalog)
+        text = change(loaded.file.read_text("utf-8-sig"))
+        return fleet_after(text, loaded, catalog or workspace.catalog)
 
     def _generate(
         self, workspace: Workspace, wanted: Mapping[str, Generate], known: Mapping[str, object]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tomo.catalog.index import AppSummary, Catalog, app_files
+from tomo.catalog.index import Catalog, app_files
 from tomo.errors import Problem, UsageError
 from tomo.frozen import frozen
+from tomo.model.catalog import AppFilter, AppSummary, Standing
 from tomo.service.effect import Effect
+from tomo.service.marketplace.store import has_marketplace, marketplace_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
+from tomo.settings import Settings
 from tomo.spec.files import FLEET_FILE
 from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
@@ -21,20 +27,30 @@ if TYPE_CHECKING:
 
 @frozen
 class CatalogRequest:
-    """What is in the catalog? `query` and `category` narrow it. Reads files only."""
+    """What is in the catalog? `query` and `wanted` narrow it. Reads files and the database."""
 
     effect: ClassVar[Effect] = Effect.READ
     place: Place
     query: str = ""
-    category: str = ""
+    wanted: AppFilter = AppFilter()
 
 
 @frozen
 class CatalogListing:
-    """Apps of the catalog, and what is wrong with files that can't be read."""
+    """Apps of the catalog, and what is wrong with files that can't be read.
+
+    `standings` has those that were rated or put first, by ref.
+    """
 
     apps: tuple[AppSummary, ...]
     problems: tuple[str, ...] = ()
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """The ids that more than one of these apps has."""
+        counts = Counter(app.id for app in self.apps)
+        return frozenset(app for app, count in counts.items() if count > 1)
 
 
 @frozen
@@ -69,12 +85,16 @@ class Catalogs:
         self._doors = doors
 
     def list(self, request: CatalogRequest) -> CatalogListing:
-        """The apps that fit, by id, or the best first where words are given."""
-        return listing(self._catalog(request.place), request)
+        """The apps that fit, by id, or the best first where words are given; those put first before all."""
+        return listing(self._catalog(request.place), request, self._doors.settings)
 
     def show(self, request: CatalogRequest, app: str) -> AppDefinition:
-        """One app; raises AppNotFound with the nearest name."""
-        return self._catalog(request.place).get(app)
+        """One app; raises AppNotFound with the nearest name.
+
+        `REPOSITORY/ID` is what the fleet file pins, or else the repository's newest.
+        """
+        catalog = self._catalog(request.place)
+        return with_repository(catalog, app, self._doors.settings).get(app)
 
     def lint(self, request: LintRequest) -> LintReport:
         """What is wrong with app files; raises UsageError where no file is named and the fleet has none."""
@@ -95,19 +115,48 @@ class Catalogs:
         return self._doors.open(place).catalog
 
 
-def listing(catalog: Catalog, request: CatalogRequest) -> CatalogListing:
-    """The apps of a catalog that fit; raises UsageError for a category that no app has.
+def listing(catalog: Catalog, request: CatalogRequest, settings: Settings) -> CatalogListing:
+    """The apps of a catalog and of repositories that fit; raises UsageError for a category that none has.
 
     A catalog reads its files once: whoever keeps it is quicker the next time.
     """
     from tomo.catalog.search import SearchIndex  # noqa: PLC0415  # not needed to show one app
 
-    apps = catalog.summaries()
-    categories = {category for app in apps for category in app.categories}
-    if request.category and request.category not in categories:
-        raise UsageError(
-            f"no app has the category `{shown(request.category)}`",
-            hint=did_you_mean(request.category, categories),
-        )
-    hits = SearchIndex(apps).search(request.query, category=request.category)
-    return CatalogListing(tuple(hit.app for hit in hits), tuple(map(str, catalog.problems())))
+    apps, wanted = catalog.summaries(), request.wanted
+    hits = SearchIndex(apps).search(request.query, wanted)
+    standings: Mapping[str, Standing] = {}
+    if has_marketplace(settings):
+        from tomo.service.marketplace.searching import found_in  # noqa: PLC0415  # few have repositories
+
+        with marketplace_of(settings) as market:
+            more, standings = found_in(market, request.query, wanted), market.standings()
+        # The nearest name, which scores nothing, is for when nobody has the words.
+        hits = [*more, *(hit for hit in hits if hit.score or not more or not request.query)]
+    if not hits and wanted.category:
+        _require_category(wanted.category, {category for app in apps for category in app.categories})
+    hits.sort(key=lambda hit: (not _featured(standings, hit.app), -hit.score, hit.app.ref))
+    return CatalogListing(tuple(hit.app for hit in hits), tuple(map(str, catalog.problems())), standings)
+
+
+def _require_category(category: str, known: set[str]) -> None:
+    if category not in known:
+        raise UsageError(f"no app has the category `{shown(category)}`", hint=did_you_mean(category, known))
+
+
+def _featured(standings: Mapping[str, Standing], app: AppSummary) -> bool:
+    return app.ref in standings and standings[app.ref].featured
+
+
+def with_repository(catalog: Catalog, ref: str, settings: Settings) -> Catalog:
+    """The catalog with the repository of an app that isn't pinned, as it was synced last."""
+    name, slash, _ = ref.rpartition("/")
+    if not slash or name in catalog.shelves or not has_marketplace(settings):
+        return catalog
+    from tomo.catalog.repos.shelf import Pin, Shelves  # noqa: PLC0415  # few have repositories
+
+    with marketplace_of(settings) as market:
+        found = market.repository(name)
+    if found is None:
+        return catalog
+    pin = Pin(found.name, found.url, found.digest, found.commit)
+    return catalog.with_shelf(Shelves(settings.data_folder).shelf(pin))

@@ -281,10 +281,10 @@ class Workspace:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The bundled apps and those of the fleet's own folders."""
+        """The bundled apps, those of the fleet's own folders and those of what it pins."""
         from tomo.catalog.index import Catalog  # noqa: PLC0415  # as above
 
-        return Catalog.bundled(self.fleet.catalogs if self.fleet else ())
+        return Catalog.of_fleet(self.fleet, self.settings.data_folder) if self.fleet else Catalog.bundled()
 
     # --- state ------------------------------------------------------------------------------------------
 

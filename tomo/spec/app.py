@@ -707,6 +707,11 @@ class AppDefinition(Model):
     provenance: Provenance = Field(Provenance(), description="Where the entry comes from.")
 
     @property
+    def short_id(self) -> str:
+        """The id without the repository that the app is of: what an instance is called by default."""
+        return self.id.rpartition("/")[2]
+
+    @property
     def main_service(self) -> str:
         """The service with the page, or else the first one: what a fleet's `env` and `mounts` mean."""
         return self.web.service if self.web else next(iter(self.services))

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from tomo.spec import template
 from tomo.spec.near import NAME
 from tomo.spec.shown import CONTROL, shown
+from tomo.spec.size import SIZE
 
 SECRET_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"  # noqa: S105  # a pattern for names
 TIMEZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
@@ -33,7 +34,6 @@ _IMAGE: Final = re.compile(
 )
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT]?)i?B?", re.IGNORECASE)
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HOST_KEY_TYPES: Final = (
     "ssh-ed25519",
@@ -113,6 +113,14 @@ def _name(text: str) -> str:
     return text
 
 
+def _app_ref(text: str) -> str:
+    repository, slash, app = text.rpartition("/")
+    _name(app)
+    if slash:
+        _name(repository)
+    return text
+
+
 def _docker_name(text: str) -> str:
     if not _DOCKER_NAME.fullmatch(text):
         raise mistake(f"`{shown(text)}` is not a name in Docker", "letters, digits, `_`, `.` and `-`")
@@ -165,15 +173,6 @@ def seconds(duration: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
 
 
-def size_in_bytes(size: str) -> int:
-    """The bytes of a size such as `512M`; units are powers of 1024, as Docker counts them."""
-    match = _SIZE.fullmatch(size)
-    if match is None:
-        raise ValueError(size)
-    power = " KMGT".index(match.group(2).upper() or " ")
-    return int(float(match.group(1)) * 1024**power)
-
-
 def _duration(text: str) -> str:
     if text.isdigit():
         raise mistake(f"`{text}` has no unit", f"write `{text}s`")
@@ -183,7 +182,7 @@ def _duration(text: str) -> str:
 
 
 def _size(text: str) -> str:
-    if not _SIZE.fullmatch(text):
+    if not SIZE.fullmatch(text):
         raise mistake(f"`{shown(text)}` is not a size", "such as `512M` or `2G`")
     return text
 
@@ -237,6 +236,10 @@ Image = Annotated[str, AfterValidator(_image)]
 """An image's name, with its registry, tag and digest."""
 Name = Annotated[str, _AS_TEXT, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
 """A name of a fleet, server, app, service, volume or network."""
+AppRef = Annotated[
+    str, _AS_TEXT, AfterValidator(_app_ref), Field(json_schema_extra={"pattern": f"^{NAME}(/{NAME})?$"})
+]
+"""A catalog id, or `REPOSITORY/ID` of a repository that the fleet file pins."""
 DockerName = Annotated[str, _AS_TEXT, AfterValidator(_docker_name)]
 """What a container, volume or network is called in Docker."""
 SecretName = Annotated[

@@ -291,7 +291,8 @@ def _dependencies(subjects: Sequence[Subject]) -> Iterator[Finding]:
     placed: dict[str, set[str]] = {}
     for subject in subjects:
         for server, _ in subject.servers:
-            placed.setdefault(server, set()).add(subject.definition.id)
+            here = placed.setdefault(server, set())
+            here |= {subject.definition.id, subject.definition.short_id}
     for subject in subjects:
         needed = [each.app for each in subject.definition.dependencies if not each.optional]
         for server, _ in subject.servers if needed else ():

@@ -11,6 +11,7 @@ from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, Sec
 from tomo.spec.backup import AppBackup, BackupSettings
 from tomo.spec.base import (
     TIMEZONE,
+    AppRef,
     DockerName,
     EnvName,
     Flag,
@@ -286,8 +287,9 @@ class RolledBack(Model):
 class App(Model):
     """An app of the catalog, or one defined here, on one or more servers."""
 
-    app: Name | None = Field(
-        None, description="The catalog id, such as `jellyfin`; `tomo catalog list` shows all."
+    app: AppRef | None = Field(
+        None,
+        description="The catalog id, such as `jellyfin`, or `REPOSITORY/ID`; `tomo catalog list` shows all.",
     )
     definition: AppDefinition | None = Field(None, description="Or the app itself, in the catalog's format.")
     server: Name | None = Field(None, description="The server it runs on.")
@@ -389,6 +391,18 @@ class App(Model):
 # --- the file ----------------------------------------------------------------------------------------
 
 
+class CatalogRepository(Model):
+    """A repository of catalogs, at exactly one state of it; `tomo catalog repo pin` writes it."""
+
+    url: Line = Field(description="Where it is: a git address, or a folder.")
+    commit: Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")] | None = Field(
+        None, description="The whole id of the git commit; none for a folder that is no git repository."
+    )
+    digest: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")] = Field(
+        description="The digest of its app files, which is checked at every use."
+    )
+
+
 class Fleet(Model):
     """A whole fleet file."""
 
@@ -413,6 +427,9 @@ class Fleet(Model):
         {},
         description="Registries by the address in their images' names: logins, mirrors, pull-through caches "
         "(see [registries](registries.md)).",
+    )
+    repositories: Annotated[dict[Name, CatalogRepository], MayBeEmpty] = Field(
+        {}, description="Repositories of catalogs by name, pinned; apps name theirs as `REPOSITORY/ID`."
     )
 
     @model_validator(mode="after")

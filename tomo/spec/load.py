@@ -54,6 +54,7 @@ def fleet_from_document(document: Document, file: FilePath) -> LoadedFleet:
     """The same for a file that was parsed before."""
     fleet = build(Fleet, document)
     findings = [*_servers(fleet), *_places(fleet), *proxy_findings(fleet)]
+    findings = [*_servers(fleet), *_places(fleet), *_repositories(fleet)]
     problems = [*located(document, findings), *_definitions(fleet, document)]
     if problems:
         raise SpecError(in_order(problems))
@@ -94,6 +95,14 @@ def _named_servers(app: App) -> Iterable[tuple[tuple[str | int, ...], str]]:
     if app.server:
         yield ("server",), app.server
     yield from ((("servers", index), server) for index, server in enumerate(app.servers))
+
+
+def _repositories(fleet: Fleet) -> Iterable[Finding]:
+    for name, app in fleet.apps.items():
+        repository, slash, _ = (app.app or "").rpartition("/")
+        if slash and repository not in fleet.repositories:
+            hint = did_you_mean(repository, fleet.repositories, f"`tomo catalog repo pin {repository}`")
+            yield ("apps", name, "app"), f"`repositories` has no `{repository}`", hint
 
 
 def _definitions(fleet: Fleet, document: Document) -> Iterable[Problem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tomo.errors import ExitCode
+from tomo_cli.commands import catalog_repo
 from tomo_cli.options import (
     HERE,
     Commands,
@@ -19,11 +20,25 @@ from tomo_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from tomo.model.catalog import AppFilter, Standing
     from tomo.service.catalogs import CatalogListing
     from tomo.spec.app import AppDefinition
 
 CategoryOption = Annotated[
     str, typer.Option("--category", metavar="NAME", help="Only apps of this category, such as media.")
+]
+TagOption = Annotated[str, typer.Option("--tag", metavar="WORD", help="Only apps with this tag.")]
+ArchOption = Annotated[
+    str, typer.Option("--arch", metavar="NAME", help="Only apps that run on it, such as arm64.")
+]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", metavar="SIZE", help="Only apps that need no more memory, such as 1G.")
+]
+DiskOption = Annotated[
+    str, typer.Option("--disk", metavar="SIZE", help="Only apps that need no more disk, such as 10G.")
+]
+CpuOption = Annotated[
+    float, typer.Option("--cpu", metavar="NUMBER", min=0.0, help="Only apps that need no more CPUs; 0: any.")
 ]
 
 
@@ -36,7 +51,7 @@ def register(app: typer.Typer) -> None:
         "import": import_,
         "lint": lint,
     }
-    add_group(app, "catalog", "Find ready-made apps", commands)
+    catalog_repo.register(add_group(app, "catalog", "Find ready-made apps", commands))
 
 
 def list_(
@@ -44,13 +59,19 @@ def list_(
     file: FileOption = None,
     stack: StackOption = None,
     category: CategoryOption = "",
+    tag: TagOption = "",
+    architecture: ArchOption = "",
+    memory: MemoryOption = "",
+    disk: DiskOption = "",
+    cpu: CpuOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """List the apps of the catalog."""
     from tomo.service.catalogs import CatalogRequest, Catalogs
     from tomo_cli.doors import doors, place
 
-    request = CatalogRequest(place(directory, file, stack), category=category)
+    wanted = _wanted(category, tag, architecture, memory, disk, cpu)
+    request = CatalogRequest(place(directory, file, stack), wanted=wanted)
     _show_listing(Catalogs(doors()).list(request), as_json=as_json)
 
 
@@ -60,6 +81,11 @@ def search(
     file: FileOption = None,
     stack: StackOption = None,
     category: CategoryOption = "",
+    tag: TagOption = "",
+    architecture: ArchOption = "",
+    memory: MemoryOption = "",
+    disk: DiskOption = "",
+    cpu: CpuOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Find apps by words, the best first."""
@@ -67,10 +93,11 @@ def search(
     from tomo_cli.console import say
     from tomo_cli.doors import doors, place
 
-    request = CatalogRequest(place(directory, file, stack), " ".join(words), category)
+    wanted = _wanted(category, tag, architecture, memory, disk, cpu)
+    request = CatalogRequest(place(directory, file, stack), " ".join(words or ()), wanted)
     listing = Catalogs(doors()).list(request)
     if not listing.apps and not as_json:
-        say("No app has all of these words; `tomo catalog list` shows every app.")
+        say("No app has all of these words and fits; `tomo catalog list` shows every app.")
         raise typer.Exit(1)
     _show_listing(listing, as_json=as_json)
 
@@ -160,18 +187,49 @@ def lint(
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _wanted(category: str, tag: str, architecture: str, memory: str, disk: str, cpu: float) -> AppFilter:
+    from tomo.model.catalog import AppFilter
+
+    sizes = (_size("--memory", memory), _size("--disk", disk))
+    return AppFilter(category, tag, architecture, *sizes, cpu)
+
+
+def _size(option: str, text: str) -> int:
+    from tomo.errors import UsageError
+    from tomo.spec.shown import shown
+    from tomo.spec.size import size_in_bytes
+
+    try:
+        return size_in_bytes(text) if text else 0
+    except ValueError:
+        raise UsageError(f"`{option} {shown(text)}` is not a size", hint="such as `512M` or `2G`") from None
+
+
 def _show_listing(listing: CatalogListing, *, as_json: bool) -> None:
     from dataclasses import asdict
 
+    from tomo.model.catalog import Standing
     from tomo_cli.console import print_json, say, table
 
+    standings = {app.ref: listing.standings.get(app.ref, Standing()) for app in listing.apps}
     if as_json:
-        print_json([asdict(app) for app in listing.apps])
+        print_json([{"ref": app.ref, **asdict(app), **asdict(standings[app.ref])} for app in listing.apps])
         return
-    rows = [(app.id, app.version, next(iter(app.categories), ""), app.tagline) for app in listing.apps]
+    rows = [
+        (app.ref, app.version, next(iter(app.categories), ""), f"{_praise(standings[app.ref])}{app.tagline}")
+        for app in listing.apps
+    ]
     table(("APP", "VERSION", "CATEGORY", "WHAT IT IS"), rows)
+    if shared := sorted(listing.shared):
+        say(f"Several have {', '.join(shared)}; the app that you mean is the one that you name in full.")
     for problem in listing.problems:
         say(f"warning: {problem}")
+
+
+def _praise(standing: Standing) -> str:
+    stars = f"{standing.stars:.1f}/5 ({standing.ratings})" if standing.ratings else ""
+    words = [*(["featured"] if standing.featured else []), *([stars] if stars else [])]
+    return f"[{', '.join(words)}] " if words else ""
 
 
 def _show_app(app: AppDefinition) -> None:

@@ -22,6 +22,7 @@ from tomo.service.app_edits import (
     check_settings,
     entry_of,
     is_applied,
+    pinned_for,
     require_secrets,
     require_servers,
     require_set,
@@ -267,12 +268,13 @@ class InstallApp:
                 f"where is `{shown(self.app)}` to be installed?", hint="name a server of the fleet"
             )
         definition = base.catalog.get(self.app)
-        name = self.name or definition.id
+        text = pinned_for(base.text, base.loaded, base.catalog, self.app)
+        name = self.name or definition.short_id
         check_settings(definition, self.settings)
         require_servers(base.loaded, self.servers)
         settings = with_known_secrets(name, definition, self.settings, base.known)
         require_secrets(name, settings, base.known)
-        return edit.add_app(base.text, name, entry_of(definition, self.servers, settings))
+        return edit.add_app(text, name, entry_of(definition, self.servers, settings))
 
 
 @frozen

@@ -33,6 +33,7 @@ from tomo.model.selection import Selection
 from tomo.service.app_edits import fleet_after
 from tomo.service.app_history import mark_of
 from tomo.service.apps import used_secrets
+from tomo.service.catalogs import with_repository
 from tomo.service.effect import Effect
 from tomo.service.hosts import declared_hosts, fleet_secrets
 from tomo.service.looking import accepted_hosts
@@ -40,7 +41,7 @@ from tomo.service.plans.form import read_envelope
 from tomo.service.plans.making import KeptPlans, MadePlan, ShownPlan, shown_plan
 from tomo.service.policies import PolicyTerms
 from tomo.service.propose.aging import Aging, base_of_change
-from tomo.service.propose.changes import FleetBase, FleetChange
+from tomo.service.propose.changes import FleetBase, FleetChange, InstallApp
 from tomo.service.propose.commands import judged_command, judged_data
 from tomo.service.propose.other_changes import (
     ChangeSetting,
@@ -187,7 +188,7 @@ class Proposing:
         workspace = self._doors.open(request.place)
         file = fleet_of(workspace).file
         before = read_bytes(file)
-        base = _base(workspace, before.decode())
+        base = _base(workspace, before.decode(), change)
         text = change.proposed(base)
         fleet = fleet_after(text, base.loaded, base.catalog)
         after = (_BOM * before.startswith(_BOM.encode()) + text).encode()
@@ -371,13 +372,15 @@ def _reviewed(workspace: Workspace | None, change: OtherChange, *, by_assistant:
     return Review(judgement=judged_data(held, workspace, change))
 
 
-def _base(workspace: Workspace, text: str) -> FleetBase:
+def _base(workspace: Workspace, text: str, change: FleetChange) -> FleetBase:
     known = fleet_secrets(workspace.config())
-    loaded = fleet_of(workspace)
+    loaded, catalog = fleet_of(workspace), workspace.catalog
+    if isinstance(change, InstallApp):
+        catalog = with_repository(catalog, change.app, workspace.settings)
     return FleetBase(
         text.removeprefix(_BOM),
         loaded,
-        workspace.catalog,
+        catalog,
         known,
         workspace.snapshot(),
         partial(mark_of, workspace),

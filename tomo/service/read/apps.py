@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tomo.catalog.index import Catalog
 from tomo.frozen import frozen
+from tomo.model.catalog import AppFilter
 from tomo.service.catalogs import CatalogListing, CatalogRequest, Catalogs, listing
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
@@ -54,9 +55,9 @@ class AppReads(Reader):
 
         return Apps(self._for(by)).show(AppsRequest(self._place), name)
 
-    def search(self, by: Asker, words: str, category: str) -> CatalogListing:
+    def search(self, by: Asker, words: str, wanted: AppFilter) -> CatalogListing:
         """The catalog's apps that fit, the best first."""
-        return listing(self._catalog(by), CatalogRequest(self._place, words, category))
+        return listing(self._catalog(by), CatalogRequest(self._place, words, wanted), self._doors.settings)
 
     def _catalog(self, by: Asker) -> Catalog:
         """The catalog, read once for as long as its files stay as they are: reading all takes a while."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from tomo.mcp.declaration import Answer, Call, Remote, ToolEffect, tool
 from tomo.mcp.proposing import Replaces, Why, proposed
 from tomo.mcp.views import app_page, app_status, app_view
+from tomo.model.catalog import AppFilter
 from tomo.model.people import Role
 from tomo.service.propose.changes import InstallApp, NewVersions, RollBackApp, UninstallApp, UpdateApp
 from tomo.service.propose.desk import ProposalDesk
@@ -43,10 +44,10 @@ class Tools:
         count: Annotated[int, Field(description="How many.", ge=1, le=50)] = 10,
     ) -> Answer:
         """Find ready-made apps in the catalog, the best first."""
-        found = self._apps.search(call.by, words, category)
+        found = self._apps.search(call.by, words, AppFilter(category))
         apps = [
             {
-                "id": app.id,
+                "id": app.ref,
                 "title": app.title,
                 "tagline": app.tagline,
                 "version": app.version,

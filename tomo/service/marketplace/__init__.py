@@ -1,0 +1,1 @@
+"""Repositories of catalogs, what people think of apps, and what of a fleet is behind."""
