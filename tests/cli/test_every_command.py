@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.catalog.repos.worlds import app_text, put
 from tests.cli.conftest import Ran, Tomo
 from tests.worlds import World, host_key
 from tomo.service.propose.other_changes import RunCommand
@@ -85,6 +86,12 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("catalog import", str(compose), "--into", str(tmp_path / "apps"), "--format", "compose")
     compose.unlink()
     assert "has no health check" in does("catalog lint", str(tmp_path / "apps"), code=1).out
+    lab = str(put(tmp_path / "lab", {"apps/wiki.yaml": app_text("wiki")}))
+    assert "1 app" in does("catalog repo add", lab, "--name", "lab").err
+    assert "lab" in does("catalog repo list").out
+    does("catalog repo sync")
+    does("catalog repo pin lab")
+    does("catalog repo remove lab --yes")
     does("secret set MINE", stdin=b"hunter2\n")
     does("app add miniflux --server nas --name feeds --secret ADMIN_PASSWORD=MINE --port web=8090")
     assert "http://127.0.0.1:8090" in does("app list").out
@@ -236,6 +243,7 @@ NEEDED = {
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"], "app rollback": ["x"], "app history": ["x"],
     "backup verify": ["nonesuch"], "backup restore": ["nonesuch", "--yes"],
     "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
+    "catalog repo add": ["/nowhere"], "catalog repo pin": ["x"], "catalog repo remove": ["x", "--yes"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],
 }  # fmt: skip
@@ -277,6 +285,8 @@ def test_wrong_input_is_refused_with_a_hint(words: str, wrong: str, world: World
 _FINE = {
     ("catalog list", "no folder"),
     ("catalog list", "another stack"),
+    ("catalog repo list", "no folder"),
+    ("catalog repo sync", "no folder"),
     ("doctor", "no folder"),
     ("doctor", "another stack"),
     ("doctor", "a hostile stack"),
@@ -285,7 +295,7 @@ _FINE = {
 
 
 def test_every_command_that_a_hint_names_exists() -> None:
-    groups = {name.split()[0] for name in COMMANDS}
+    groups = {" ".join(name.split()[:count]) for name in COMMANDS for count in (1, 2)}
     named = set()
     for file in [*(ROOT / "tomo").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]:
         for words in re.findall(r"`tomo ([a-z]+(?: [a-z]+)?)", file.read_text()):

@@ -8,12 +8,13 @@ import pytest
 
 from tomo.spec import template
 from tomo.spec.app import AppDefinition, HttpCheck, Port, in_language
-from tomo.spec.base import SecretRef, seconds, size_in_bytes
+from tomo.spec.base import SecretRef, seconds
 from tomo.spec.fleet import Expose, Fleet, Server
 from tomo.spec.inputs import generated_inputs, input_values
 from tomo.spec.load import LoadedFleet
 from tomo.spec.overlay import app_url, bindings, overlaid
 from tomo.spec.shown import shown
+from tomo.spec.size import size_in_bytes
 from tomo.spec.template import Reference
 
 Load = Callable[[str], LoadedFleet]

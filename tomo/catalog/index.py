@@ -97,15 +97,15 @@ class Catalog:
         return made
 
     def _not_found(self, app_id: str) -> AppNotFound:
-        repository, slash, app = app_id.rpartition("/")
+        repository, _, app = app_id.rpartition("/")
         shelf = self.shelves.get(repository)
-        if slash and shelf is not None and app in shelf.digests:
+        if shelf is not None and app in shelf.digests:
             why = next((line for line in shelf.refused() if line.startswith(f"{app}{SUFFIX}:")), "")
             return AppNotFound(
                 f"`{shown(app_id)}` doesn't keep the catalog's rules, so it isn't used: {why}",
                 hint=f"have it corrected, then `tomo catalog repo sync {repository}`",
             )
-        if slash and shelf is None:
+        if shelf is None and re.fullmatch(f"{NAME}/{NAME}", app_id):
             hint = "see `tomo catalog repo list`; `tomo catalog repo add ADDRESS` adds one"
             return AppNotFound(f"there is no repository `{shown(repository)}`", hint=hint)
         hint = did_you_mean(app_id, self.ids(), "`tomo catalog list` shows all")

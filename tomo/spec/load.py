@@ -53,8 +53,7 @@ def fleet_from_text(text: str | bytes, file: FilePath) -> LoadedFleet:
 def fleet_from_document(document: Document, file: FilePath) -> LoadedFleet:
     """The same for a file that was parsed before."""
     fleet = build(Fleet, document)
-    findings = [*_servers(fleet), *_places(fleet), *proxy_findings(fleet)]
-    findings = [*_servers(fleet), *_places(fleet), *_repositories(fleet)]
+    findings = [*_servers(fleet), *_places(fleet), *_repositories(fleet), *proxy_findings(fleet)]
     problems = [*located(document, findings), *_definitions(fleet, document)]
     if problems:
         raise SpecError(in_order(problems))

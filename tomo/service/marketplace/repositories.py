@@ -129,11 +129,11 @@ class Repositories:
 
     def list(self, place: Place) -> tuple[RepositoryView, ...]:
         """Every repository, by name."""
+        loaded = self._fleet(place)
         if not has_marketplace(self._settings):
             return ()
         with marketplace_of(self._settings) as market:
             repositories, owners = market.repositories(), market.owners()
-        loaded = self._fleet(place)
         pins = {pin.name: pin for pin in pins_of(loaded.fleet.repositories)} if loaded else {}
         local = set(Catalog.bundled(loaded.catalogs if loaded else ()).ids())
         shelves = Shelves(self._settings.data_folder)
