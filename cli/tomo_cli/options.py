@@ -100,6 +100,10 @@ PolicyOption = Annotated[
         help="The policy file, instead of `TOMO_POLICY` and of the folder's `tomo-policy.yaml`.",
     ),
 ]
+NoBackupOption = Annotated[
+    bool,
+    typer.Option("--no-backup", help="Without the backup that comes first where an update risks data."),
+]
 BackToOption = Annotated[
     int | None,
     typer.Option(

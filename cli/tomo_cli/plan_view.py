@@ -82,7 +82,7 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
             console.print(tree)
         _show_ports(console, plan, hosts)
     _show_outputs(console, plan.outputs, result.marks)
-    show_updates(console, result.updates)
+    show_updates(console, result)
     _show_notes(console, result)
     show_judgement(console, result.judgement)
     console.print()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from tomo.model.update import AppUpdate
+from tomo.model.update import AppUpdate, not_backed_up
+from tomo.service.runs import PlanResult
 from tomo_cli.console import clean
 
 _MOST_LINES = 12
 
 
-def show_updates(console: Console, updates: Sequence[AppUpdate]) -> None:
+def show_updates(console: Console, result: PlanResult) -> None:
     """A heading for each app, its warnings, and the catalog's notes, cut where they are long."""
-    for update in updates:
+    for update in result.updates:
         console.print()
         word = "Back" if update.back else "Update"
         where = ", ".join(map(clean, update.servers))
@@ -30,6 +31,13 @@ def show_updates(console: Console, updates: Sequence[AppUpdate]) -> None:
             console.print(Text.assemble(("  warning: ", "yellow"), clean(warning)), soft_wrap=True)
         for line in _notes(update):
             console.print(Text(f"  {line}"), soft_wrap=True)
+    for lack in not_backed_up(result.updates, result.backups):
+        console.print(Text.assemble(("warning: ", "yellow"), clean(lack)), soft_wrap=True)
+    if result.backups:
+        console.print()
+        console.print(Text("First, before any step", style="bold"))
+        for backup in result.backups:
+            console.print(Text(f"  {clean(backup.message)}"), soft_wrap=True)
 
 
 def _notes(update: AppUpdate) -> Iterator[str]:

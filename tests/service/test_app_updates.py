@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.worlds import CONTAINER, NAS, PI, World
-from tomo.errors import CannotGoBack, ExitCode, SpecError, UsageError, VersionNotFound
-from tomo.model.update import MovedData
+from tomo.errors import CannotGoBack, ExitCode, SpecError, TomoError, UsageError, VersionNotFound
+from tomo.model.update import MovedData, not_backed_up
 from tomo.service.app_edits import AppSettings
 from tomo.service.app_history import mark_of
 from tomo.service.app_updates import (
@@ -17,9 +17,12 @@ from tomo.service.app_updates import (
     ChangedApps,
     NewerVersionsRequest,
     RollBackAppRequest,
+    RunTerms,
     UpdateAppsRequest,
 )
 from tomo.service.apps import Apps, ChangeAppRequest
+from tomo.service.backups.listing import listed_backups
+from tomo.service.backups.requests import ListBackupsRequest
 from tomo.service.new_versions import Newer
 from tomo.service.plans.making import SavePlanRequest, ShowPlanRequest
 from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
@@ -396,3 +399,79 @@ def test_a_kept_plan_rests_on_the_version_that_an_app_stands_as(pair: World, tmp
     assert [each.back for each in plans.show(ShowPlanRequest(kept.file)).saved.updates] == [True]
     assert plans.apply(ApplyPlanRequest(pair.place, kept.file, lambda _: None)).exit_code is ExitCode.OK
     assert not pair.plan().has_changes
+
+
+# --- the backup that comes first -------------------------------------------------------------------------
+
+RISKY = "{data_migration: automatic}"
+
+
+@pytest.fixture
+def saved(pair: World) -> World:
+    """The same fleet with a place for backups."""
+    pyrage = pytest.importorskip("pyrage")
+    recipient = pyrage.x25519.Identity.generate().to_public()
+    pair.edit("servers:\n", f"backup: {{to: backups, recipients: [{recipient}]}}\nservers:\n")
+    return pair
+
+
+def test_an_update_that_risks_data_backs_it_up_before_anything_else(saved: World) -> None:
+    entry(saved, "2.0", upgrade=RISKY)
+
+    changed, shown = update(saved, "web")
+
+    assert [(each.app, each.server, each.volumes, each.version) for each in shown.backups] == [
+        ("web", "nas", ("web-data",), "1.0"),
+        ("web", "pi", ("web-data",), "1.0"),
+    ]
+    assert changed.run is not None
+    assert changed.run.exit_code is ExitCode.OK
+    manifests = listed_backups(saved.doors, ListBackupsRequest(saved.place))
+    assert {(each.instance, each.reason, each.version) for each in manifests} == {
+        ("web@nas", "before-update", "1.0"),
+        ("web@pi", "before-update", "1.0"),
+    }
+
+
+def test_an_update_without_risk_or_with_no_backup_asked_for_makes_none(saved: World) -> None:
+    entry(saved, "2.0")
+    assert update(saved, "web")[1].backups == ()
+    entry(saved, "3.0", upgrade=RISKY)
+    saved.registry.add(ImageDefinition("tomo-test/web:3.0"))
+
+    _, shown = update(saved, "web", terms=RunTerms(backup=False))
+
+    assert shown.backups == ()
+    assert "not backed up" in not_backed_up(shown.updates, shown.backups)[0]
+    assert not (saved.folder / "backups").exists()
+
+
+def test_nothing_is_begun_where_the_backup_fails_and_the_file_is_put_back(saved: World) -> None:
+    entry(saved, "2.0", upgrade=RISKY)
+    (saved.folder / "backups").write_text("in the way")
+    text, state = saved.file.read_text(), saved.state.read_bytes()
+
+    with pytest.raises(TomoError):
+        update(saved, "web")
+
+    assert (saved.file.read_text(), saved.state.read_bytes()) == (text, state)
+    assert image_tags(saved) == ["tomo-test/web:1.0"] * 2
+
+
+def test_what_is_approved_includes_the_backup_and_is_not_used_up_where_it_fails(
+    saved: World, tmp_path: Path
+) -> None:
+    entry(saved, "2.0", upgrade=RISKY)
+    saved.edit('version: "1.0"', 'version: "2.0"')
+    plans = SavedPlans(saved.doors)
+    kept = plans.save(SavePlanRequest(PlanRequest(saved.place), tmp_path / "plan"))
+    assert [each.to for each in plans.show(ShowPlanRequest(kept.file)).shown.backups] == ["backups"] * 2
+    request = ApplyPlanRequest(saved.place, kept.file, lambda _: None)
+    (saved.folder / "backups").write_text("in the way")
+    with pytest.raises(TomoError):
+        plans.apply(request)
+    (saved.folder / "backups").unlink()
+
+    assert plans.apply(request).exit_code is ExitCode.OK
+
+    assert len(listed_backups(saved.doors, ListBackupsRequest(saved.place))) == 2

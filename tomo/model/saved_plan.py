@@ -9,7 +9,7 @@ from tomo.frozen import frozen
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan
 from tomo.model.selection import Selection
-from tomo.model.update import AppUpdate
+from tomo.model.update import AppUpdate, BackupFirst
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,3 +76,4 @@ class SavedPlan:
     to: int | None = None
     judgement: Judgement = Judgement()
     updates: tuple[AppUpdate, ...] = ()
+    backups: tuple[BackupFirst, ...] = ()

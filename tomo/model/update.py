@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tomo.frozen import frozen
@@ -68,3 +69,38 @@ def _warnings(update: AppUpdate) -> list[str]:
         where = f"is at {', '.join(each.after)}" if each.after else "is mounted no more"
         said.append(f"{each.source} was at {', '.join(each.before)} in {each.container} and {where}")
     return said
+
+
+@frozen
+class BackupFirst:
+    """A backup of an app on a server that must succeed before a run's first step.
+
+    `volumes` are Docker's names, `version` is the app's that is there, `to` is where it goes, `stops` says
+    that the app stops meanwhile.
+    """
+
+    app: str
+    server: str
+    volumes: tuple[str, ...]
+    version: str
+    to: str
+    stops: bool = False
+
+    @property
+    def message(self) -> str:
+        """What people are told."""
+        stops = "; the app stops meanwhile" if self.stops else ""
+        return f"back up {', '.join(self.volumes)} of {self.app} on {self.server} to {self.to}{stops}"
+
+
+def not_backed_up(updates: Iterable[AppUpdate], backups: Iterable[BackupFirst]) -> tuple[str, ...]:
+    """The warnings for apps whose data is at risk without a backup first."""
+    saved = {(each.app, each.server) for each in backups}
+    return tuple(
+        f"the data of {update.app} is at risk and is not backed up before: "
+        "name a place for backups in the fleet file (`backup`), or make one yourself"
+        for update in updates
+        if update.risks_data
+        and update.data
+        and any((update.app, server) not in saved for server in update.servers)
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from tomo.errors import ExitCode, NotSupported, UsageError
 from tomo.frozen import frozen
-from tomo.model.events import Sink, ignore
+from tomo.model.events import Begun, Event, Sink, ignore
 from tomo.model.selection import Selection
 from tomo.resources.tokens import APP, CONTAINER
 from tomo.service.app_edits import app_of, fleet_after, require_servers
@@ -53,6 +53,7 @@ class RunTerms:
     stop: Stop = field(default_factory=Stop)
     message: str = ""
     lock: LockTerms = field(default_factory=LockTerms)
+    backup: bool = True
 
 
 @frozen
@@ -209,18 +210,54 @@ class AppUpdates:
         after = (_BOM * before.startswith(_BOM.encode()) + text).encode()
         fleet_after(text, loaded, workspace.catalog)
 
+        writing = _Writing(file, before, after)
+
         def asked(shown: PlanResult) -> bool:
             agreed = confirm(shown)
-            if agreed and before != after:
-                replace_file(file, before, after)
+            if agreed:
+                writing.write()
             return agreed
 
-        run = _run(self._doors, changing, asked, after if before != after else None, terms)
+        def hear(event: Event) -> None:
+            writing.begun = writing.begun or isinstance(event, Begun)
+            terms.sink(event)
+
+        proposed = after if before != after else None
+        try:
+            run = _run(self._doors, changing, asked, proposed, replace(terms, sink=hear))
+        except BaseException:
+            # What comes before the first step failed, as a backup: the file would say what nobody began.
+            if not writing.begun:
+                writing.undo()
+            raise
         written = run.done is not None and before != after
         put_back = written and run.exit_code is not ExitCode.OK and not _touched(run, changing.apps)
         if put_back:
-            replace_file(file, after, before)
+            writing.undo()
         return ChangedApps(changing.apps, file, run, written and not put_back, put_back)
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The fleet file on its way to another text; `begun` says that a run of that text was."""
+
+    file: Path
+    before: bytes
+    after: bytes
+    written: bool = False
+    begun: bool = False
+
+    def write(self) -> None:
+        """Writes it; raises UsageError where somebody else has changed it meanwhile."""
+        if self.before != self.after:
+            replace_file(self.file, self.before, self.after)
+            self.written = True
+
+    def undo(self) -> None:
+        """Puts back what was written."""
+        if self.written:
+            replace_file(self.file, self.after, self.before)
+            self.written = False
 
 
 @frozen
@@ -266,6 +303,7 @@ def _run(
         stop=terms.stop,
         message=terms.message or changing.message,
         lock=terms.lock,
+        backup=terms.backup,
         selection=selection_of(changing.apps, changing.servers),
     )
     return Deployments(doors).apply(request)

@@ -46,7 +46,7 @@ class EmbeddedEngine(Planning):
                 to=request.to,
             )
             outcome = session.plan(asked, request.plan_sink)
-            shown = held.judged(session.plan_result(outcome, destroys=request.destroy))
+            shown = held.judged(session.plan_result(outcome, destroys=request.destroy, backup=request.backup))
             if not may_go_on(shown):
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
             if (refusal := held.refusal(shown)) is not None:
@@ -54,6 +54,7 @@ class EmbeddedEngine(Planning):
             asked_at = time.monotonic()
             if not request.confirm(shown):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
+            work.back_up_first(shown, request.sink)
             waited = time.monotonic() - asked_at > _STALE_SECONDS
             return work.run(request, outcome, shown, look_again=waited)
 

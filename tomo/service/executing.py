@@ -11,7 +11,7 @@ from tomo.engine.gate import Gate, Shown
 from tomo.engine.look import Observation
 from tomo.engine.recovery import Terms
 from tomo.engine.run import Options
-from tomo.model.events import Begun, Result, Sink, ignore
+from tomo.model.events import Begun, Diagnostic, Result, Severity, Sink, ignore
 from tomo.model.urn import STACK_TYPE
 from tomo.service.opening import fleet_of
 from tomo.service.recovery import Recovered, refuse_unsettled
@@ -38,6 +38,18 @@ class Execution:
     def settle(self, sink: Sink) -> None:
         """The same; refuses what only a person can decide."""
         refuse_unsettled(self.recover(Terms(act=True)), sink)
+
+    def back_up_first(self, shown: PlanResult, sink: Sink) -> None:
+        """Makes the backups of a plan; raises TomoError of the first that fails, before any step."""
+        if shown.backups:
+            from tomo.service.backups.step import back_up_first  # noqa: PLC0415  # for plans that have one
+
+            session = self._session
+
+            def tell(line: str) -> None:
+                sink(Diagnostic(Severity.INFO, line))
+
+            back_up_first(session.doors, session.workspace, session.connections, shown.backups, tell)
 
     def run(
         self, request: ApplyRequest, planned: Outcome, shown: PlanResult, *, look_again: bool

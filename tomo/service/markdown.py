@@ -12,7 +12,7 @@ from tomo.model.events import Severity
 from tomo.model.finding import Finding, Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.step import Op, Step
-from tomo.model.update import AppUpdate
+from tomo.model.update import AppUpdate, not_backed_up
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Unknown, Value, plain_shown
 from tomo.service.exposure import newly_open
@@ -50,7 +50,7 @@ def plan_parts(result: PlanResult) -> PlanParts:
     shown = [step for step in plan.steps if _is_shown(step)]
     steps = _hosts(plan, shown, hosts, result.marks)
     opened = (*_ports(plan, hosts), *_outputs(plan.outputs, result.marks))
-    told = (*_updates(result.updates), *_policies(result.judgement), *_notes(result))
+    told = (*_backups(result), *_updates(result.updates), *_policies(result.judgement), *_notes(result))
     return PlanParts(f"### {_summary(result, shown)}", tuple(steps), opened, told)
 
 
@@ -148,6 +148,15 @@ def _outputs(changes: OutputChanges, marks: SecretMarks) -> Iterator[str]:
     if lines:
         yield "**Outputs**"
         yield fenced(lines, "diff")
+
+
+def _backups(result: PlanResult) -> Iterator[str]:
+    if result.backups:
+        yield "**First, before any step**"
+        yield fenced(one_line(each.message) for each in result.backups)
+    lacking = not_backed_up(result.updates, result.backups)
+    if lacking:
+        yield fenced(one_line(f"! {each}") for each in lacking)
 
 
 def _updates(updates: Sequence[AppUpdate]) -> Iterator[str]:

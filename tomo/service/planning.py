@@ -25,7 +25,7 @@ class Planning:
             session.recover()
             session.go_back(request.to)
             outcome = session.plan(request, request.sink)
-            return held.judged(session.plan_result(outcome, destroys=request.destroy))
+            return held.judged(session.plan_result(outcome, destroys=request.destroy, backup=request.backup))
 
     def drift(self, request: DriftRequest) -> PlanResult:
         """What the hosts say against what is recorded."""

@@ -12,7 +12,7 @@ from tomo.model.events import Result, Sink, ignore
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.selection import Selection
-from tomo.model.update import AppUpdate
+from tomo.model.update import AppUpdate, BackupFirst
 from tomo.model.values import Value
 from tomo.service.effect import Effect
 from tomo.service.ending import exit_code
@@ -35,7 +35,8 @@ Confirm = Callable[["PlanResult"], bool]
 class PlanRequest:
     """What would an apply do? Reads; writes nothing anywhere.
 
-    `to` is the version of the stack's history to go back to, instead of what is declared.
+    `to` is the version of the stack's history to go back to, instead of what is declared. `backup` has data
+    that is put at risk backed up before the first step, where the fleet says where to.
     """
 
     effect: ClassVar[Effect] = Effect.READ
@@ -50,6 +51,7 @@ class PlanRequest:
     adoption: Adoption | None = None
     to: int | None = None
     policy: PolicyTerms = PolicyTerms()
+    backup: bool = True
 
 
 @frozen
@@ -74,6 +76,7 @@ class ApplyRequest:
     adoption: Adoption | None = None
     to: int | None = None
     policy: PolicyTerms = PolicyTerms()
+    backup: bool = True
 
 
 @frozen
@@ -115,6 +118,7 @@ class PlanResult:
     marks: SecretMarks = field(default_factory=SecretMarks)
     judgement: Judgement = Judgement()
     updates: tuple[AppUpdate, ...] = ()
+    backups: tuple[BackupFirst, ...] = ()
 
     @property
     def has_changes(self) -> bool:

@@ -27,6 +27,7 @@ from tomo.service.recovery import Recovered, needs_recovery, recovered
 from tomo.service.runs import ApplyRequest, DriftRequest, PlanRequest, PlanResult, RefreshRequest
 from tomo.service.selections import apps_of_chosen, check_names, of_chosen, resolved, secrets_of_chosen
 from tomo.service.unlooked import each_host_once
+from tomo.service.update_backups import backups_first
 from tomo.service.wiring import Doors, LazyRedactor, ProgramFacts, new_id, now
 from tomo.service.workspace import Workspace
 from tomo.state.backend import StoredStack
@@ -52,7 +53,7 @@ class Session:
         plugins: PluginHost,
     ) -> None:
         self.workspace, self.stored, self.config, self.fleet = workspace, stored, config, fleet
-        self._doors, self.connections, self._plugins = doors, connections, plugins
+        self.doors, self.connections, self._plugins = doors, connections, plugins
         self.notes: tuple[Diagnostic, ...] = ()
         self.back: WayBack | None = None
         self._redactor = LazyRedactor(log=doors.log)
@@ -108,11 +109,12 @@ class Session:
         source = self._source() if request.run_program or not request.destroy else None
         return deployment.up(source, seen) if source and not request.destroy else deployment.destroy(source)
 
-    def plan_result(self, outcome: Outcome, *, destroys: bool) -> PlanResult:
-        """What a surface shows of a dry run."""
+    def plan_result(self, outcome: Outcome, *, destroys: bool, backup: bool = True) -> PlanResult:
+        """What a surface shows of a dry run; with `backup` it begins with those of data at risk."""
         fleet = self.declared if not destroys else None
         shortfalls = fleet.shortfalls(self.base, outcome.snapshot) if fleet else ()
         jumps = fleet.refused_jumps(self.base) if fleet else ()
+        updates = fleet.updates(outcome.plan.steps, self.base, outcome.snapshot) if fleet else ()
         return PlanResult(
             each_host_once(outcome.plan, self.notes),
             self.workspace.stack,
@@ -122,7 +124,8 @@ class Session:
             secrets_of_chosen(outcome.plan, fleet.missing_secrets) if fleet else (),
             destroys,
             SecretMarks(PlanSeals(self.workspace.secrets.for_salt(self.salt)) if self.salt else None),
-            updates=fleet.updates(outcome.plan.steps, self.base, outcome.snapshot) if fleet else (),
+            updates=updates,
+            backups=backups_first(self.workspace, updates, self.base) if backup else (),
         )
 
     def observe(self, request: ApplyRequest) -> Observation:
@@ -186,15 +189,15 @@ class Session:
         root, outputs_of = place.program_folder, place.outputs_of
         facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins)
         return World(
-            self._doors.providers(self.connections, facts),
-            logged(sink, self._doors.log),
+            self.doors.providers(self.connections, facts),
+            logged(sink, self.doors.log),
             now,
             new_id,
             self.workspace.saver(salt, self.stored) if salt else None,
             self._redactor.redact,
             self._redactor.learn,
             (self.config.salt or self.workspace.stack).encode(),
-            self._doors.patience,
+            self.doors.patience,
             self.fleet.compiled.drift if self.fleet else {},
             executor,
         )

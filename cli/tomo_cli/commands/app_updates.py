@@ -14,6 +14,7 @@ from tomo_cli.options import (
     JsonOption,
     LockWaitOption,
     MessageOption,
+    NoBackupOption,
     NoRetryOption,
     ParallelOption,
     PolicyOption,
@@ -53,6 +54,7 @@ def update(
     stack: StackOption = None,
     server: ServerOption = None,
     propose: ProposeOption = False,
+    no_backup: NoBackupOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     stop_on_error: StopOnErrorOption = False,
@@ -76,7 +78,14 @@ def update(
     if propose:
         _propose(service.update_proposed(request, message), as_json=as_json)
         return
-    terms = RunTerms(parallel, stop_on_error, not no_retry, message=message, lock=lock_terms(lock_wait))
+    terms = RunTerms(
+        parallel,
+        stop_on_error,
+        not no_retry,
+        message=message,
+        lock=lock_terms(lock_wait),
+        backup=not no_backup,
+    )
     _run(lambda own: service.update(_with(request, own)), terms, as_json=as_json)
 
 
@@ -92,6 +101,7 @@ def rollback(
         ),
     ] = None,
     propose: ProposeOption = False,
+    no_backup: NoBackupOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     stop_on_error: StopOnErrorOption = False,
@@ -110,7 +120,14 @@ def rollback(
     if propose:
         _propose(service.rollback_proposed(request, message), as_json=as_json)
         return
-    terms = RunTerms(parallel, stop_on_error, not no_retry, message=message, lock=lock_terms(lock_wait))
+    terms = RunTerms(
+        parallel,
+        stop_on_error,
+        not no_retry,
+        message=message,
+        lock=lock_terms(lock_wait),
+        backup=not no_backup,
+    )
     _run(lambda own: service.rollback(_with(request, own)), terms, as_json=as_json)
 
 

@@ -22,6 +22,7 @@ from tomo_cli.options import (
     LockWaitOption,
     MarkdownOption,
     MessageOption,
+    NoBackupOption,
     NoRefreshOption,
     NoRetryOption,
     ParallelOption,
@@ -89,6 +90,7 @@ def plan(
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
     to: BackToOption = None,
+    no_backup: NoBackupOption = False,
     destroys: Annotated[
         bool, typer.Option("--destroy", help="Plan what `tomo destroy` would remove.")
     ] = False,
@@ -115,6 +117,7 @@ def plan(
             stop=stop,
             selection=selection_of(target, exclude, replace, target_replace, **both),
             to=to,
+            backup=not no_backup,
         )
         kept = keep(request, out) if out is not None else None
         result = kept.shown if kept is not None else deployments().plan(request)
@@ -144,6 +147,7 @@ def apply(
     replace: ReplaceOption = None,
     target_replace: TargetReplaceOption = None,
     to: BackToOption = None,
+    no_backup: NoBackupOption = False,
     approval: ApprovalOption = None,
     lock_wait: LockWaitOption = 0,
     policy: PolicyOption = None,
@@ -157,7 +161,7 @@ def apply(
         from tomo_cli.deciding import ApplyOptions, apply_given
 
         dependents = target_dependents or exclude_dependents
-        refuse_choices(no_refresh, target, exclude, replace, target_replace, to, dependents)
+        refuse_choices(no_refresh, no_backup, target, exclude, replace, target_replace, to, dependents)
         files = tuple(approval or ())
         options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, files)
         own = place_given(directory, file, stack, policy)
@@ -179,6 +183,7 @@ def apply(
             lock=lock,
             selection=selection_of(target, exclude, replace, target_replace, **both),
             to=to,
+            backup=not no_backup,
         ),
         question="Apply this plan?",
         yes=yes,

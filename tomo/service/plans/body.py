@@ -14,7 +14,7 @@ from tomo.model.resource import ResourceState
 from tomo.model.saved_plan import Basis, HostIdentity, PlanError, SavedPlan
 from tomo.model.selection import Selection
 from tomo.model.step import Op, Step
-from tomo.model.update import AppUpdate, MovedData
+from tomo.model.update import AppUpdate, BackupFirst, MovedData
 from tomo.model.urn import Urn
 from tomo.service.exposure import newly_open
 from tomo.service.plans.form import Json
@@ -53,6 +53,7 @@ def write_body(saved: SavedPlan, seals: PlanSeals) -> dict[str, Json]:
         "exposure": [{**asdict(port), "reach": port.reach} for port in newly_open(plan, hosts)],
         "policy": asdict(saved.judgement),
         **({"updates": [asdict(each) for each in saved.updates]} if saved.updates else {}),
+        **({"backups": [asdict(each) for each in saved.backups]} if saved.backups else {}),
         "newSecrets": list(saved.new_secrets),
         "leftOut": [str(urn) for urn in plan.left_out],
         "notLookedAt": [asdict(host) for host in plan.unlooked],
@@ -141,6 +142,7 @@ def _read(body: Mapping[str, Json], reader: ValueReader) -> SavedPlan:
         _read_version(options.get("to")),
         _read_judgement(_object(body["policy"])),
         tuple(map(_read_update, _objects(body.get("updates", [])))),
+        tuple(map(_read_backup, _objects(body.get("backups", [])))),
     )
 
 
@@ -153,6 +155,11 @@ def _read_update(written: Mapping[str, Json]) -> AppUpdate:
         data=_texts(written["data"]),
         moved=tuple(map(_read_moved, _objects(written["moved"]))),
     )
+
+
+def _read_backup(written: Mapping[str, Json]) -> BackupFirst:
+    app, server, version, to = (str(written[name]) for name in ("app", "server", "version", "to"))
+    return BackupFirst(app, server, _texts(written["volumes"]), version, to, bool(written["stops"]))
 
 
 def _read_moved(written: Mapping[str, Json]) -> MovedData:

@@ -110,7 +110,7 @@ class KeptPlans:
             ledger = session.workspace.backend.plans(session.workspace.project, session.workspace.stack)
             stack_id = ledger.ensure_stack_id(new_id)
             outcome = session.plan(asked, asked.sink)
-            shown = policies.judged(session.plan_result(outcome, destroys=asked.destroy))
+            shown = policies.judged(session.plan_result(outcome, destroys=asked.destroy, backup=asked.backup))
             basis = basis_here(session, stack_id, shown.plan.steps)
             saved = SavedPlan(
                 basis,
@@ -122,6 +122,7 @@ class KeptPlans:
                 asked.to,
                 shown.judgement,
                 shown.updates,
+                shown.backups,
             )
             seals = PlanSeals(session.workspace.secrets.for_salt(session.salt), basis.state)
             body = write_body(saved, seals)
@@ -229,4 +230,5 @@ def result_of(saved: SavedPlan, marks: SecretMarks) -> PlanResult:
         marks=marks,
         judgement=saved.judgement,
         updates=saved.updates,
+        backups=saved.backups,
     )

@@ -122,9 +122,11 @@ class SavedPlans(KeptPlans):
             )
             observed = _observed(session, saved, run)
             request.show(shown)
-            with request.origin.writing():
-                self._use(session, envelope.digest, agreed)
             work = Execution(session)
+            with request.origin.writing():
+                # A plan whose backup fails is not used up by it.
+                work.back_up_first(shown, request.sink)
+                self._use(session, envelope.digest, agreed)
             salt = work.settle_secrets(saved.new_secrets)
             held = Held(saved.plan.steps, saved.plan.outputs.new, dict(_given(session, saved)))
             return work.carry_out(run, salt, held, observed, shown)
