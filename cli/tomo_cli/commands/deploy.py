@@ -58,7 +58,9 @@ from tomo_cli.runs import (
 )
 
 if TYPE_CHECKING:
-    from tomo.service.runs import PlanResult
+    from tomo.model.events import Sink
+    from tomo.service.runs import ApplyRequest, Confirm, PlanResult
+    from tomo.service.stop import Stop
 
 _PARALLEL = 16
 
@@ -160,17 +162,16 @@ def apply(
     if plan_file is not None:
         from tomo_cli.deciding import ApplyOptions, apply_given
 
-        dependents = target_dependents or exclude_dependents
-        refuse_choices(no_refresh, no_backup, target, exclude, replace, target_replace, to, dependents)
-        files = tuple(approval or ())
-        options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, files)
+        chosen = (target, exclude, replace, target_replace, target_dependents or exclude_dependents)
+        refuse_choices(no_refresh, no_backup, to, *chosen)
+        options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, tuple(approval or ()))
         own = place_given(directory, file, stack, policy)
-        apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
-        return
+        return apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
     refuse_approvals(approval)
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
-    run_asking(
-        lambda stop, confirm, sink: ApplyRequest(
+
+    def make(stop: Stop, confirm: Confirm, sink: Sink) -> ApplyRequest:
+        return ApplyRequest(
             where,
             confirm,
             look=not no_refresh,
@@ -184,11 +185,9 @@ def apply(
             selection=selection_of(target, exclude, replace, target_replace, **both),
             to=to,
             backup=not no_backup,
-        ),
-        question="Apply this plan?",
-        yes=yes,
-        as_json=as_json,
-    )
+        )
+
+    return run_asking(make, question="Apply this plan?", yes=yes, as_json=as_json)
 
 
 def show(
