@@ -104,6 +104,16 @@ CASES = {
     "a file of no service": (
         "web: {", "files: [{path: /a, content: b, service: sever}]\nweb: {", 33, "no service `sever`",
     ),
+    "two at once that write": (
+        "image: postgres:17.2", "image: postgres:17.2\n    update_order: start-first", 26, "two of `db` would write",
+    ),
+    "two at once without a page": (
+        "image: postgres:17.2", "image: postgres:17.2\n    update_order: start-first", 26, "`db` serves no page",
+    ),
+    "two at once that nobody checks": (
+        "healthcheck: {http: {port: 80, tool: wget}}", "update_order: start-first", 23, "a second `server` may take",
+    ),
+    "no order": ("image: postgres:17.2", "image: postgres:17.2\n    update_order: both", 26, "not one of"),
     "a condition on a secret": (
         "depends_on: {db: healthy}", "when: {input: PASSWORD, equals: x}", 22, "depends on the secret",
     ),

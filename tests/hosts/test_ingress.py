@@ -22,6 +22,7 @@ from lab.registry import Registry
 from lab.shell import execute
 from lab.waiting import until
 from tests.hosts.conftest import MakeSite, Site, changes
+from tests.hosts.terminal import Terminal
 from tomo.model.values import Secret
 from tomo.service.interruptions import interruptions
 from tomo.service.secret_names import Secrets, SetSecretRequest
@@ -221,6 +222,32 @@ def test_one_that_is_not_well_is_never_asked(behind: Behind) -> None:
     assert failed.exit_code == 1
     assert "served all the time" in failed.failures[0].error.detail
     assert (visitors.failures, visitors.said) == ([], ["two"])
+
+
+def test_an_apply_killed_while_two_run_is_brought_to_its_end_by_the_next(
+    behind: Behind, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trust, terminal = behind.root(), Terminal(capsys, monkeypatch, tmp_path)
+    greetings = ["two"]
+    for number, moment in enumerate(("-new-", "-old-", "-new-")):
+        greetings.append(f"crash{number}")
+        behind.write(greeting=greetings[-1])
+        typed = terminal.start(behind.site.folder, "apply", "--yes")
+        with Visitors(behind, trust) as visitors:
+            until(
+                lambda moment=moment: moment in behind.docker("ps", "--format", "{{.Names}}"),
+                moment,
+                within=60,
+            )
+            typed.kill()
+
+        again = terminal.tomo(behind.site.folder, "apply", "--yes")
+
+        assert again.code == 0, again.text
+        assert set(visitors.said) <= set(greetings[-2:])
+        assert behind.get("/cgi-bin/fast", trust) == greetings[-1]
+        assert behind.docker("ps", "-a", "--format", "{{.Names}}").split() == ["wiki", "tomo-proxy"]
+    assert changes(behind.site.plan().plan) == []
 
 
 def test_an_app_that_bears_no_second_one_has_a_short_gap_that_the_plan_tells(behind: Behind) -> None:

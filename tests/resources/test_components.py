@@ -82,6 +82,26 @@ def test_a_wrong_option_is_named(run_program: Any) -> None:
         run_program(main)
 
 
+def test_a_name_for_an_app_of_a_program_is_refused(run_program: Any) -> None:
+    definition = {"id": "x", "title": "X", "version": "1", "services": {"x": {"image": "x:1"}}}
+
+    def main() -> None:
+        from tomo.resources import App, DockerEngine, Server
+
+        server = Server("nas", host="192.168.1.2")
+        engine = DockerEngine("nas", server=server)
+        App(
+            "x",
+            definition=definition,
+            server=server,
+            engine=engine,
+            settings={"hostnames": ["x.example.org"]},
+        )
+
+    with pytest.raises(TomoError, match="`hostnames` need a server's `proxy`"):
+        run_program(main)
+
+
 def test_an_app_file_is_read_and_its_mistakes_are_told(run_program: Any, tmp_path: Path) -> None:
     (tmp_path / "app.yaml").write_text("id: x\ntitle: X\nversoin: 1\n")
 

@@ -31,7 +31,8 @@ def reload(names: dict[str, str], *, parent: Urn = PROXY, reach: str = "0.0.0.0"
 
 def opened(before: ResourceState | None, after: ResourceState) -> list[tuple[str, int, str, str]]:
     step = Step(Op.UPDATE if before else Op.CREATE, after.urn, before, after)
-    found = newly_open(Plan("home", "tomo", (step,)), {after.urn: "nas"})
+    found = newly_open(Plan("home", "tomo", (step,)), {})
+    assert {each.host for each in found} <= {"nas"}
     return [(each.address, each.port, each.protocol, each.reach) for each in found]
 
 

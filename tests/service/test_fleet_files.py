@@ -397,6 +397,19 @@ def test_a_reach_that_a_person_wrote_stays_when_the_port_changes(world: World) -
     assert (setting.host, setting.expose) == ("82", "public")
 
 
+def test_names_are_set_where_the_server_has_a_proxy(world: World) -> None:
+    named = ChangeAppRequest(world.place, "web", AppSettings(hostnames=("web.example.org", "w.example.org")))
+    with pytest.raises(SpecError, match="1 mistake"):
+        Apps(world.doors).change(named)
+    world.edit("servers:\n  nas:\n", "servers:\n  nas:\n    proxy: {}\n")
+
+    view = Apps(world.doors).change(named)
+
+    assert view.hostnames == ("web.example.org", "w.example.org")
+    assert view.urls == {"nas": "https://web.example.org"}
+    assert load_fleet(world.file).fleet.apps["web"].hostnames == view.hostnames
+
+
 def test_what_is_not_set_is_not_unset(world: World) -> None:
     with pytest.raises(UsageError, match="not set"):
         Apps(world.doors).change(ChangeAppRequest(world.place, "web", AppSettings(), ("GREETING",)))

@@ -186,6 +186,11 @@ class App(pulumi.ComponentResource):
         place = {"servers": {"server": server.spec}, "fleet": _name(pulumi.get_stack())}
         apps = {name: {**(settings or {}), "definition": app, "server": "server"}}
         fleet = _model(Fleet, {**place, "apps": apps}, f"app `{name}`")
+        if fleet.apps[name].hostnames:
+            raise UsageError(
+                f"app `{name}`: `hostnames` need a server's `proxy`, which fleet files alone declare",
+                hint="declare the server and the app in a fleet file, or a proxy in the program",
+            )
         hidden: Mapping[str, Any] = {
             key: pulumi.Output.secret(value) for key, value in (secrets or {}).items()
         }

@@ -26,7 +26,7 @@ Edit = Callable[[str], str]
 
 @frozen
 class AppSettings:
-    """What a person sets of an app: inputs, inputs taken from secrets, ports by name, reach, variables.
+    """What a person sets of an app: inputs, inputs from secrets, ports by name, reach, variables, names.
 
     `secrets` and `env_secrets` are names of secrets, by input and by variable.
     """
@@ -37,10 +37,11 @@ class AppSettings:
     exposure: Expose | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     env_secrets: Mapping[str, str] = field(default_factory=dict)
+    hostnames: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         maps = (self.inputs, self.secrets, self.ports, self.env, self.env_secrets)
-        return any(maps) or bool(self.exposure)
+        return any(maps) or bool(self.exposure or self.hostnames)
 
 
 def fleet_after(text: str, loaded: LoadedFleet, catalog: Catalog) -> LoadedFleet:
@@ -170,6 +171,8 @@ def entry_of(definition: AppDefinition, servers: Sequence[str], settings: AppSet
     given.update({"server": servers[0]} if len(servers) == 1 else {"servers": list(servers)})
     if settings.exposure:
         given["exposure"] = settings.exposure
+    if settings.hostnames:
+        given["hostnames"] = list(settings.hostnames)
     if settings.ports:
         given["ports"] = {name: _port_value(port) for name, port in settings.ports.items()}
     if inputs:
@@ -201,6 +204,8 @@ def settings_edits(app_name: str, app: App, settings: AppSettings) -> Iterator[E
         yield setting(where, _port_value(port))
     if settings.exposure:
         yield setting((*at, "exposure"), settings.exposure)
+    if settings.hostnames:
+        yield setting((*at, "hostnames"), list(settings.hostnames))
     for name, variable in _env(settings).items():
         yield setting((*at, "env", name), variable)
 

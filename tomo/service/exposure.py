@@ -74,22 +74,19 @@ def newly_open(plan: Plan, hosts: Mapping[Urn, str]) -> list[OpenPort]:
 
 
 def _opened(entry: ResourceState, host: str) -> Iterator[OpenPort]:
-    return _ports(entry, host) if entry.type == CONTAINER else _names(entry, host)
+    return _ports(entry, host) if entry.type == CONTAINER else _names(entry)
 
 
-def _names(entry: ResourceState, host: str) -> Iterator[OpenPort]:
+def _names(entry: ResourceState) -> Iterator[OpenPort]:
     """What the command that tells a proxy of its routes says of them."""
     environment = entry.inputs.get("environment")
     told = environment.get(ROUTES_VARIABLE) if isinstance(environment, Mapping) else None
-    ours = entry.parent is not None and _is_proxy(entry.parent)
+    proxy, _, host = entry.parent.name.rpartition("@") if entry.parent else ("", "", "")
+    ours = proxy == PROXY and entry.parent is not None and entry.parent.type == APP
     for route in json.loads(told) if ours and isinstance(told, str) else ():
         url = urlsplit(route["url"])
         port = url.port or _USUAL[url.scheme]
         yield OpenName(host, route["name"], port, url.scheme, route["container"], route["reach"])
-
-
-def _is_proxy(parent: Urn) -> bool:
-    return parent.type == APP and parent.name.rpartition("@")[0] == PROXY
 
 
 def _ports(entry: ResourceState, host: str) -> Iterator[OpenPort]:

@@ -41,6 +41,12 @@ ExposureOption = Annotated[
     str | None,
     typer.Option("--exposure", metavar="REACH", help="How far ports reach: none, local, lan or public."),
 ]
+HostnameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hostname", metavar="NAME", help="A name that its server's proxy serves; may be repeated."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -72,6 +78,7 @@ def add(
     secret: SecretOption = None,
     port: PortOption = None,
     exposure: ExposureOption = None,
+    hostname: HostnameOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put an app of the catalog on a server."""
@@ -79,7 +86,7 @@ def add(
     from tomo_cli.console import print_json, say
     from tomo_cli.doors import doors, place
 
-    settings = _settings(set_, secret, port, exposure)
+    settings = _settings(set_, secret, port, exposure, hostname)
     request = AddAppRequest(place(directory, file, stack), app, tuple(server), name, settings)
     added = Apps(doors()).add(request)
     if as_json:
@@ -137,6 +144,7 @@ def config(
     secret: SecretOption = None,
     port: PortOption = None,
     exposure: ExposureOption = None,
+    hostname: HostnameOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show or change what an app is set to."""
@@ -145,7 +153,7 @@ def config(
     from tomo_cli.doors import doors, place
 
     where, service = place(directory, file, stack), Apps(doors())
-    settings = _settings(set_, secret, port, exposure)
+    settings = _settings(set_, secret, port, exposure, hostname)
     changes = bool(settings or unset)
     if changes:
         view = service.change(ChangeAppRequest(where, name, settings, tuple(unset or ())))
@@ -201,7 +209,11 @@ def remove(
 
 
 def _settings(
-    set_: list[str] | None, secret: list[str] | None, port: list[str] | None, exposure: str | None
+    set_: list[str] | None,
+    secret: list[str] | None,
+    port: list[str] | None,
+    exposure: str | None,
+    hostnames: list[str] | None,
 ) -> AppSettings:
     from typing import get_args
 
@@ -220,6 +232,7 @@ def _settings(
         pairs(secret, "--secret"),
         pairs(port, "--port"),
         exposure,  # type: ignore[arg-type]  # it is one of the literals
+        hostnames=tuple(hostnames or ()),
     )
 
 

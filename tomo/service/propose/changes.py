@@ -299,6 +299,7 @@ class UpdateApp:
             *said.ports,
             *said.env,
             *said.env_secrets,
+            *said.hostnames,
         ]
         names += [*(["exposure"] if said.exposure else []), *self.unset]
         names += [f"version {self.version}"] if self.version else []

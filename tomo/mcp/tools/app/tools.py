@@ -27,6 +27,9 @@ Ports = Annotated[dict[str, str], Field(description="Ports on the server, by the
 Reach = Annotated[
     Literal["none", "local", "lan", "public"] | None, Field(description="How far its ports reach.")
 ]
+Hostnames = Annotated[
+    tuple[str, ...], Field(description="Names that its servers' proxy serves it under, in place of others.")
+]
 
 
 class Tools:
@@ -78,10 +81,11 @@ class Tools:
         secret_names: SecretNames = {},
         ports: Ports = {},
         exposure: Reach = None,
+        hostnames: Hostnames = (),
         replaces: Replaces = "",
     ) -> Answer:
         """Propose to put an app of the catalog on servers. Secrets it generates are made on apply."""
-        settings = AppSettings(inputs, secret_names, ports, exposure)
+        settings = AppSettings(inputs, secret_names, ports, exposure, hostnames=hostnames)
         return proposed(self._desk, call, InstallApp(app, servers, name, settings), why, replaces)
 
     @tool(role=Role.USER, effect=ToolEffect.PROPOSE, long=True)
@@ -94,12 +98,13 @@ class Tools:
         secret_names: SecretNames = {},
         ports: Ports = {},
         exposure: Reach = None,
+        hostnames: Hostnames = (),
         images: Annotated[dict[str, str], Field(description="Images by service; `` is its main one.")] = {},
         unset: Annotated[tuple[str, ...], Field(description="Inputs and ports to take back.")] = (),
         replaces: Replaces = "",
     ) -> Answer:
         """Propose the catalog's newer version of an app; or other settings or images where some are given."""
-        settings = AppSettings(inputs, secret_names, ports, exposure)
+        settings = AppSettings(inputs, secret_names, ports, exposure, hostnames=hostnames)
         given = bool(settings or images or unset)
         change = UpdateApp(name, settings, images, unset=unset) if given else NewVersions((name,))
         return proposed(self._desk, call, change, why, replaces)
