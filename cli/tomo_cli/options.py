@@ -38,6 +38,22 @@ StopOnErrorOption = Annotated[
 NoRetryOption = Annotated[
     bool, typer.Option("--no-retry", help="Try no step again, also where its trouble may pass by itself.")
 ]
+IdentityOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "-i",
+        "--identity",
+        metavar="FILE",
+        help="The file that `age-keygen` wrote (or `TOMO_BACKUP_IDENTITY`); repeatable.",
+    ),
+]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FILE", help="An installation that `tomo export` wrote, and no server."),
+]
+WithoutDatabaseOption = Annotated[
+    bool, typer.Option("--without-database", help="With `--bundle`: leave out people and the audit record.")
+]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Go on without asking.")]
 NoRefreshOption = Annotated[
     bool, typer.Option("--no-refresh", help="Decide from the recorded state, without a look at the hosts.")

@@ -158,6 +158,10 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "before-restore" in does("backup list feeds").out
     assert "goes" in does("backup prune --last 1 --dry-run").out
     assert "Removed 1" in does("backup prune --last 1 --yes").err
+    assert "state" in does("export", str(tmp_path / "bundle"), "--unencrypted").err
+    (tmp_path / "new").mkdir()
+    moved = tomo(nothing.doors, "import", "--bundle", str(tmp_path / "bundle"), "-C", str(tmp_path / "new"))
+    assert moved.code == 0, moved.err
 
     nothing.nas.docker.run_by_hand("page", "tomo-test/web:1.0")
     assert "= container page" in does("import nas page --yes").out
@@ -241,7 +245,7 @@ def test_every_command_that_shows_something_has_json(words: str) -> None:
 NEEDED = {
     "server add": ["x", "192.0.2.99"], "server show": ["x"], "server remove": ["x", "--yes"],
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"], "app rollback": ["x"], "app history": ["x"],
-    "backup verify": ["nonesuch"], "backup restore": ["nonesuch", "--yes"],
+    "backup verify": ["nonesuch"], "export": ["/dev/null/nowhere"], "backup restore": ["nonesuch", "--yes"],
     "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
     "catalog repo add": ["/nowhere"], "catalog repo pin": ["x"], "catalog repo remove": ["x", "--yes"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],

@@ -24,7 +24,8 @@ _FORM: Final = {"format": tarfile.PAX_FORMAT, "encoding": "utf-8", "errors": "su
 class TreeDigest:
     """Adds up the entries of a tree in the order they come, which is the same for the same tree.
 
-    Times are left out: a folder's own changes when it is put back.
+    Times are left out, since a folder's own changes when it is put back, and so are set-id bits of files,
+    which Docker takes from those with several names.
     """
 
     def __init__(self) -> None:
@@ -34,8 +35,9 @@ class TreeDigest:
 
     def add(self, member: tarfile.TarInfo, name: str, link: str, content: str) -> None:
         """Takes an entry; `content` is the SHA-256 of a file."""
+        mode = member.mode & (0o7777 if member.isdir() else 0o1777)
         parts = (
-            name, member.type.decode("ascii"), f"{member.mode & 0o7777:o}", str(member.uid), str(member.gid),
+            name, member.type.decode("ascii"), f"{mode:o}", str(member.uid), str(member.gid),
             link, str(member.size if member.isreg() else 0), content,
             f"{member.devmajor}:{member.devminor}" if member.isdev() else "",
         )  # fmt: skip
@@ -82,11 +84,19 @@ def volume_entries(
 
 
 def restored_entries(
-    source: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]], folder: str, digest: TreeDigest
+    source: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]],
+    folder: str,
+    digest: TreeDigest,
+    set_ids: list[tuple[str, int]] | None = None,
 ) -> Iterator[bytes]:
-    """A tar of entries below `volumes/VOLUME/`, for a volume: below `folder` there, with the end mark."""
+    """A tar of entries below `volumes/VOLUME/`, for a volume: below `folder` there, with the end mark.
+
+    `set_ids` gets names and modes of files with several names and a set-id bit, which Docker loses.
+    """
     for member, content in source:
         member.name = _below_volume(member.name)
+        if member.islnk() and member.mode & 0o6000 and set_ids is not None:
+            set_ids.append((member.name, member.mode & 0o7777))
         if member.islnk():
             member.linkname = _below_volume(member.linkname)
         refuse_strange(member)

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, text
+from sqlalchemy import Connection, LargeBinary, Table, delete, func, insert, select, text
 
 from tomo.db.database import Database
-from tomo.db.tables import ATTEMPTS, KEYS, METADATA, NEWEST, SESSIONS
+from tomo.db.tables import ATTEMPTS, AUDIT_HEAD, KEYS, METADATA, NEWEST, SESSIONS
 from tomo.errors import DatabaseError
 
 _FORM: Final = "tomo.database/v1"
@@ -34,9 +34,13 @@ def is_empty(database: Database) -> bool:
     if database.status().is_new:
         return True
     with database.reading() as connection:
-        return not any(
-            connection.execute(select(func.count()).select_from(table)).scalar() for table in _tables()
-        )
+        return _holds_nothing(connection)
+
+
+def _holds_nothing(connection: Connection) -> bool:
+    """Whether no table but the audit record's own mark has a row."""
+    tables = [table for table in _tables() if table.name != AUDIT_HEAD.name]
+    return not any(connection.execute(select(func.count()).select_from(table)).scalar() for table in tables)
 
 
 def load(database: Database, lines: Iterable[bytes], where: str) -> int:
@@ -45,6 +49,11 @@ def load(database: Database, lines: Iterable[bytes], where: str) -> int:
     count = 0
     try:
         with database.writing() as connection:
+            if not _holds_nothing(connection):
+                raise DatabaseError(
+                    "the database holds rows already", hint="name an empty one with TOMO_DATABASE_URL"
+                )
+            connection.execute(delete(AUDIT_HEAD))
             waiting: list[dict[str, object]] = []
             table: Table | None = None
             for line in _rows_of(lines, where):

@@ -23,6 +23,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "apps": ("app", "logs"),
         "deployments": ("deployment",),
         "people": ("session", "auth"),
+        "backups": ("backup",),
         "records": ("audit", "retention", "settings", "system"),
     }
 )

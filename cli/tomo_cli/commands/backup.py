@@ -12,10 +12,12 @@ from tomo_cli.options import (
     Commands,
     DirectoryOption,
     FileOption,
+    IdentityOption,
     JsonOption,
     LockWaitOption,
     StackOption,
     YesOption,
+    add_command,
     add_group,
 )
 
@@ -33,15 +35,6 @@ AppsArgument = Annotated[
 BackupArgument = Annotated[
     str, typer.Argument(metavar="BACKUP|APP", help="A backup's name, or an app for its newest one.")
 ]
-IdentityOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "-i",
-        "--identity",
-        metavar="FILE",
-        help="The file that `age-keygen` wrote (or `TOMO_BACKUP_IDENTITY`); repeatable.",
-    ),
-]
 ProposeOption = Annotated[
     str, typer.Option("--propose", metavar="WHY", help="Do nothing, but propose it for a person to approve.")
 ]
@@ -53,6 +46,7 @@ def register(app: typer.Typer) -> None:
         "create": create, "list": list_, "verify": verify, "restore": restore, "prune": prune,
     }  # fmt: skip
     add_group(app, "backup", "Copies of what apps hold, sealed", commands)
+    add_command(app, export)
 
 
 def create(
@@ -306,6 +300,41 @@ def _show_pruned(judged: tuple[Judged, ...], *, done: bool, as_json: bool) -> No
     else:
         say(f"Removed {goes}." if done else "Nothing was done.")
     raise typer.Exit(0 if done or not goes else 1)
+
+
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipient",
+            metavar="KEY",
+            help="Who can open it, `age1…`; the fleet's own by default; repeatable.",
+        ),
+    ] = None,
+    unencrypted: Annotated[
+        bool, typer.Option("--unencrypted", help="Leave it open to whoever has the file.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the whole installation into one file."""
+    from tomo.service.backups.moving import ExportRequest, Moving
+    from tomo_cli.console import print_json, say
+    from tomo_cli.doors import doors, place
+
+    where = place(directory, file, stack)
+    made = Moving(doors()).export(ExportRequest(where, target, tuple(recipient or ()), unencrypted))
+    if as_json:
+        told = {"file": str(made.file), "size": made.size, "sealed": made.sealed}
+        print_json({**told, "contents": list(made.contents)})
+        return
+    say(f"Wrote `{made.file}` ({human_size(made.size)}): {', '.join(made.contents)}.")
+    if not made.sealed:
+        say("It is not sealed: secrets in it are, by the stack's passphrase, but nothing else.")
+    say("Put it in an empty folder elsewhere: `tomo import --bundle FILE`. Data of apps is not in it.")
 
 
 def _show_judged(judged: tuple[Judged, ...], *, done: bool, as_json: bool) -> None:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tomo.errors import ExitCode
+from tomo_cli.moving import import_bundle
 from tomo_cli.options import (
     HERE,
     ApprovalOption,
     BackToOption,
+    BundleOption,
     DirectoryOption,
     EngineOption,
     ExcludeDependentsOption,
     ExcludeOption,
     FileOption,
+    IdentityOption,
     JsonOption,
     KeptPlanArgument,
     LockWaitOption,
@@ -33,6 +36,7 @@ from tomo_cli.options import (
     TargetDependentsOption,
     TargetOption,
     TargetReplaceOption,
+    WithoutDatabaseOption,
     YesOption,
     add_command,
 )
@@ -59,10 +63,20 @@ from tomo_cli.runs import (
 
 if TYPE_CHECKING:
     from tomo.model.events import Sink
+    from tomo.service.imports import Adopted
     from tomo.service.runs import ApplyRequest, Confirm, PlanResult
     from tomo.service.stop import Stop
 
 _PARALLEL = 16
+
+ContainerOption = Annotated[
+    list[str] | None,
+    typer.Option("--container", metavar="NAME", help="The app's containers; may be repeated."),
+]
+LeaveOption = Annotated[
+    list[str] | None,
+    typer.Option("--except", metavar="NAME", help="A container to leave out; may be repeated."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -307,7 +321,9 @@ def refresh(
 
 
 def import_(
-    server: Annotated[str, typer.Argument(metavar="SERVER", help="The server of the fleet.")],
+    server: Annotated[
+        str, typer.Argument(metavar="[SERVER]", help="The server of the fleet; not with `--bundle`.")
+    ] = "",
     app: Annotated[
         str,
         typer.Argument(
@@ -318,29 +334,30 @@ def import_(
     directory: DirectoryOption = HERE,
     file: FileOption = None,
     stack: StackOption = None,
-    container: Annotated[
-        list[str] | None,
-        typer.Option("--container", metavar="NAME", help="The app's containers; may be repeated."),
-    ] = None,
+    container: ContainerOption = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="The app's name in the fleet; APP by default.")
     ] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="Everything on the server; a compose project is one app.")
     ] = False,
-    leave: Annotated[
-        list[str] | None,
-        typer.Option("--except", metavar="NAME", help="A container to leave out; may be repeated."),
-    ] = None,
+    leave: LeaveOption = None,
+    bundle: BundleOption = None,
+    identity: IdentityOption = None,
+    without_database: WithoutDatabaseOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take running containers into the fleet, untouched."""
+    """Take running containers into the fleet, or a whole bundle."""
     from tomo.errors import UsageError
     from tomo.service.imports import Adoptions, AdoptRequest
-    from tomo_cli.console import say
     from tomo_cli.doors import doors, place
 
+    if bundle is not None:
+        import_bundle(directory, bundle, identity, server, file, stack, without_database, as_json=as_json)
+        return
+    if not server:
+        raise UsageError("which server?", hint="`tomo server list` shows those of the fleet")
     if not app and not everything:
         raise UsageError("which app?", hint=f"name one, or take everything: `tomo import {server} --all`")
     with stoppable() as stop, run_sink(as_json=as_json) as told:
@@ -359,11 +376,17 @@ def import_(
         adopted = Adoptions(doors()).adopt(request)
         told.end(adopted.run)
     if adopted.run.done is not None and not as_json:
-        if adopted.secrets:
-            say(f"Sealed: {', '.join(adopted.secrets)}.")
-        if adopted.written:
-            say(f"Wrote {', '.join(adopted.written)} into {adopted.file}.")
+        _tell_adopted(adopted)
     finish(adopted.run, as_json=as_json)
+
+
+def _tell_adopted(adopted: Adopted) -> None:
+    from tomo_cli.console import say
+
+    if adopted.secrets:
+        say(f"Sealed: {', '.join(adopted.secrets)}.")
+    if adopted.written:
+        say(f"Wrote {', '.join(adopted.written)} into {adopted.file}.")
 
 
 def drift(

@@ -126,11 +126,8 @@ class Making:
         return fleet.file
 
     def _manifest(self, app: str, server: str, *, incremental: bool, reason: str) -> Manifest:
-        now = self.clock()
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        name = archive_name(app, server, now, secrets.token_hex(2))
-        kind = "incremental" if incremental else "full"
-        return Manifest(name, self.workspace.stack, app, server, moment, kind, reason=reason)
+        made = manifest_of_now(self.workspace.stack, app, server, self.clock())
+        return replace(made, kind="incremental" if incremental else "full", reason=reason)
 
     def _redactor(self) -> LazyRedactor:
         redactor = LazyRedactor()
@@ -141,6 +138,13 @@ class Making:
     def _require_volumes(self, daemon: Daemon, target: Target) -> None:
         for each in target.volumes:
             require_volume(daemon, target, each.docker_name)
+
+
+def manifest_of_now(fleet: str, app: str, server: str, now: float | None = None) -> Manifest:
+    """The beginning of a manifest: its name and time."""
+    seconds = time.time() if now is None else now
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Manifest(archive_name(app, server, seconds, secrets.token_hex(2)), fleet, app, server, moment)
 
 
 def require_volume(daemon: Daemon, target: Target, volume: str) -> Mapping[str, Value]:

@@ -45,6 +45,9 @@ class Places:
 
     def find(self, name: str) -> Manifest:
         """A backup by its name, or the newest one of an app; raises BackupNotFound."""
+        exact = next((each for each in manifests(self.full) if each.name == name), None)
+        if exact is not None:
+            return exact
         found = self.manifests()
         exact = next((each for each in found if each.name == name), None)
         newest = next((each for each in reversed(found) if name in {each.instance, each.app}), None)

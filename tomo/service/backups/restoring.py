@@ -70,6 +70,15 @@ def require_of_an_app(manifest: Manifest) -> None:
         )
 
 
+def require_of_installation(manifest: Manifest) -> None:
+    """Raises UsageError for the backup of an app, which is restored another way."""
+    if manifest.app != FLEET or manifest.server:
+        raise UsageError(
+            f"`{manifest.name}` is of the app `{manifest.app}`, not of an installation",
+            hint=f"restore it: `tomo backup restore {manifest.name}`",
+        )
+
+
 def _refuse_shared(daemon: Daemon, target: Target, volume: str) -> None:
     others = [
         name
@@ -173,7 +182,10 @@ class Restoring:
                     continue
                 self.tell(f"{self.target.instance}: unpacking {part.name}")
                 folder = f".tomo-restore-{self.id}"
-                data.write(wanted[part.name], restored_entries(part.members, folder, TreeDigest()))
+                set_ids: list[tuple[str, int]] = []
+                entries = restored_entries(part.members, folder, TreeDigest(), set_ids)
+                data.write(wanted[part.name], entries)
+                self._set_modes(wanted[part.name], folder, set_ids)
                 digests[part.name] = digest_of(data, wanted[part.name], folder)
         self._require_same(digests, backup.archive.digests)
         if seal := backup.seal():
@@ -181,6 +193,11 @@ class Restoring:
                 f"`{self.plan.manifest.name}` is not the file that was written: {seal}",
                 hint="choose another one: `tomo backup list`",
             )
+
+    def _set_modes(self, volume: str, folder: str, modes: list[tuple[str, int]]) -> None:
+        where = self._folder(Overwritten("", volume))
+        for name, mode in modes:
+            self.connection.run(["chmod", f"{mode:o}", "--", f"{where}/{folder}/{name}"])
 
     def _require_same(self, found: Mapping[str, VolumeDigest], expected: Mapping[str, VolumeDigest]) -> None:
         for each in self.plan.overwrites:

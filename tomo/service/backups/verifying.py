@@ -16,6 +16,7 @@ from tomo.providers.docker.volume_data import VolumeData, make_volume, remove_vo
 from tomo.service.backups.opening import OpenBackup
 from tomo.service.backups.requests import VerifiedBackup, VerifiedVolume
 
+_CONTENT = "content"
 _NOTHING = VolumeDigest("", 0, 0)
 
 
@@ -33,8 +34,9 @@ def verified(
             continue
         tell(f"volume {part.name}: unpacking and reading back")
         with scratch_volume(daemon) as (name, data):
-            data.write(name, restored_entries(part.members, "", TreeDigest()))
-            found = digest_of(data, name)
+            # Docker leaves the mode of a volume's own folder alone, so one is made in it.
+            data.write(name, restored_entries(part.members, _CONTENT, TreeDigest()))
+            found = digest_of(data, name, _CONTENT)
         volumes.append(VerifiedVolume(part.name, "", found.sha256, found.entries, found.size))
     digests = backup.archive.digests
     compared = tuple(replace(each, expected=digests.get(each.name, _NOTHING).sha256) for each in volumes)

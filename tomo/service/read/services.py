@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tomo.frozen import frozen
 from tomo.service.read.apps import AppReads
+from tomo.service.read.backups import BackupReads
 from tomo.service.read.people import PeopleReads
 from tomo.service.read.records import RecordReads
 from tomo.service.read.secrets import SecretMask
@@ -26,6 +27,7 @@ class Reading:
     people: PeopleReads
     stacks: StackReads
     system: SystemReads
+    backups: BackupReads
     secrets: SecretMask
 
     @classmethod
@@ -39,13 +41,14 @@ class Reading:
             PeopleReads(doors, place),
             StackReads(doors, place),
             SystemReads(doors, place),
+            BackupReads(doors, place),
             secrets,
         )
 
     @property
     def all(self) -> tuple[object, ...]:
         """Every service, to be given to who asks for its type."""
-        return self.servers, self.apps, self.records, self.people, self.stacks, self.system
+        return self.servers, self.apps, self.records, self.people, self.stacks, self.system, self.backups
 
 
 def for_assistants(doors: Doors, place: Place) -> Doors:

@@ -1,0 +1,1 @@
+"""Backups of what apps hold."""
