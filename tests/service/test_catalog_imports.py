@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.importers.test_malformed import VARIANTS
 from tests.databases import put_database
 from tests.worlds import World
 from tomo.catalog.index import Catalog
@@ -116,6 +117,27 @@ def test_a_malformed_file_is_named_and_the_others_go_on(nothing: World, tmp_path
     assert [(app.name, app.fate) for app in result.apps] == [("bad", Fate.REFUSED), ("good", Fate.NEW)]
     assert "compose.yaml:2:" in result.apps[0].reasons[0]
     assert [path.name for path in mine.iterdir()] == ["good.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "what"), [(format_, what) for format_, made in VARIANTS.items() for what in made]
+)
+def test_nothing_of_a_malformed_copy_is_written(
+    nothing: World, tmp_path: Path, format_: str, what: str
+) -> None:
+    copy, mine = tmp_path / "copy", tmp_path / "mine"
+    copy.mkdir()
+    for name, content in VARIANTS[format_][what][0].items():
+        (copy / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    try:
+        result = imported(nothing, copy, mine, format_=format_.partition(" ")[0])
+    except SpecError as error:
+        assert error.problems
+    else:
+        assert set(fates(result)) == {Fate.REFUSED}
+        assert all(app.reasons for app in result.apps)
+    assert not mine.exists()
 
 
 def test_a_copy_that_cannot_be_read_writes_nothing(nothing: World, tmp_path: Path) -> None:

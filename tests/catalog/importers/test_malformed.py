@@ -62,19 +62,35 @@ def template(text: str, word: str, line: int = 0) -> Variant:
     return {"templates.json": text}, word, line
 
 
-PORTAINER: dict[str, Variant] = {
-    "no JSON": template('[{"title": "A",}]', "not JSON", 1),
-    "half a file": template('[{"title": "A"', "not JSON", 1),
+ITEMS: Mapping[str, tuple[str, str, int]] = {
+    "no JSON": ('[{"title": "A",}]', "not JSON", 1),
+    "half a file": ('[{"title": "A"', "not JSON", 1),
+    "a key twice": ('[{"title": "A", "title": "B"}]', "twice", 0),
+    "a template that is a text": ('[\n"nginx"\n]', "mapping belongs", 2),
+    "no title": ('[\n{"type": 1, "image": "a:1"}\n]', "no `title`", 2),
+    "no image": ('[\n{"type": 1, "title": "A"}\n]', "no `image`", 2),
+    "an unknown type": ('[\n{"type": 9, "title": "A"}\n]', "no type of template", 2),
+    "an impossible port": (
+        '[{"type": 1, "title": "A", "image": "a:1",\n"ports": ["x:80"]}]',
+        "not a port",
+        2,
+    ),
+    "a title in a list": ('[\n{"type": 1, "title": ["A"], "image": "a:1"}\n]', "text belongs", 2),
+    "variables in a text": ('[{"type": 1, "title": "A", "image": "a:1",\n"env": "A=1"}]', "list belongs", 2),
+}
+"""Templates of Portainer that are wrong in themselves, whatever the version of the file."""
+
+
+def portainer(version: str) -> dict[str, Variant]:
+    """The ten of a version: the first is a mere list, the others have it under `templates`."""
+    before, after = (f'{{"version": "{version}", "templates": ', "}") if version else ("", "")
+    return {what: template(before + text + after, word, line) for what, (text, word, line) in ITEMS.items()}
+
+
+PORTAINER_2: dict[str, Variant] = portainer("2") | {
     "a text": template('"templates"', "mapping", 1),
     "no templates": template('{"version": "2"}', "holds no templates", 1),
     "templates in a mapping": template('{"version": "2", "templates": {"a": 1}}', "list belongs", 1),
-    "a template that is a text": template('[\n"nginx"\n]', "mapping belongs", 2),
-    "no title": template('[\n{"type": 1, "image": "a:1"}\n]', "no `title`", 2),
-    "no image": template('[\n{"type": 1, "title": "A"}\n]', "no `image`", 2),
-    "an unknown type": template('[\n{"type": 9, "title": "A"}\n]', "no type of template", 2),
-    "an impossible port": template(
-        '[{"type": 1, "title": "A", "image": "a:1",\n"ports": ["x:80"]}]', "not a port", 2
-    ),
 }
 
 
@@ -145,7 +161,9 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "casaos": of_yaml("docker-compose.yml", ROOT, {}) | {
         "no block of CasaOS": ({"docker-compose.yml": COMPOSE}, "no `x-casaos` block", 1)},
     "coolify": of_yaml("app.yaml", "", {}),
-    "portainer": PORTAINER,
+    "portainer v1": portainer(""),
+    "portainer v2": PORTAINER_2,
+    "portainer v3": portainer("3"),
     "runtipi": RUNTIPI,
     "umbrel": UMBREL,
     "dokploy": DOKPLOY,
@@ -170,7 +188,7 @@ def test_a_malformed_copy_is_refused_with_its_place(tmp_path: Path, format_: str
     for name, content in files.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    found = problems(tmp_path, format_)
+    found = problems(tmp_path, format_.partition(" ")[0])
 
     assert len(found) == 1
     assert word in found[0].message, found
