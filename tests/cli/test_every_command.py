@@ -91,7 +91,14 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "lab" in does("catalog repo list").out
     does("catalog repo sync")
     does("catalog repo pin lab")
+    does("catalog rate lab/wiki 5 --note good")
+    does("catalog feature lab/wiki")
+    assert "featured, 5.0/5 (1)" in does("catalog search wiki").out
     does("catalog repo remove lab --yes")
+    bare = tmp_path / "apps" / "page.yaml"
+    bare.write_text("services: {}\n")
+    assert "0 images pinned" in does("catalog pin", str(bare)).err
+    bare.unlink()
     does("secret set MINE", stdin=b"hunter2\n")
     does("app add miniflux --server nas --name feeds --secret ADMIN_PASSWORD=MINE --port web=8090")
     assert "http://127.0.0.1:8090" in does("app list").out
@@ -116,9 +123,11 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     versions = does("state history --json").json["versions"]
     assert [version["version"] for version in versions] == [3, 2, 1]
     assert "No changes" in does("plan --to 3 --expect-no-changes").out
+    assert "none of them behind" in does("app outdated").err
     does("app update feeds --yes")
     assert "miniflux" in does("app history feeds").out
     does("app rollback feeds --to 3 --yes")
+    assert "none of them behind" in does("app outdated").err
     does("app update feeds --yes")
     exported = does("state export").out
     copy = tmp_path / "copy.json"
@@ -247,6 +256,7 @@ NEEDED = {
     "app add": ["nonesuch", "--server", "nas"], "app config": ["x"], "app remove": ["x"], "app rollback": ["x"], "app history": ["x"],
     "backup verify": ["nonesuch"], "export": ["/dev/null/nowhere"], "backup restore": ["nonesuch", "--yes"],
     "catalog import": ["/nowhere"], "catalog show": ["nonesuch"], "catalog search": ["zzzz"], "secret set": ["1x"], "secret remove": ["x"],
+    "catalog rate": ["nonesuch", "3"], "catalog feature": ["nonesuch"], "catalog pin": ["/nowhere"],
     "catalog repo add": ["/nowhere"], "catalog repo pin": ["x"], "catalog repo remove": ["x", "--yes"],
     "config get": ["x"], "import": ["nas", "x"], "config set": ["x", "y"], "config remove": ["x"], "state show": ["x"],
     "state import": ["/nowhere"], "show": ["/nowhere"], "program": ["/dev/null"], "completion": ["powershell"], "schema": ["server"],

@@ -11,10 +11,11 @@ import pytest
 
 from tests.registry.contract import RegistryContract
 from tomo.errors import RegistryDenied, RegistryError, RegistryUnreachable, Transient
+from tomo.model.image import ImageName
 from tomo.model.values import Secret
 from tomo.registry.access import Endpoint, RegistryLogin, endpoint_of
 from tomo.registry.client import RegistryClient
-from tomo.registry.name import ImageName
+from tomo.registry.name import askable
 from tomo.testing.registry import FakeRegistry, ImageDefinition
 from tomo.testing.registry_http import Manners, RegistryServer, serve_registry
 
@@ -46,7 +47,7 @@ def _served(manners: Manners | None = None) -> Iterator[RegistryServer]:
 
 
 def _web(server: RegistryServer) -> ImageName:
-    return ImageName.parse(f"{server.address}/tomo-test/web:1")
+    return askable(f"{server.address}/tomo-test/web:1")
 
 
 class TestTheDouble(RegistryContract):
@@ -103,7 +104,7 @@ def test_a_token_is_had_once_for_a_repository_and_may_only_pull() -> None:
     with _served(Manners("bearer")) as server:
         client = RegistryClient()
         for tag in "12":
-            client.digest(ImageName.parse(f"{server.address}/tomo-test/web:{tag}"))
+            client.digest(askable(f"{server.address}/tomo-test/web:{tag}"))
 
     tokens = [asked for asked in server.asked if "/token" in asked]
     assert tokens == ["GET /token?service=fake&scope=repository%3Atomo-test%2Fweb%3Apull"]
@@ -157,7 +158,7 @@ def test_a_registry_that_is_not_there_is_an_error_that_may_pass() -> None:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
 
     with pytest.raises(RegistryUnreachable, match="doesn't answer") as caught:
-        RegistryClient().digest(ImageName.parse(f"{address}/app:1"))
+        RegistryClient().digest(askable(f"{address}/app:1"))
 
     assert caught.value.transient is Transient.REGISTRY
 
@@ -177,7 +178,7 @@ def test_a_registry_that_is_not_there_is_an_error_that_may_pass() -> None:
 )
 def test_an_answer_that_makes_no_sense_is_a_clear_error(answer: bytes) -> None:
     with _answering(answer) as address, pytest.raises(RegistryError, match=address):
-        RegistryClient().tags(ImageName.parse(f"{address}/app:1"))
+        RegistryClient().tags(askable(f"{address}/app:1"))
 
 
 @contextmanager

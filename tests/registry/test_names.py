@@ -3,7 +3,8 @@
 import pytest
 
 from tomo.errors import UsageError
-from tomo.registry.name import ImageName
+from tomo.model.image import ImageName
+from tomo.registry.name import askable
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -24,7 +25,7 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )
 def test_a_name_is_read_as_docker_reads_it(text: str, name: ImageName) -> None:
-    assert ImageName.parse(text) == name
+    assert askable(text) == name
 
 
 @pytest.mark.parametrize(
@@ -49,4 +50,4 @@ def test_a_name_is_read_as_docker_reads_it(text: str, name: ImageName) -> None:
 )
 def test_anything_else_is_no_name_and_goes_into_no_request(text: str) -> None:
     with pytest.raises(UsageError, match="is not an image's name"):
-        ImageName.parse(text)
+        askable(text)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from tomo.frozen import frozen
+from tomo.model.image import DOCKER_HUB
 from tomo.model.values import Secret
-from tomo.registry.name import DOCKER_HUB
 
 _HUB_API: Final = f"registry-1.{DOCKER_HUB}"
 

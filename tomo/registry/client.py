@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from tomo.errors import NotInRegistry, RegistryDenied, RegistryError, RegistryUnreachable, Transient
+from tomo.model.image import ImageName
 from tomo.registry.access import Access, Anonymous, Endpoint
 from tomo.registry.http import Answer, Ask, ask, refused, unreachable
-from tomo.registry.name import DIGEST, TAG, ImageName
+from tomo.registry.name import DIGEST, TAG
 from tomo.registry.tokens import authorization, challenge_of
 
 _FORMS: Final = (
@@ -65,7 +66,7 @@ class RegistryClient:
         return asked(last)
 
     def _digest_at(self, endpoint: Endpoint, image: ImageName) -> str:
-        path = f"/v2/{image.repository}/manifests/{image.wanted}"
+        path = f"/v2/{image.repository}/manifests/{image.digest or image.tag}"
         answer = self._asked(endpoint, image, "HEAD", path)
         told = answer.headers.get("docker-content-digest", "")
         if DIGEST.fullmatch(told):

@@ -199,6 +199,34 @@ def _propose(request: ProposeRequest, *, as_json: bool) -> None:
     tell_next(made.proposal)
 
 
+def outdated(
+    apps: Annotated[
+        list[str] | None, typer.Argument(metavar="[APP]...", help="Apps of the fleet; all by default.")
+    ] = None,
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    registry: Annotated[
+        bool, typer.Option("--registry", help="Also ask the registries whether images have moved.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which apps have something newer."""
+    from tomo.service.marketplace.outdated import Outdated, OutdatedRequest
+    from tomo.service.marketplace.registries import FleetRegistries
+    from tomo_cli.console import print_json
+    from tomo_cli.doors import doors, place
+    from tomo_cli.outdated_view import outdated_json, show_outdated
+
+    opened, where = doors(), place(directory, file, stack)
+    ask = FleetRegistries(opened, where).digests if registry else None
+    found = Outdated(opened, ask).list(OutdatedRequest(where, tuple(apps or ())))
+    if as_json:
+        print_json(outdated_json(found))
+    else:
+        show_outdated(found, asked=registry)
+
+
 def _end(changed: ChangedApps, *, as_json: bool) -> None:
     """Says what became of the fleet file, and ends the command."""
     from tomo_cli.console import say

@@ -55,6 +55,7 @@ def register(app: typer.Typer) -> None:
         "add": add,
         "list": list_,
         "config": config,
+        "outdated": app_updates.outdated,
         "update": app_updates.update,
         "rollback": app_updates.rollback,
         "history": app_updates.history,

@@ -1,4 +1,4 @@
-"""catalog list, search, show, import, lint."""
+"""catalog list, search, show, import, lint, pin."""
 
 from __future__ import annotations
 
@@ -50,6 +50,9 @@ def register(app: typer.Typer) -> None:
         "show": show,
         "import": import_,
         "lint": lint,
+        "pin": pin,
+        "rate": catalog_repo.rate,
+        "feature": catalog_repo.feature,
     }
     catalog_repo.register(add_group(app, "catalog", "Find ready-made apps", commands))
 
@@ -184,6 +187,35 @@ def lint(
     else:
         show_lint(report)
     if report.problems:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def pin(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="App files or folders of them; the fleet's own by default."),
+    ] = None,
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Also renew digests that are there, by their tags.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add digests to images; asks registries."""
+    from tomo.service.marketplace.pinning import PinImagesRequest, Pinning
+    from tomo_cli.console import print_json
+    from tomo_cli.doors import doors, place
+    from tomo_cli.outdated_view import pinned_json, show_pinned
+
+    request = PinImagesRequest(place(directory, file, stack), tuple(paths or ()), refresh)
+    done = Pinning(doors()).run(request)
+    if as_json:
+        print_json(pinned_json(done))
+    else:
+        show_pinned(done)
+    if any(each.problems for each in done):
         raise typer.Exit(ExitCode.FAILED)
 
 

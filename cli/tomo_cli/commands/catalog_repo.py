@@ -151,3 +151,48 @@ def remove(
         print_json({"name": removed.name, "url": removed.url})
     else:
         say(f"{removed.name} is forgotten; fleet files that pin it can fetch it again.")
+
+
+def rate(
+    app: Annotated[str, typer.Argument(metavar="APP", help="The app's id, or REPOSITORY/ID.")],
+    stars: Annotated[int, typer.Argument(metavar="STARS", min=1, max=5, help="1 to 5.")],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, in a line.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Rate an app; lists show the average."""
+    from dataclasses import asdict
+
+    from tomo.service.marketplace.opinions import Opinions, RateAppRequest
+    from tomo_cli.console import print_json, say
+    from tomo_cli.doors import doors, place
+
+    request = RateAppRequest(place(directory, file, stack), app, stars, note)
+    rating = Opinions(doors(), time.time).rate(request)
+    if as_json:
+        print_json(asdict(rating))
+    else:
+        say(f"{rating.person} gives {rating.ref} {rating.stars} of 5 stars.")
+
+
+def feature(
+    app: Annotated[str, typer.Argument(metavar="APP", help="The app's id, or REPOSITORY/ID.")],
+    directory: DirectoryOption = HERE,
+    file: FileOption = None,
+    stack: StackOption = None,
+    off: Annotated[bool, typer.Option("--off", help="Lists no longer show it first.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have lists show an app first."""
+    from tomo.service.marketplace.opinions import FeatureAppRequest, Opinions
+    from tomo_cli.console import print_json, say
+    from tomo_cli.doors import doors, place
+
+    request = FeatureAppRequest(place(directory, file, stack), app, not off)
+    Opinions(doors(), time.time).feature(request)
+    if as_json:
+        print_json({"ref": app, "featured": not off})
+    else:
+        say(f"Lists show {app} first." if not off else f"Lists show {app} in its own place.")
