@@ -239,6 +239,12 @@ class RegistryLoginFailed(DockerError):
     code = "registry-login"
 
 
+class BundleDamaged(TomoError):
+    """A bundle is none, was changed, or holds what it should not."""
+
+    code = "bundle-damaged"
+
+
 class NameTaken(DockerError):
     """A container, network or volume of that name exists and is not in the state."""
 

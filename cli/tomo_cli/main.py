@@ -20,6 +20,7 @@ from tomo_cli.commands import (
     apps,
     audit,
     backup,
+    bundle,
     catalog,
     ci,
     db,
@@ -70,6 +71,7 @@ deploy.register(app)
 servers.register(app)
 apps.register(app)
 catalog.register(app)
+bundle.register(app)
 stack.register(app)
 policy.register(app)
 approvals.register(app)

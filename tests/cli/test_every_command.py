@@ -113,6 +113,15 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     assert "feeds-server" in does("status").out
     assert "healthy" in does("status --live").out
     assert does("outputs --json").json["urls"] == {"feeds": "http://127.0.0.1:8090"}
+    carried = str(nothing.folder / "carried.tomo")
+    assert "IMAGE OR APP" in does("bundle create", carried).out
+    assert tomo(None, "bundle", "show", carried, "--json").json["images"]
+    used.add("bundle show")
+    unbundled = nothing.folder / "fleet.yaml"
+    before = unbundled.read_text()
+    assert "`tomo apply` loads" in does("bundle load", carried).err
+    assert "No changes" in does("plan --expect-no-changes").out
+    unbundled.write_text(before)
     nothing.nas.docker.stop_by_hand("feeds-server")
     assert "stopped" in does("drift --detailed-exitcode", code=2).out
     does("refresh --yes")
@@ -225,7 +234,7 @@ def test_help_begins_with_a_short_order(words: str, tomo: Tomo) -> None:
     assert all(len(text) <= 80 for text in ran.out.splitlines())
 
 
-OF_NO_FLEET = {"try", "completion", "schema"} | {
+OF_NO_FLEET = {"bundle show", "try", "completion", "schema"} | {
     words
     for words in COMMANDS
     if words.partition(" ")[0] in {"audit", "db", "proposals", "reject", "session", "token", "user"}

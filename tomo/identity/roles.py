@@ -25,6 +25,7 @@ _NEEDED: Final[Mapping[str, Permission]] = MappingProxyType(
         "refresh": Permission.EXECUTE,
         "import": Permission.EXECUTE,
         "app": Permission.WRITE,
+        "bundle": Permission.WRITE,
         "catalog": Permission.WRITE,
         "config": Permission.WRITE,
         "secret": Permission.WRITE,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tomo.errors import NotSupported
 from tomo.model.connection import Connections, HostSpec
+from tomo.model.images import ImageArchive
 from tomo.model.provider import Provider
 from tomo.model.values import Properties
 from tomo.providers.builtin import BuiltinProvider, StackOutputs
@@ -33,7 +34,7 @@ class ProviderRegistry:
 
     `project` and `config` (by whole key) are what dynamic providers are configured with; `root` is where
     relative paths of a program start; `pace` is how long Docker's answers are waited for; `plugins` serves
-    every package that is not Tomo's own.
+    every package that is not Tomo's own; `images` is where images come from instead of registries.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class ProviderRegistry:
         root: Path | None = None,
         pace: Pace | None = None,
         plugins: PluginHost | None = None,
+        images: ImageArchive | None = None,
     ) -> None:
         self._connections, self._settings, self._docker_hosts = connections, settings, docker_hosts
         self._stack_outputs = stack_outputs
         self._project, self._config, self._root, self._pace = project, config, root, pace
-        self._plugins = plugins
+        self._plugins, self._images = plugins, images
         self._docker_checks: Checks | None = None
 
     def load(self, package: str, version: str) -> Provider:
@@ -93,6 +95,7 @@ class ProviderRegistry:
             pace=self._pace,
             root=self._root,
             checks=checks,
+            archive=self._images,
         )
 
     def _command(self) -> Provider:

@@ -72,6 +72,11 @@ class _Code:
 
 def standalone_program(fleet: Fleet, definitions: Mapping[str, AppDefinition]) -> Mapping[str, str]:
     """The files of the program, by name. Secrets stay references to the stack's config."""
+    if fleet.bundle is not None:
+        raise NotSupported(
+            "a program of its own can't take images from `bundle`",
+            hint="leave `bundle` out of the fleet file",
+        )
     compiled = compile_fleet(fleet, definitions, FleetValues(_ConfigSecrets()))
     return {
         "Pulumi.yaml": _project(fleet),

@@ -10,6 +10,7 @@ from tomo.errors import ConfigMissing, SpecError, UsageError
 from tomo.frozen import frozen
 from tomo.model.connection import HostSpec
 from tomo.model.declaration import Declarations
+from tomo.model.images import ImageArchive
 from tomo.model.snapshot import Snapshot
 from tomo.model.step import Step
 from tomo.model.update import AppUpdate
@@ -46,6 +47,8 @@ class FleetProgram:
     missing_secrets: tuple[str, ...]
     history: Mapping[str, str] = field(default_factory=dict)
     """The checkpoints of the history that apps stand as: SHA-256 by the version's number."""
+    images: ImageArchive | None = None
+    """The fleet's bundle, where it names one."""
 
     @property
     def declarations(self) -> Declarations:
@@ -112,7 +115,17 @@ def fleet_program(workspace: Workspace, config: StackConfig) -> FleetProgram:
         declared, history = as_rolled_back(workspace, fleet, compiled.declarations)
         compiled = replace(compiled, declarations=declared)
     hosts = declared_hosts(fleet, config)
-    return FleetProgram(fleet, definitions, compiled, hosts, generated, missing, history)
+    images = bundle_of(loaded)
+    return FleetProgram(fleet, definitions, compiled, hosts, generated, missing, history, images)
+
+
+def bundle_of(loaded: LoadedFleet) -> ImageArchive | None:
+    """The bundle that a fleet file names; it is opened when an image of it is first wanted."""
+    if loaded.fleet.bundle is None:
+        return None
+    from tomo.catalog.bundle import Bundle  # noqa: PLC0415  # few fleets have one
+
+    return Bundle(loaded.folder / loaded.fleet.bundle)
 
 
 def secret_source(name: str) -> str:

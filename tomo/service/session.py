@@ -187,7 +187,8 @@ class Session:
         book = book_of(self.fleet.hosts if self.fleet else (), self.base)
         place = self.workspace
         root, outputs_of = place.program_folder, place.outputs_of
-        facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins)
+        images = self.fleet.images if self.fleet else None
+        facts = ProgramFacts(place.project, root, book, config, outputs_of, self._plugins, images)
         return World(
             self.doors.providers(self.connections, facts),
             logged(sink, self.doors.log),

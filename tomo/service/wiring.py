@@ -15,6 +15,7 @@ from tomo.engine.retries import Patience
 from tomo.errors import SecretsError
 from tomo.frozen import frozen
 from tomo.model.connection import Connections, HostBook, HostSpec
+from tomo.model.images import ImageArchive
 from tomo.model.log import Log
 from tomo.model.provider import ProviderSource
 from tomo.model.values import Properties, Secret, Value, leaves
@@ -116,6 +117,7 @@ class Doors:
             config=program.config,
             root=program.root,
             plugins=program.plugins,
+            images=program.images,
         )
 
 
@@ -129,6 +131,7 @@ class ProgramFacts:
     config: Mapping[str, str]
     stack_outputs: Callable[[str], Properties | None]
     plugins: PluginHost | None = None
+    images: ImageArchive | None = None
 
 
 @dataclass(slots=True)

@@ -423,6 +423,11 @@ class Fleet(Model):
     catalogs: tuple[Line, ...] = Field(
         (), description="Folders with app files of your own, relative to this file."
     )
+    bundle: Line | None = Field(
+        None,
+        description="A bundle, relative to this file: images come from it alone, and no registry is asked "
+        "(see [bundles](bundles.md)).",
+    )
     registries: Annotated[Registries, MayBeEmpty] = Field(
         {},
         description="Registries by the address in their images' names: logins, mirrors, pull-through caches "

@@ -19,6 +19,7 @@ from tomo.testing.dockerd.http import Json, Request, Response
 from tomo.testing.dockerd.images import Images
 from tomo.testing.dockerd.networks import Networks
 from tomo.testing.dockerd.refused import ApiError, not_served
+from tomo.testing.dockerd.saved import SavedImages
 from tomo.testing.dockerd.stream import MemoryStream
 from tomo.testing.dockerd.system import System
 from tomo.testing.dockerd.volumes import Volumes
@@ -151,6 +152,7 @@ class FakeDocker:
         parts = (
             self._containers,
             self._images,
+            SavedImages(self._images),
             self._networks,
             self._volumes,
             System(self._core, self._containers, self._images),

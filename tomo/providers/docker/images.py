@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomo.errors import DockerError
 from tomo.model.image import ImageName
+from tomo.model.images import ImageArchive
 from tomo.model.provider import Report
 from tomo.model.values import Value
 from tomo.providers.docker.daemon import image_path
@@ -44,7 +45,9 @@ def sdk(host: Host) -> Iterator[Sdk]:
 
 
 def pull(host: Host, image: str, platform: str, report: Report) -> dict[str, Value]:
-    """Pulls an image and returns it inspected."""
+    """Pulls an image, or loads it from the run's archive of images, and returns it inspected."""
+    if host.archive is not None:
+        return _loaded(host, host.archive, image, report)
     report(f"pulling {image}")
     with sdk(host) as client:
         client.pull(image, login_for(host, image), platform, report)
@@ -52,6 +55,26 @@ def pull(host: Host, image: str, platform: str, report: Report) -> dict[str, Val
     if found is None:
         raise DockerError(f"`{host.name}` pulled `{image}` but doesn't have it", host=host.name)
     return found
+
+
+def _loaded(host: Host, archive: ImageArchive, image: str, report: Report) -> dict[str, Value]:
+    report(f"loading {image} from {archive.name}")
+    with archive.open(image) as stream, sdk(host) as client:
+        client.load(stream, image, report)
+    found = find(host, image)
+    if found is None:
+        raise DockerError(
+            f"`{host.name}` loaded `{image}` and doesn't have it under that name",
+            host=host.name,
+            hint="an image that is named by its digest can't come from a bundle: name it by its tag",
+        )
+    return found
+
+
+def save(host: Host, image: str) -> Iterator[bytes]:
+    """What `docker save` gives for an image that the host has, piece by piece."""
+    with sdk(host) as client:
+        yield from client.save(image)
 
 
 def tag(host: Host, source: str, target: str) -> None:

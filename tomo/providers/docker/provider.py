@@ -11,6 +11,7 @@ from typing import Final
 from tomo.errors import DockerError, HostError, ProviderFailed, TomoError
 from tomo.model.connection import Connections, HostSpec
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
+from tomo.model.images import ImageArchive
 from tomo.model.provider import (
     CheckRequest,
     CheckResult,
@@ -61,6 +62,7 @@ class DockerProvider(ProviderBase):
         pace: Pace | None = None,
         root: Path | None = None,
         checks: Checks | None = None,
+        archive: ImageArchive | None = None,
     ) -> None:
         self._connections = connections
         self._host_spec = host_spec
@@ -68,6 +70,7 @@ class DockerProvider(ProviderBase):
         self._pace = pace or Pace()
         self._root = root or Path()
         self._checks = checks or Checks()
+        self._archive = archive
         self._stopped = threading.Event()
         self._host: Host | None = None
         self.host = ""
@@ -95,7 +98,7 @@ class DockerProvider(ProviderBase):
         self.host = spec.label
         daemon = Daemon(self._connections.get(spec), spec.label, now=self._pace.now)
         logins = RegistryLogins(config.registry_auth, self._settings)
-        self._host = Host(daemon, logins, self._pace, self._root, self._stopped)
+        self._host = Host(daemon, logins, self._pace, self._root, self._stopped, self._archive)
 
     # --- deciding --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import orjson
 
 from tomo.errors import Cancelled
 from tomo.model.diff import DiffResult, PropertyDiff
+from tomo.model.images import ImageArchive
 from tomo.model.provider import (
     CheckFailure,
     CheckRequest,
@@ -63,6 +64,8 @@ class Host:
     root: Path = Path()
     """Where relative paths of a program start."""
     stopped: threading.Event = field(default_factory=threading.Event)
+    archive: ImageArchive | None = None
+    """Where images come from instead of a registry."""
 
     @property
     def name(self) -> str:

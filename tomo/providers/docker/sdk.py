@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import requests.adapters
 import urllib3
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 _TIMEOUT = 3600
+_PIECE = 1 << 20
 
 
 class _Reader(io.RawIOBase):
@@ -150,6 +151,29 @@ class Sdk:
         ]
         return str(digests[-1]) if digests else ""
 
+    def load(self, archive: BinaryIO, image: str, report: Report) -> None:
+        """Has the host take an image from what `docker save` gave; it is sent piece by piece."""
+
+        def call() -> Iterator[Mapping[str, Value]]:
+            load: Any = self._client.load_image
+            answer: Iterator[Mapping[str, Value]] = load(_pieces(archive), quiet=False)
+            return answer
+
+        self._follow(call, f"loading the image `{image}`", "", report, f"loading {image}")
+
+    def save(self, image: str) -> Iterator[bytes]:
+        """What `docker save` gives for an image, piece by piece."""
+        doing = f"saving the image `{image}`"
+        try:
+            yield from self._client.get_image(image)
+        except HostError:
+            raise
+        except APIError as error:
+            said = str(error.explanation or error)
+            raise refusal(said, host=self._host, doing=doing, image=image) from error
+        except (RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._lost(doing, error) from error
+
     def build(self, options: Mapping[str, Any], logins: list[Login], report: Report) -> list[str]:
         """Builds an image with the classic builder; returns what the builder printed."""
         tag = str(options["tag"])
@@ -206,6 +230,11 @@ class Sdk:
         )
         lost.transient = Transient.CONNECTION
         return lost
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE):
+        yield piece
 
 
 def _split(image: str) -> tuple[str, str]:

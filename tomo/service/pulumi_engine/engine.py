@@ -98,6 +98,12 @@ class PulumiEngine:
 
     @contextmanager
     def _session(self) -> Iterator[CliSession]:
+        fleet = self._workspace.fleet
+        if fleet is not None and fleet.fleet.bundle is not None:
+            raise NotSupported(
+                "`bundle` in a fleet file is not supported with the `pulumi` engine",
+                hint="choose Tomo's own: `--engine embedded`",
+            )
         with CliSession(self._workspace, self._doors.settings) as session:
             yield session
 
