@@ -44,6 +44,7 @@ services:
 volumes:
   db: {}
 web: {service: server, port: 80}
+backup: {stop: true}
 """
 
 # What replaces what in an app that keeps every rule; the line and words of the message.
@@ -65,6 +66,7 @@ CASES = {
     ),
     "a default of a secret input": ("generate: {kind: hex}", "default: x", 14, "has a default"),
     "a stack's secret": ("TITLE: {input: TITLE}", "TITLE: {secret: x}", 19, "knows no stack's secrets"),
+    "a copy of a running database": ("backup: {stop: true}\n", "", 24, "backed up while it is written"),
     "data on no volume": ("path: /var/lib/postgresql/data", "path: /data", 24, "is on no volume"),
     "a volume for nothing": ("  db: {}\n", "  db: {}\n  more: {}\n", 33, "no service mounts the volume `more`"),
     "no health check": ("    healthcheck: {http: {port: 80, tool: wget}}\n", "", 16, "`server` has no health check"),

@@ -71,7 +71,7 @@ class FolderHost:
         Path(path).write_bytes(content)
         Path(path).chmod(mode)
 
-    def remove_file(self, path: str) -> None:
+    def remove_file(self, path: str, *, below: str = "") -> None:
         self._use("remove_file", path)
         Path(path).unlink(missing_ok=True)
 

@@ -284,6 +284,21 @@ class TestFiles:
     def test_removing_what_is_gone_is_fine(self, connection: Connection, tmp_path: Path) -> None:
         connection.remove_file(f"{tmp_path}/never-was")
 
+    def test_empty_folders_go_with_their_last_file_and_none_above_the_named_one(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        own = f"{tmp_path}/own"
+        for name in ("app a/server/one", "app a/server/two", "b/three"):
+            connection.write_file(f"{own}/{name}", b"x")
+
+        connection.remove_file(f"{own}/app a/server/one", below=own)
+        kept = connection.read_file(f"{own}/app a/server/two")
+        connection.remove_file(f"{own}/app a/server/two", below=own)
+        connection.remove_file(f"{own}/b/three", below=f"{tmp_path}/elsewhere")
+
+        assert kept == b"x"
+        assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["b"]
+
 
 @pytest.mark.docker
 class TestDocker:

@@ -150,12 +150,21 @@ def _data(app: AppDefinition) -> Iterator[Finding]:
         if where and not any(_keeps(mount, where) for mount in service.mounts):
             message = f"the data of `{key}` in `{where}` is on no volume"
             yield ("services", key), message, f"add `{{volume: data, path: {where}}}` under `mounts`"
+        elif where and _copied_while_it_runs(app, service):
+            message = f"the data of `{key}` is backed up while it is written, and may not open again"
+            yield ("services", key), message, "write `backup: {stop: true}`, or a dump under `pre`"
         if service.restart == "no" and not service.oneshot:
             yield ("services", key, "restart"), f"`{key}` stays down after a reboot", "write `unless-stopped`"
     used = {mount.volume for service in app.services.values() for mount in service.mounts}
     for name in app.volumes:
         if name not in used:
             yield ("volumes", name), f"no service mounts the volume `{name}`", "mount or remove it"
+
+
+def _copied_while_it_runs(app: AppDefinition, service: Service) -> bool:
+    kept = {name for name, volume in app.volumes.items() if volume.backup}
+    around = app.backup is not None and (app.backup.stop or bool(app.backup.pre))
+    return not around and any(mount.volume in kept for mount in service.mounts)
 
 
 def _keeps(mount: Mount, path: str) -> bool:

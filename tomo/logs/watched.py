@@ -104,10 +104,10 @@ class WatchedConnection:
         with told(self._log, "write file", path=path, bytes=len(content), mode=f"{mode:o}"):
             self._connection.write_file(path, content, mode=mode, owner=owner)
 
-    def remove_file(self, path: str) -> None:
+    def remove_file(self, path: str, *, below: str = "") -> None:
         """Removes a file."""
         with told(self._log, "remove file", path=path):
-            self._connection.remove_file(path)
+            self._connection.remove_file(path, below=below)
 
     def open_docker(self) -> ByteStream:
         """A new stream to the host's Docker socket."""

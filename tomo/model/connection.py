@@ -178,8 +178,11 @@ class Connection(Protocol):
         """Writes a file whole, making missing parents; one that exists keeps its inode (bind mounts)."""
         ...
 
-    def remove_file(self, path: str) -> None:
-        """Removes a file; one that is gone already is fine."""
+    def remove_file(self, path: str, *, below: str = "") -> None:
+        """Removes a file, and the folders that are empty then, as long as they lie below `below`.
+
+        A file that is gone already is fine.
+        """
         ...
 
     def open_docker(self) -> ByteStream:

@@ -61,6 +61,17 @@ fi
 """
 
 
+# Only empty folders go, so another file beside it keeps them; a path outside of `$2` loses none.
+REMOVE: Final = """export LC_ALL=C
+rm -f -- "$1" || exit 1
+folder=${1%/*}
+while [ -n "$2" ] && [ "${folder#"$2"/}" != "$folder" ]; do
+  rmdir -- "$folder" 2>/dev/null || exit 0
+  folder=${folder%/*}
+done
+"""
+
+
 def operand(path: str) -> str:
     """The path as a tool takes it: one that begins with a dash is no option."""
     return f"./{path}" if path.startswith("-") else path

@@ -108,7 +108,7 @@ class LookingConnection:
         del content, mode, owner
         self._refuse(f"writing the file `{path}`")
 
-    def remove_file(self, path: str) -> None:
+    def remove_file(self, path: str, *, below: str = "") -> None:  # noqa: ARG002  # as the protocol has it
         """Refused."""
         self._refuse(f"removing the file `{path}`")
 

@@ -134,9 +134,12 @@ class ShellConnection(ABC):
         if result.exit_code:
             raise failed(self.spec.label, what, result)
 
-    def remove_file(self, path: str) -> None:
-        """Removes a file; one that is gone already is fine."""
-        self.run(["rm", "-f", "--", path])
+    def remove_file(self, path: str, *, below: str = "") -> None:
+        """Removes a file, and the folders that are empty then, as long as they lie below `below`."""
+        what = f"remove {path}"
+        result = self._script(files.REMOVE, [files.operand(path), below], what=what)
+        if result.exit_code:
+            raise failed(self.spec.label, what, result)
 
     def open_docker(self) -> ByteStream:
         """A new stream to the host's Docker socket; raises DockerUnavailable where none answers."""

@@ -228,14 +228,14 @@ class FakeHost:
             except OSError as error:
                 raise HostError(f"`{path}` cannot be written: {error}", host=self.spec.label) from error
 
-    def remove_file(self, path: str) -> None:
-        """Removes a file; one that is gone already is fine."""
+    def remove_file(self, path: str, *, below: str = "") -> None:
+        """Removes a file, and the folders that are empty then, as long as they lie below `below`."""
         with self._machine.lock:
             self._reach()
             node = self.files.get(path)
             if node is not None and node.is_directory:
                 raise HostError(f"`{path}` is a folder", host=self.spec.label)
-            self.files.remove(path)
+            self.files.remove(path, below=below)
 
     def open_docker(self) -> MemoryStream:
         """A new stream to the host's Docker socket; raises DockerUnavailable where none answers."""

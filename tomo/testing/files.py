@@ -95,14 +95,21 @@ class FileTree:
         new_mode = node.mode if mode is None else mode
         self._nodes[clean] = replace(node, mode=new_mode, owner=node.owner if owner is None else owner)
 
-    def remove(self, path: str) -> bool:
-        """Removes a file, or a folder with all in it; tells whether there was one."""
+    def remove(self, path: str, *, below: str = "") -> bool:
+        """Removes a file, or a folder with all in it; tells whether there was one.
+
+        The folders that are empty then go too, as long as they lie below `below`.
+        """
         clean = _clean(path)
-        below = [name for name in self._nodes if name == clean or name.startswith(clean.rstrip("/") + "/")]
-        for name in below:
+        gone = [name for name in self._nodes if name == clean or name.startswith(clean.rstrip("/") + "/")]
+        for name in gone:
             if name != "/":
                 del self._nodes[name]
-        return bool(below)
+        folder = dirname(clean)
+        while below and folder.startswith(f"{below}/") and not self.children(folder):
+            self._nodes.pop(folder, None)
+            folder = dirname(folder)
+        return bool(gone)
 
     def children(self, path: str) -> list[str]:
         """Names directly in a folder, sorted."""

@@ -88,7 +88,10 @@ class File:
         return UpdateResult({**outputs, "sha256": request.old_outputs["sha256"]} if adopted else outputs)
 
     def delete(self, request: DeleteRequest) -> None:
-        """Removes the file unless it was there before Tomo, or something else has taken its place."""
+        """Removes the file unless it was there before Tomo, or something else has taken its place.
+
+        Of Tomo's own folder on the host, what is empty then goes too.
+        """
         if request.outputs.get("created") is False:
             return
         spec = spec_of(request.inputs)
@@ -102,7 +105,7 @@ class File:
                 host=spec.label,
                 hint="remove the folder on the host, then apply again",
             )
-        connection.remove_file(path)
+        connection.remove_file(path, below=tokens.HOST_FOLDER)
 
     def read(self, requests: Sequence[ReadRequest]) -> list[ReadResult]:
         """Looks at all files of a host in one round trip, hosts side by side."""
