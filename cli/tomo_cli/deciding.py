@@ -15,6 +15,7 @@ from tomo_cli.commands.proposals import show_whole
 
 if TYPE_CHECKING:
     from tomo.approval.keys import Guard
+    from tomo.model.rollout import Rollout
     from tomo.service.decisions import AppliedProposal, Decisions
     from tomo.service.propose.proposing import ShownProposal
     from tomo.service.runs import PlanResult
@@ -31,6 +32,7 @@ class ApplyOptions:
     message: str
     lock: LockTerms
     approvals: tuple[Path, ...]
+    rollout: Rollout
 
 
 def decisions() -> Decisions:
@@ -88,6 +90,7 @@ def apply_given(
             options.message,
             options.lock,
             approvals=options.approvals,
+            rollout=options.rollout,
         ),
         as_json=as_json,
     )
@@ -134,6 +137,7 @@ def apply_proposal(id_: str, place: Place | None, options: ApplyOptions, *, yes:
             options.message,
             options.lock,
             options.approvals,
+            options.rollout,
         )
         done = decisions().apply(request)
         if done.run is not None:

@@ -116,6 +116,18 @@ PolicyOption = Annotated[
         help="The policy file, instead of `TOMO_POLICY` and of the folder's `tomo-policy.yaml`.",
     ),
 ]
+CanaryOption = Annotated[
+    int,
+    typer.Option(
+        "--canary", metavar="N", min=0, help="First on N servers, on the others once those are well; 0: none."
+    ),
+]
+SerialOption = Annotated[
+    int,
+    typer.Option(
+        "--serial", metavar="N", min=0, help="On N servers at a time, and none after a failure; 0: all."
+    ),
+]
 NoBackupOption = Annotated[
     bool,
     typer.Option("--no-backup", help="Without the backup that comes first where an update risks data."),

@@ -33,6 +33,11 @@ def show_updates(console: Console, result: PlanResult) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
     for lack in not_backed_up(result.updates, result.backups):
         console.print(Text.assemble(("warning: ", "yellow"), clean(lack)), soft_wrap=True)
+    if len(result.stages) > 1:
+        console.print()
+        console.print(Text("In stages, each once the one before is well", style="bold"))
+        for number, hosts in enumerate(result.stages, start=1):
+            console.print(Text(f"  {number}. {clean(', '.join(hosts))}"), soft_wrap=True)
     if result.backups:
         console.print()
         console.print(Text("First, before any step", style="bold"))

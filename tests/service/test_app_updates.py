@@ -9,7 +9,10 @@ import pytest
 
 from tests.worlds import CONTAINER, NAS, PI, World
 from tomo.errors import CannotGoBack, ExitCode, SpecError, TomoError, UsageError, VersionNotFound
+from tomo.model.events import StepDone, StepStarted
+from tomo.model.rollout import Rollout
 from tomo.model.update import MovedData, not_backed_up
+from tomo.resources.tokens import CONTAINER as CONTAINER_TYPE
 from tomo.service.app_edits import AppSettings
 from tomo.service.app_history import mark_of
 from tomo.service.app_updates import (
@@ -475,3 +478,71 @@ def test_what_is_approved_includes_the_backup_and_is_not_used_up_where_it_fails(
     assert plans.apply(request).exit_code is ExitCode.OK
 
     assert len(listed_backups(saved.doors, ListBackupsRequest(saved.place))) == 2
+
+
+# --- over several servers --------------------------------------------------------------------------------
+
+
+def test_a_canary_that_fails_leaves_the_other_server_untouched_and_says_so(pair: World) -> None:
+    entry(pair, "2.0")
+    pair.registry.add(ImageDefinition("tomo-test/web:2.0", behaviour=exits(1)))
+    writes, text = len(pair.hosts[PI].docker.writes), pair.file.read_text()
+
+    changed, shown = update(pair, "web", terms=RunTerms(rollout=Rollout(canary=1)))
+
+    assert shown.stages == (("nas",), ("pi",))
+    assert changed.run is not None
+    assert changed.run.not_begun == ("pi",)
+    assert [failure.urn.rpartition("::")[2] for failure in changed.run.failures] == ["web@nas"]
+    assert len(pair.hosts[PI].docker.writes) == writes
+    assert changed.put_back
+    assert pair.file.read_text() == text
+    assert image_tags(pair)[1] == "tomo-test/web:1.0"
+
+
+def test_a_canary_that_is_well_lets_the_others_begin(pair: World) -> None:
+    entry(pair, "2.0")
+    done: list[str] = []
+
+    def hear(event: object) -> None:
+        if isinstance(event, StepStarted) and not event.planning and event.step.type == CONTAINER_TYPE:
+            done.append(f"begun {event.step.host}")
+        if isinstance(event, StepDone) and not event.planning and event.step.type == CONTAINER_TYPE:
+            done.append(f"well {event.step.host}")
+
+    changed, _ = update(pair, "web", terms=RunTerms(rollout=Rollout(serial=1), sink=hear))
+
+    assert changed.run is not None
+    assert changed.run.not_begun == ()
+    assert max(i for i, each in enumerate(done) if each == "well nas") < done.index("begun pi")
+    assert image_tags(pair) == ["tomo-test/web:2.0"] * 2
+    assert not pair.plan().has_changes
+
+
+def test_an_apply_goes_in_stages_too_and_a_kept_plan(pair: World, tmp_path: Path) -> None:
+    entry(pair, "2.0")
+    pair.edit('version: "1.0"', 'version: "2.0"')
+    pair.registry.add(ImageDefinition("tomo-test/web:2.0", behaviour=exits(1)))
+    plans = SavedPlans(pair.doors)
+    kept = plans.save(SavePlanRequest(PlanRequest(pair.place), tmp_path / "plan"))
+    request = ApplyPlanRequest(pair.place, kept.file, lambda _: None, rollout=Rollout(canary=1))
+
+    first = plans.apply(request)
+    second = pair.apply(rollout=Rollout(serial=1))
+
+    assert first.not_begun == second.not_begun == ("pi",)
+    assert image_tags(pair)[1] == "tomo-test/web:1.0"
+
+
+@pytest.mark.parametrize(
+    ("canary", "serial", "batches"),
+    [
+        (0, 0, ("abcde",)),
+        (1, 0, ("a", "bcde")),
+        (0, 2, ("ab", "cd", "e")),
+        (1, 2, ("a", "bc", "de")),
+        (9, 2, ("abcde",)),
+    ],
+)
+def test_servers_are_taken_in_batches(canary: int, serial: int, batches: tuple[str, ...]) -> None:
+    assert Rollout(canary, serial).batches("abcde") == tuple(map(tuple, batches))

@@ -29,7 +29,10 @@ from tomo.model.values import Properties, Unknown, Value, has_unknown, leaves
 
 @frozen
 class Outcome:
-    """What a deployment did, or in a plan would do; `snapshot` is the state it ends with."""
+    """What a deployment did, or in a plan would do; `snapshot` is the state it ends with.
+
+    `not_begun` are hosts of stages that did not begin because one before them failed.
+    """
 
     result: Result
     plan: Plan
@@ -38,6 +41,7 @@ class Outcome:
     program_error: TomoError | None = None
     seconds: float = 0.0
     observation: Observation | None = None
+    not_begun: tuple[str, ...] = ()
 
     @property
     def unreached(self) -> Collection[Urn]:
@@ -186,6 +190,8 @@ class Deployment:
 
     def _run_program(self, source: Source) -> None:
         run = self._run
+        if run.stages is not None:
+            run.stages.begin()
         try:
             source.run(run.program, EngineRegistrar(run, self._begin_end))
         except TomoError as error:
@@ -303,7 +309,9 @@ class Deployment:
         result = self._result()
         seconds = monotonic() - run.begun
         run.emit(Summary(result, plan.counts, seconds, run.dry, plan.outputs, self._error))
-        return Outcome(result, plan, snapshot, tuple(run.failures), self._error, seconds, run.observation)
+        left = run.stages.not_begun if run.stages is not None else ()
+        failures = tuple(run.failures)
+        return Outcome(result, plan, snapshot, failures, self._error, seconds, run.observation, left)
 
     def _result(self) -> Result:
         if self._run.cancelled or isinstance(self._error, Cancelled):

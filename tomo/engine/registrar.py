@@ -82,7 +82,7 @@ class EngineRegistrar:
                 if self.dry_run:
                     goal = with_origins(goal, self._run.recorder.entry)
                 request = self._completed(goal)
-                return self._untargeted.noted(request, self._proceed(request))
+                return self._in_turn(request)
             except TomoError as error:
                 self._note_refusal(error)
                 raise
@@ -276,6 +276,29 @@ class EngineRegistrar:
         return not {package, "*"}.intersection(map(str, names))
 
     # --- going on with it -------------------------------------------------------------------------------
+
+    def _in_turn(self, request: Request) -> Future[Registered]:
+        """Goes on with it once its stage has begun, and tells that stage when it is settled."""
+        run, stages = self._run, self._run.stages
+        gate = stages.gate(request.urn) if stages is not None else None
+        if gate is not None:
+            answer = after(gate, lambda: self._later(request))
+        elif stages is not None and stages.is_left_out(request.urn):
+            answer = self._later(request)
+        else:
+            answer = self._untargeted.noted(request, self._proceed(request))
+        if stages is None:
+            return answer
+        answer.add_done_callback(lambda _: stages.ended(request.urn, failed=bool(run.failures)))
+        return answer
+
+    def _later(self, request: Request) -> Future[Registered]:
+        """Goes on with what has waited for its stage, unless that doesn't begin any more."""
+        run = self._run
+        if run.stop_requested() or (run.stages is not None and run.stages.is_left_out(request.urn)):
+            return answered(Registered(request.urn, skipped=True))
+        with run.lock:
+            return self._untargeted.noted(request, self._proceed_anew(request))
 
     def _proceed(self, request: Request) -> Future[Registered]:
         """Decides as soon as all is known that the decision needs; called again after each wait."""

@@ -20,6 +20,7 @@ from tomo.engine.look import Observation
 from tomo.engine.recorder import Recorder, Saver
 from tomo.engine.registry import Providers
 from tomo.engine.retries import Patience, Retries
+from tomo.engine.stages import Stages
 from tomo.engine.targets import Targets
 from tomo.errors import TomoError
 from tomo.frozen import frozen
@@ -39,6 +40,7 @@ from tomo.model.events import (
 from tomo.model.plan import Unlooked
 from tomo.model.provider import ProviderSource, Report
 from tomo.model.resource import ResourceState
+from tomo.model.rollout import Stage
 from tomo.model.selection import Selection
 from tomo.model.snapshot import Snapshot
 from tomo.model.source import ProgramRun, Registered
@@ -57,7 +59,7 @@ class Options:
     `look`: read the hosts first. `remove_data`: URNs really deleted although their state says retain.
     `gate`: what the run is held to; a step it refuses does not act.
     `selection`: what a person named; the rest is left alone. `retry`: try again what failed for a cause
-    that passes by itself.
+    that passes by itself. `stages`: those of which each begins once the one before ended well.
     """
 
     look: bool = True
@@ -67,6 +69,7 @@ class Options:
     gate: Gate | None = None
     selection: Selection = Selection()
     retry: bool = True
+    stages: tuple[Stage, ...] = ()
 
 
 def _forget(_value: Value) -> None:
@@ -136,6 +139,7 @@ class Run:
         self.diagnostics: list[Diagnostic] = []
         self.unlooked: list[Unlooked] = []
         self.outputs: Properties | None = None
+        self.stages = Stages(options.stages) if options.stages and not program.dry_run else None
         self.open_components: dict[Urn, Step] = {}
         self.settling: Future[Registered] | None = None
         self.destroying = False

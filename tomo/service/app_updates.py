@@ -10,6 +10,7 @@ from typing import ClassVar
 from tomo.errors import ExitCode, NotSupported, UsageError
 from tomo.frozen import frozen
 from tomo.model.events import Begun, Event, Sink, ignore
+from tomo.model.rollout import Rollout
 from tomo.model.selection import Selection
 from tomo.resources.tokens import APP, CONTAINER
 from tomo.service.app_edits import app_of, fleet_after, require_servers
@@ -54,6 +55,7 @@ class RunTerms:
     message: str = ""
     lock: LockTerms = field(default_factory=LockTerms)
     backup: bool = True
+    rollout: Rollout = Rollout()
 
 
 @frozen
@@ -304,6 +306,7 @@ def _run(
         message=terms.message or changing.message,
         lock=terms.lock,
         backup=terms.backup,
+        rollout=terms.rollout,
         selection=selection_of(changing.apps, changing.servers),
     )
     return Deployments(doors).apply(request)

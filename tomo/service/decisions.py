@@ -38,6 +38,7 @@ from tomo.model.proposal import (
     refused_as,
     require_next,
 )
+from tomo.model.rollout import Rollout
 from tomo.service.agreed import approvers
 from tomo.service.approvals import ApprovalListing, agreement_to, key_of, require_lasting
 from tomo.service.carrying_out import CarryingOut
@@ -128,6 +129,7 @@ class ApplyProposalRequest:
     message: str = ""
     lock: LockTerms = field(default_factory=LockTerms)
     approvals: tuple[Path, ...] = ()
+    rollout: Rollout = Rollout()
 
 
 @frozen
@@ -363,6 +365,7 @@ class Decisions:
             case.terms,
             request.approvals,
             Origin(proposal.id, proposal.person, agreed, lambda: _written(case, use)),
+            request.rollout,
         )
 
     def _ended(self, case: Case, use: _Use, state: ProposalState, note: str) -> Proposal:

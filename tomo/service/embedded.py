@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from tomo.model.events import Result
 from tomo.service.opening import opened
 from tomo.service.planning import Planning
+from tomo.service.rollouts import stages_of
 from tomo.service.runs import (
     ApplyRequest,
     PlanRequest,
@@ -47,6 +49,8 @@ class EmbeddedEngine(Planning):
             )
             outcome = session.plan(asked, request.plan_sink)
             shown = held.judged(session.plan_result(outcome, destroys=request.destroy, backup=request.backup))
+            staged = stages_of(shown.plan, request.rollout, session.server_names)
+            shown = replace(shown, stages=tuple(stage.hosts for stage in staged))
             if not may_go_on(shown):
                 return RunResult(Result.FAILED, shown.stack, shown, failures=shown.failures)
             if (refusal := held.refusal(shown)) is not None:

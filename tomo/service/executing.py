@@ -15,6 +15,7 @@ from tomo.model.events import Begun, Diagnostic, Result, Severity, Sink, ignore
 from tomo.model.urn import STACK_TYPE
 from tomo.service.opening import fleet_of
 from tomo.service.recovery import Recovered, refuse_unsettled
+from tomo.service.rollouts import stages_of
 from tomo.service.runs import ApplyRequest, PlanResult, RefreshRequest, RunResult
 from tomo.service.session import Session
 from tomo.state.config_editor import StackConfigEditor
@@ -77,6 +78,7 @@ class Execution:
             gate,
             session.chosen(request.selection, declared=not request.destroy),
             request.retry,
+            stages_of(shown.plan, request.rollout, session.server_names),
         )
         deployment = self._deployment(request.sink, salt, options)
         request.stop.bind(deployment)
@@ -146,4 +148,5 @@ class Execution:
             outcome.program_error,
             outputs,
             outcome.seconds,
+            not_begun=outcome.not_begun,
         )

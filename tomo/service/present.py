@@ -45,6 +45,7 @@ def plan_json(result: PlanResult) -> dict[str, Json]:
         "interruptions": [asdict(each) for each in interruptions(plan, hosts)],
         "shortfalls": [asdict(shortfall) for shortfall in result.shortfalls],
         "policy": policy_json(result.judgement),
+        "stages": [list(hosts) for hosts in result.stages],
         "backups": [{**asdict(each), "message": each.message} for each in result.backups],
         "updates": [{**asdict(each), "warnings": list(each.warnings)} for each in result.updates],
         "newSecrets": list(result.new_secrets),

@@ -11,6 +11,7 @@ from tomo.frozen import frozen
 from tomo.model.events import Result, Sink, ignore
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
+from tomo.model.rollout import Rollout
 from tomo.model.selection import Selection
 from tomo.model.update import AppUpdate, BackupFirst
 from tomo.model.values import Value
@@ -77,6 +78,7 @@ class ApplyRequest:
     to: int | None = None
     policy: PolicyTerms = PolicyTerms()
     backup: bool = True
+    rollout: Rollout = Rollout()
 
 
 @frozen
@@ -106,7 +108,7 @@ class DriftRequest:
 
 @frozen
 class PlanResult:
-    """A plan with what people should know beside it."""
+    """A plan with what people should know beside it; `stages` are the hosts of each stage of a rollout."""
 
     plan: Plan
     stack: str
@@ -119,6 +121,7 @@ class PlanResult:
     judgement: Judgement = Judgement()
     updates: tuple[AppUpdate, ...] = ()
     backups: tuple[BackupFirst, ...] = ()
+    stages: tuple[tuple[str, ...], ...] = ()
 
     @property
     def has_changes(self) -> bool:
@@ -135,7 +138,10 @@ class PlanResult:
 
 @frozen
 class RunResult:
-    """What a run did; `done` is None where there was none. `refusal` is why policies did not let it begin."""
+    """What a run did; `done` is None where there was none. `refusal` is why policies did not let it begin.
+
+    `not_begun` are hosts that a rollout did not come to, because it failed on others before.
+    """
 
     result: Result
     stack: str
@@ -147,6 +153,7 @@ class RunResult:
     seconds: float = 0.0
     declined: bool = False
     refusal: TomoError | None = None
+    not_begun: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

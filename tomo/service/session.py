@@ -84,6 +84,11 @@ class Session:
         return self.fleet if self.back is None else None
 
     @property
+    def server_names(self) -> tuple[str, ...] | None:
+        """The servers in the fleet file's order; None for a program."""
+        return tuple(self.fleet.fleet.servers) if self.fleet is not None else None
+
+    @property
     def base(self) -> Snapshot:
         """The state the run starts from."""
         return self.stored.snapshot if self.stored else Snapshot()

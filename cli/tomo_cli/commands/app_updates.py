@@ -9,6 +9,7 @@ import typer
 from tomo.errors import ExitCode
 from tomo_cli.options import (
     HERE,
+    CanaryOption,
     DirectoryOption,
     FileOption,
     JsonOption,
@@ -18,6 +19,7 @@ from tomo_cli.options import (
     NoRetryOption,
     ParallelOption,
     PolicyOption,
+    SerialOption,
     StackOption,
     StopOnErrorOption,
     YesOption,
@@ -60,11 +62,14 @@ def update(
     stop_on_error: StopOnErrorOption = False,
     no_retry: NoRetryOption = False,
     parallel: ParallelOption = _PARALLEL,
+    canary: CanaryOption = 0,
+    serial: SerialOption = 0,
     message: MessageOption = "",
     lock_wait: LockWaitOption = 0,
     policy: PolicyOption = None,
 ) -> None:
     """Bring apps to the version of their catalog entries."""
+    from tomo.model.rollout import Rollout
     from tomo.service.app_updates import AppUpdates, RunTerms, UpdateAppsRequest
     from tomo_cli.doors import doors, place
 
@@ -85,6 +90,7 @@ def update(
         message=message,
         lock=lock_terms(lock_wait),
         backup=not no_backup,
+        rollout=Rollout(canary, serial),
     )
     _run(lambda own: service.update(_with(request, own)), terms, as_json=as_json)
 
@@ -107,11 +113,14 @@ def rollback(
     stop_on_error: StopOnErrorOption = False,
     no_retry: NoRetryOption = False,
     parallel: ParallelOption = _PARALLEL,
+    canary: CanaryOption = 0,
+    serial: SerialOption = 0,
     message: MessageOption = "",
     lock_wait: LockWaitOption = 0,
     policy: PolicyOption = None,
 ) -> None:
     """Bring an app back to an earlier recorded state."""
+    from tomo.model.rollout import Rollout
     from tomo.service.app_updates import AppUpdates, RollBackAppRequest, RunTerms
     from tomo_cli.doors import doors, place
 
@@ -127,6 +136,7 @@ def rollback(
         message=message,
         lock=lock_terms(lock_wait),
         backup=not no_backup,
+        rollout=Rollout(canary, serial),
     )
     _run(lambda own: service.rollback(_with(request, own)), terms, as_json=as_json)
 

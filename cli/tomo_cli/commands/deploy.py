@@ -14,6 +14,7 @@ from tomo_cli.options import (
     ApprovalOption,
     BackToOption,
     BundleOption,
+    CanaryOption,
     DirectoryOption,
     EngineOption,
     ExcludeDependentsOption,
@@ -31,6 +32,7 @@ from tomo_cli.options import (
     ParallelOption,
     PolicyOption,
     ReplaceOption,
+    SerialOption,
     StackOption,
     StopOnErrorOption,
     TargetDependentsOption,
@@ -62,10 +64,15 @@ from tomo_cli.runs import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tomo.model.events import Sink
+    from tomo.model.selection import Selection
     from tomo.service.imports import Adopted
     from tomo.service.runs import ApplyRequest, Confirm, PlanResult
     from tomo.service.stop import Stop
+    from tomo.service.workspace import Place
+    from tomo_cli.deciding import ApplyOptions
 
 _PARALLEL = 16
 
@@ -155,6 +162,8 @@ def apply(
     stop_on_error: StopOnErrorOption = False,
     no_retry: NoRetryOption = False,
     parallel: ParallelOption = _PARALLEL,
+    canary: CanaryOption = 0,
+    serial: SerialOption = 0,
     message: MessageOption = "",
     target: TargetOption = None,
     target_dependents: TargetDependentsOption = False,
@@ -169,39 +178,48 @@ def apply(
     policy: PolicyOption = None,
 ) -> None:
     """Make the servers as the file declares them."""
-    from tomo.service.runs import ApplyRequest
+    from tomo.model.rollout import Rollout
+    from tomo_cli.deciding import ApplyOptions, apply_given
     from tomo_cli.doors import place, place_given
 
     where, lock = place(directory, file, stack, engine, policy), lock_terms(lock_wait)
-    if plan_file is not None:
-        from tomo_cli.deciding import ApplyOptions, apply_given
-
-        chosen = (target, exclude, replace, target_replace, target_dependents or exclude_dependents)
-        refuse_choices(no_refresh, no_backup, to, *chosen)
-        options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, tuple(approval or ()))
-        own = place_given(directory, file, stack, policy)
-        return apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
-    refuse_approvals(approval)
+    rollout, approvals = Rollout(canary, serial), tuple(approval or ())
+    options = ApplyOptions(parallel, stop_on_error, not no_retry, message, lock, approvals, rollout)
+    names = (target, exclude, replace, target_replace)
     both = {"target_dependents": target_dependents, "exclude_dependents": exclude_dependents}
+    if plan_file is not None:
+        refuse_choices(no_refresh, no_backup, to, *names, *both.values())
+        own = place_given(directory, file, stack, policy)
+        apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
+        return
+    refuse_approvals(approval)
+    selection = selection_of(*names, **both)
+    make = _fresh(where, options, selection, to, look=not no_refresh, backup=not no_backup)
+    run_asking(make, question="Apply this plan?", yes=yes, as_json=as_json)
 
-    def make(stop: Stop, confirm: Confirm, sink: Sink) -> ApplyRequest:
-        return ApplyRequest(
-            where,
-            confirm,
-            look=not no_refresh,
-            parallel=parallel,
-            stop_on_error=stop_on_error,
-            retry=not no_retry,
-            sink=sink,
-            stop=stop,
-            message=message,
-            lock=lock,
-            selection=selection_of(target, exclude, replace, target_replace, **both),
-            to=to,
-            backup=not no_backup,
-        )
 
-    return run_asking(make, question="Apply this plan?", yes=yes, as_json=as_json)
+def _fresh(
+    where: Place, options: ApplyOptions, selection: Selection, to: int | None, *, look: bool, backup: bool
+) -> Callable[[Stop, Confirm, Sink], ApplyRequest]:
+    """An apply of what is planned now."""
+    from tomo.service.runs import ApplyRequest
+
+    return lambda stop, confirm, sink: ApplyRequest(
+        where,
+        confirm,
+        look=look,
+        parallel=options.parallel,
+        stop_on_error=options.stop_on_error,
+        retry=options.retry,
+        sink=sink,
+        stop=stop,
+        message=options.message,
+        lock=options.lock,
+        selection=selection,
+        to=to,
+        backup=backup,
+        rollout=options.rollout,
+    )
 
 
 def show(

@@ -22,6 +22,7 @@ from tomo.errors import (
 from tomo.frozen import frozen
 from tomo.model.connection import LOCAL, HostSpec
 from tomo.model.events import Sink, ignore
+from tomo.model.rollout import Rollout
 from tomo.model.saved_plan import SavedPlan
 from tomo.service.agreed import Asked, Counted, counted_of
 from tomo.service.effect import Effect
@@ -37,6 +38,7 @@ from tomo.service.policies import Held as HeldToPolicies
 from tomo.service.policies import PolicyTerms
 from tomo.service.recording import Act, note_run, recorded
 from tomo.service.recovery import refuse_unrepaired
+from tomo.service.rollouts import stages_of
 from tomo.service.runs import ApplyRequest, PlanResult, RunResult
 from tomo.service.session import Session
 from tomo.service.stop import Stop
@@ -83,6 +85,7 @@ class ApplyPlanRequest:
     policy: PolicyTerms = PolicyTerms()
     approvals: tuple[Path, ...] = ()
     origin: Origin = Origin()
+    rollout: Rollout = Rollout()
 
 
 class SavedPlans(KeptPlans):
@@ -119,7 +122,9 @@ class SavedPlans(KeptPlans):
                 stop=request.stop,
                 message=request.message,
                 selection=saved.selection,
+                rollout=request.rollout,
             )
+            stages_of(shown.plan, run.rollout, session.server_names)
             observed = _observed(session, saved, run)
             request.show(shown)
             work = Execution(session)

@@ -114,6 +114,7 @@ def _refuse_unmapped(request: PlanRequest | ApplyRequest | RefreshRequest | Drif
         "choosing resources (`--target`, `--exclude`, `--replace`)": request.selection != Selection(),
         "adopting what runs already": getattr(request, "adoption", None) is not None,
         "going back to an earlier version (`--to`)": getattr(request, "to", None) is not None,
+        "going in stages (`--canary`, `--serial`)": _is_staged(request),
         "waiting for a lock (`--lock-wait`)": _lock_wait(request) > 0,
     }
     for what, asked in unmapped.items():
@@ -122,6 +123,10 @@ def _refuse_unmapped(request: PlanRequest | ApplyRequest | RefreshRequest | Drif
                 f"{what} is not supported with the `pulumi` engine",
                 hint="leave it out, or use the pulumi CLI itself",
             )
+
+
+def _is_staged(request: PlanRequest | ApplyRequest | RefreshRequest | DriftRequest) -> bool:
+    return isinstance(request, ApplyRequest) and request.rollout.is_staged
 
 
 def _lock_wait(request: PlanRequest | ApplyRequest | RefreshRequest | DriftRequest) -> float:
