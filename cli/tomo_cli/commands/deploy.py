@@ -193,7 +193,7 @@ def apply(
         apply_given(plan_file, where, own, options, yes=yes, as_json=as_json)
         return
     refuse_approvals(approval)
-    selection = selection_of(*names, **both)
+    selection = selection_of(target, exclude, replace, target_replace, **both)
     make = _fresh(where, options, selection, to, look=not no_refresh, backup=not no_backup)
     run_asking(make, question="Apply this plan?", yes=yes, as_json=as_json)
 
