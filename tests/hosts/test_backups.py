@@ -125,7 +125,7 @@ def test_wrecked_data_comes_back_as_it_was_from_a_folder_of_a_server(site: Site,
     assert shell(host, LOOK) == before
     assert changes(site.plan().plan) == []
     assert shell(host, "docker ps -a --format '{{.Names}} {{.State}}'").split("\n")[0] == "site running"
-    assert "tomo-" not in shell(host, "docker ps -a; docker images; docker volume ls")
+    assert "tomo-backup" not in shell(host, "docker ps -a; docker images; docker volume ls")
 
 
 def test_a_person_opens_an_archive_with_age_and_tar_alone(site: Site, host: Host, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import chain
 from pathlib import Path
-from typing import IO, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from tomo.backup.manifest import (
     Manifest,
@@ -34,7 +34,7 @@ DIGESTS: Final = "digests.json"
 _VOLUMES: Final = "volumes/"
 _MOST: Final = 64 << 20
 
-Member: TypeAlias = tuple[tarfile.TarInfo, IO[bytes] | None]
+Member: TypeAlias = tuple[tarfile.TarInfo, Reader | None]
 
 
 @frozen
@@ -97,7 +97,7 @@ class FilePart:
     """A small file of an archive."""
 
     name: str
-    content: IO[bytes]
+    content: Reader
     size: int
 
 

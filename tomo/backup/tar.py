@@ -51,7 +51,23 @@ class TreeDigest:
         return VolumeDigest(self._total.hexdigest(), self.entries, self.size)
 
 
-def members(source: Reader, where: str) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+class _Content:
+    """A file of an archive, to read; raises BackupDamaged where it ends too early."""
+
+    def __init__(self, source: IO[bytes], where: str) -> None:
+        self._source, self._where = source, where
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, or everything."""
+        try:
+            return self._source.read(size)
+        except (tarfile.TarError, EOFError) as error:
+            raise BackupDamaged(
+                f"`{self._where}` is no whole archive: {error}", hint="run it again"
+            ) from error
+
+
+def members(source: Reader, where: str) -> Iterator[tuple[tarfile.TarInfo, Reader | None]]:
     """Every entry with its content to read; raises BackupDamaged for what is no whole archive."""
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|", bufsize=CHUNK) as archive:
@@ -59,7 +75,8 @@ def members(source: Reader, where: str) -> Iterator[tuple[tarfile.TarInfo, IO[by
             while (member := archive.next()) is not None:
                 # tarfile keeps every entry it has seen; of millions that would be all memory there is.
                 seen.clear()
-                yield member, archive.extractfile(member) if member.isreg() else None
+                content = archive.extractfile(member) if member.isreg() else None
+                yield member, _Content(content, where) if content is not None else None
     except (tarfile.TarError, EOFError) as error:
         raise BackupDamaged(f"`{where}` is no whole archive: {error}", hint="run it again") from error
 
@@ -84,7 +101,7 @@ def volume_entries(
 
 
 def restored_entries(
-    source: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]],
+    source: Iterator[tuple[tarfile.TarInfo, Reader | None]],
     folder: str,
     digest: TreeDigest,
     set_ids: list[tuple[str, int]] | None = None,
@@ -106,7 +123,7 @@ def restored_entries(
 
 def _renamed(
     member: tarfile.TarInfo,
-    content: IO[bytes] | None,
+    content: Reader | None,
     folder: str,
     digest: TreeDigest,
     *,
@@ -140,7 +157,7 @@ def file_entry(name: str, content: bytes, mode: int = 0o600) -> bytes:
     return header.tobuf(**_FORM) + content + padding  # type: ignore[arg-type]
 
 
-def small_content(content: IO[bytes] | None, member: tarfile.TarInfo, where: str, most: int) -> bytes:
+def small_content(content: Reader | None, member: tarfile.TarInfo, where: str, most: int) -> bytes:
     """The content of an entry that is known to be small; raises BackupDamaged for a larger one."""
     if content is None or member.size > most:
         raise BackupDamaged(
@@ -172,7 +189,7 @@ def _below_volume(name: str) -> str:
 def is_excluded(name: str, patterns: Sequence[str]) -> bool:
     """Whether a path within a volume, or a folder above it, matches; a pattern without `/` is any name."""
     parts = name.split("/")
-    for pattern in patterns:
+    for pattern in patterns if name else ():
         wanted = pattern.strip("/")
         if "/" not in wanted and any(fnmatch.fnmatchcase(part, wanted) for part in parts if part):
             return True

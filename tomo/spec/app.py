@@ -598,7 +598,7 @@ class Login(Model):
 class Backup(Model):
     """What a [backup](backup.md) must do around the copy."""
 
-    stop: Flag = Field(default=False, description="Whether the app stops meanwhile.")
+    stop: Flag | None = Field(None, description="Whether the app stops meanwhile; by default without `pre`.")
     pre: tuple[tuple[Line, ...], ...] = Field((), description="Commands run in the main service before.")
     post: tuple[tuple[Line, ...], ...] = Field(
         (), description="Commands run in the main service afterwards, also where it failed."

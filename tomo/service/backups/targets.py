@@ -138,7 +138,9 @@ def _target(app: AppOnServer, spec: HostSpec, keep: KeepSpec) -> Target:
 
 
 def _around(block: Backup, own: AppBackup) -> Around:
-    stop = block.stop if own.stop is None else own.stop
+    # The files of a running database are no copy of it, so who says nothing is stopped.
+    by_app = not block.pre if block.stop is None else block.stop
+    stop = by_app if own.stop is None else own.stop
     return Around(stop) if stop else Around(stop=False, pre=block.pre, post=block.post)
 
 
