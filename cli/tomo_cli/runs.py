@@ -269,8 +269,6 @@ def finish(result: RunResult, *, as_json: bool) -> None:
     elif not as_json:
         if result.program_error is not None:
             show_error(result.program_error)
-        if result.not_begun:
-            say(f"Not begun, as the stage before failed: {', '.join(result.not_begun)}.")
         say(closing_line(result))
     raise typer.Exit(int(result.exit_code))
 

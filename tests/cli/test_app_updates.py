@@ -110,3 +110,14 @@ def test_wrong_input_is_told_in_a_sentence(pair: World, tomo: Tomo, words: str, 
     assert ran.code == code, ran.err
     assert said in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_stages_are_for_fleets_on_tomos_own_engine(pair: World, tomo: Tomo) -> None:
+    entry(pair, "2.0")
+
+    other = tomo(pair, "apply", "--canary", "1", "--engine", "pulumi", "--yes")
+    update = tomo(pair, "app", "update", "web", "--canary", "1", "--serial", "1", "--json", "--yes")
+
+    assert other.code == 1
+    assert "`--canary`" in other.err
+    assert update.code == 0, update.err

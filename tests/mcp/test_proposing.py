@@ -101,6 +101,7 @@ def test_every_proposing_tool_makes_a_proposal_of_its_kind(world: World) -> None
         ("install_docker", "fleet", {"server": "nas", "registry_mirrors": ["https://192.0.2.9"]}),
         ("install_app", "fleet", {"app": "uptime-kuma", "servers": ["nas"]}),
         ("update_app", "fleet", {"name": "web", "images": {"": "tomo-test/web:2.0"}}),
+        ("roll_back_app", "fleet", {"name": "web", "version": 1}),
         ("uninstall_app", "fleet", {"name": "web", "remove_data": True}),
         ("propose_command", "command", {"server": "nas", "argv": ["uptime"]}),
         ("propose_retention", "settings", {"days": 365}),

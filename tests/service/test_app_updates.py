@@ -546,3 +546,35 @@ def test_an_apply_goes_in_stages_too_and_a_kept_plan(pair: World, tmp_path: Path
 )
 def test_servers_are_taken_in_batches(canary: int, serial: int, batches: tuple[str, ...]) -> None:
     assert Rollout(canary, serial).batches("abcde") == tuple(map(tuple, batches))
+
+
+def test_what_a_well_canary_did_stays_where_a_later_stage_fails_and_the_file_keeps_it(pair: World) -> None:
+    entry(pair, "2.0")
+
+    def sicken(event: object) -> None:
+        if isinstance(event, StepDone) and not event.planning and event.step.type == CONTAINER_TYPE:
+            pair.registry.remove("tomo-test/web:2.0")
+
+    changed, _ = update(pair, "web", terms=RunTerms(rollout=Rollout(canary=1), sink=sicken, retry=False))
+
+    assert changed.run is not None
+    assert changed.run.exit_code is ExitCode.FAILED
+    assert changed.written
+    assert not changed.put_back
+    assert image_tags(pair) == ["tomo-test/web:2.0", "tomo-test/web:1.0"]
+    assert AppUpdates(pair.doors).newer(NewerVersionsRequest(pair.place)) == (
+        Newer("web", ("1.0", "2.0"), "2.0"),
+    )
+
+
+def test_an_image_that_the_fleet_file_sets_is_told_to_stay(pair: World) -> None:
+    pair.edit(
+        '    version: "1.0"', '    services: {server: {image: "tomo-test/web:1.0"}}\n    version: "1.0"'
+    )
+    entry(pair, "2.0")
+
+    _, shown = update(pair, "web", agree=False)
+
+    assert shown.updates[0].warnings == (
+        "the fleet file sets the image of server, which stays: change it there too",
+    )

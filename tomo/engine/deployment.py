@@ -296,6 +296,9 @@ class Deployment:
     def _outcome(self) -> Outcome:
         run = self._run
         snapshot = run.recorder.snapshot()
+        left = run.stages.not_begun if run.stages is not None else ()
+        if left:
+            run.say(Severity.WARNING, f"Not begun, as the stage before failed: {', '.join(left)}.")
         plan = Plan(
             run.program.stack,
             run.program.project,
@@ -309,7 +312,6 @@ class Deployment:
         result = self._result()
         seconds = monotonic() - run.begun
         run.emit(Summary(result, plan.counts, seconds, run.dry, plan.outputs, self._error))
-        left = run.stages.not_begun if run.stages is not None else ()
         failures = tuple(run.failures)
         return Outcome(result, plan, snapshot, failures, self._error, seconds, run.observation, left)
 

@@ -26,7 +26,8 @@ class AppUpdate:
     """An app that comes to another version on some servers; `back` says that it is an earlier one again.
 
     `notes` and `release_notes` are the catalog's words, `data_migration` is `none`, `automatic` or
-    `manual`. `data` are the volumes that a backup holds.
+    `manual`. `data` are the volumes that a backup holds, `own_images` the services whose image the fleet file
+    sets, so that it stays.
     """
 
     app: str
@@ -40,6 +41,7 @@ class AppUpdate:
     release_notes: str = ""
     moved: tuple[MovedData, ...] = ()
     data: tuple[str, ...] = ()
+    own_images: tuple[str, ...] = ()
 
     @property
     def risks_data(self) -> bool:
@@ -65,6 +67,9 @@ def _warnings(update: AppUpdate) -> list[str]:
         said.append(f"it changes the data when it starts: version {update.before} may not read it afterwards")
     elif update.data_migration == "manual":
         said.append("the data has to be migrated by hand: read the notes first")
+    if update.own_images:
+        services = ", ".join(update.own_images)
+        said.append(f"the fleet file sets the image of {services}, which stays: change it there too")
     for each in update.moved:
         where = f"is at {', '.join(each.after)}" if each.after else "is mounted no more"
         said.append(f"{each.source} was at {', '.join(each.before)} in {each.container} and {where}")

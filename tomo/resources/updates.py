@@ -110,6 +110,7 @@ def _update(change: _Change, servers: tuple[str, ...], app: App, definition: App
             for volume, each in definition.volumes.items()
             if each.backup
         ),
+        own_images=() if back else tuple(name for name, each in app.services.items() if each.image),
     )
 
 

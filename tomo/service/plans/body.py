@@ -153,6 +153,7 @@ def _read_update(written: Mapping[str, Json]) -> AppUpdate:
         **{name: bool(written[name]) for name in ("back", "breaking")},  # type: ignore[arg-type]
         servers=_texts(written["servers"]),
         data=_texts(written["data"]),
+        own_images=_texts(written["own_images"]),
         moved=tuple(map(_read_moved, _objects(written["moved"]))),
     )
 
