@@ -202,6 +202,17 @@ def test_a_restore_puts_the_data_back_and_backs_up_what_was_there(world: World, 
     assert world.plan().has_changes is False
 
 
+def test_what_a_restore_replaced_is_not_the_newest_backup_of_its_app(world: World, key: Path) -> None:
+    world.apply()
+    made = create(world, "web").made[0]
+
+    first, second = restore(world, "web", key), restore(world, "web", key)
+    back = restore(world, first.before, key)
+
+    assert [each.plan.manifest.name for each in (first, second)] == [made.name, made.name]
+    assert back.plan.manifest.reason == "before-restore"
+
+
 def test_a_restore_says_what_it_overwrites_and_does_nothing_without_consent(world: World, key: Path) -> None:
     world.apply()
     create(world, "web")

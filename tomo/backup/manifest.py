@@ -18,6 +18,11 @@ FORM: Final = "tomo.backup/v1"
 FLEET: Final = "fleet"
 """The app that stands for the installation itself: specs, state, database."""
 
+ASKED: Final = "asked"
+BEFORE_RESTORE: Final = "before-restore"
+BEFORE_UPDATE: Final = "before-update"
+"""Why a backup was made."""
+
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?@?[A-Za-z0-9._-]*-\d{8}T\d{6}Z(?:-[0-9a-f]{4})")
 
 
@@ -33,7 +38,7 @@ class VolumeEntry:
 class Manifest:
     """What an archive is of. `size` and `sha256` are the sealed file's; only what stands beside has them.
 
-    `time` is RFC 3339 in UTC. `reason` is why it was made: `asked`, `before-restore`, `before-update`.
+    `time` is RFC 3339 in UTC.
     """
 
     name: str
@@ -46,7 +51,7 @@ class Manifest:
     images: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[VolumeEntry, ...] = ()
     contents: tuple[str, ...] = ()
-    reason: str = "asked"
+    reason: str = ASKED
     stopped: bool = False
     size: int = 0
     sha256: str = ""

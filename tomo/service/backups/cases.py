@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tomo.backup.destination import remove_archive
-from tomo.backup.manifest import Manifest
+from tomo.backup.manifest import BEFORE_RESTORE, Manifest
 from tomo.errors import TomoError, UsageError
 from tomo.model.audit import AuditOutcome
 from tomo.model.connection import HostBook
@@ -17,7 +17,7 @@ from tomo.providers.docker.volume_data import volume_data
 from tomo.service.backups.agreeing import require_agreed
 from tomo.service.backups.installation import installation_files
 from tomo.service.backups.listing import judged_backups
-from tomo.service.backups.making import BEFORE_RESTORE, Making, daemon_of
+from tomo.service.backups.making import Making, daemon_of
 from tomo.service.backups.opening import keys_for, opened_backup
 from tomo.service.backups.places import opened_places
 from tomo.service.backups.requests import (

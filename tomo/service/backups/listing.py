@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tomo.backup.keep import Judged, Keep, judged
-from tomo.backup.manifest import Manifest
+from tomo.backup.manifest import BEFORE_RESTORE, Manifest
 from tomo.service.backups.places import Places, opened_places
 from tomo.service.backups.requests import ListBackupsRequest
 from tomo.service.backups.targets import keep_of, targets_of
@@ -30,13 +30,13 @@ def judged_backups(
 ) -> tuple[Judged, ...]:
     """Every backup with what becomes of it: by the rules given, or by each app's own."""
     own = {} if given is not None else _rules(workspace)
-    groups: dict[tuple[str, str], list[Manifest]] = {}
+    groups: dict[tuple[str, str, bool], list[Manifest]] = {}
     for each in places.manifests(frozenset(names)):
-        groups.setdefault((each.instance, each.kind), []).append(each)
+        groups.setdefault((each.instance, each.kind, each.reason == BEFORE_RESTORE), []).append(each)
     keep = given or keep_of(places.settings.keep)
     return tuple(
         row
-        for (instance, _), found in sorted(groups.items())
+        for (instance, *_), found in sorted(groups.items())
         for row in judged(found, own.get(instance, keep))
     )
 

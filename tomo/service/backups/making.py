@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tomo.backup.archive import ArchiveSource, PlainFile, VolumeSource, archive_chunks
 from tomo.backup.destination import put_manifest
-from tomo.backup.manifest import FLEET, SUFFIX, Manifest, VolumeDigest, archive_name
+from tomo.backup.manifest import ASKED, FLEET, SUFFIX, Manifest, VolumeDigest, archive_name
 from tomo.backup.sealing import sealed
 from tomo.backup.streams import Counted
 from tomo.errors import BackupError, UsageError
@@ -28,8 +28,6 @@ from tomo.service.backups.targets import Target
 from tomo.service.wiring import LazyRedactor
 from tomo.service.workspace import Workspace
 from tomo.state.config import StackConfig
-
-ASKED, BEFORE_RESTORE, BEFORE_UPDATE = "asked", "before-restore", "before-update"
 
 
 @contextmanager

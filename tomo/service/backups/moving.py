@@ -177,7 +177,10 @@ class Moving:
                 plain = closing.enter_context(opened(file, keys, name))
                 yield ArchiveReader(plain, name)
             else:
-                raise BackupDamaged(f"`{name}` is no bundle", hint="name a file of `tomo export`")
+                raise BackupDamaged(
+                    f"`{name}` is no export of an installation",
+                    hint="name a file of `tomo export`; images of `tomo bundle` come by `tomo bundle load`",
+                )
 
     def _identities(self, request: ImportBundleRequest) -> Sequence[Path]:
         own = self._doors.settings.backup_identity

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tomo.backup.destination import Destination, Folder, manifest_of, manifests
-from tomo.backup.manifest import Manifest
+from tomo.backup.manifest import BEFORE_RESTORE, Manifest
 from tomo.backup.restic import Repository, Restic
 from tomo.errors import BackupNotFound, ConfigMissing, UsageError
 from tomo.frozen import frozen
@@ -50,7 +50,10 @@ class Places:
             return exact
         found = self.manifests()
         exact = next((each for each in found if each.name == name), None)
-        newest = next((each for each in reversed(found) if name in {each.instance, each.app}), None)
+        of_app = [each for each in found if name in {each.instance, each.app}]
+        # What a restore replaced is wanted by its own name only.
+        wanted = [each for each in of_app if each.reason != BEFORE_RESTORE]
+        newest = next(reversed(wanted or of_app), None)
         if exact is None and newest is None:
             raise BackupNotFound(
                 f"there is no backup `{shown(name)}` in `{self.full.location}`",

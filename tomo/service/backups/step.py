@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tomo.backup.manifest import Manifest
+from tomo.backup.manifest import BEFORE_UPDATE, Manifest
 from tomo.errors import BackupError
 from tomo.model.connection import Connections
 from tomo.model.update import BackupFirst
-from tomo.service.backups.making import BEFORE_UPDATE, Making
+from tomo.service.backups.making import Making
 from tomo.service.backups.places import opened_places
 from tomo.service.backups.requests import nobody
 from tomo.service.backups.targets import targets_of
