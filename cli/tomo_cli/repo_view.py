@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tomo.model.catalog import Repository
-from tomo.service.marketplace.repositories import OWN, RepositoryView, SyncedRepository
+from tomo.service.marketplace.repositories import SyncedRepository
+from tomo.service.marketplace.views import OWN, RepositoryView
 from tomo_cli.console import heading, say, table, text
 
 _SHORT: Final = 12

@@ -43,7 +43,9 @@ from tomo.service.decisions import (
     Decisions,
     RejectProposalRequest,
 )
+from tomo.service.marketplace.store import marketplace_of
 from tomo.service.propose.aging import this_process
+from tomo.service.propose.catalog_changes import RateApp
 from tomo.service.propose.changes import AsDeclared, InstallApp, UninstallApp, UpdateApp
 from tomo.service.propose.other_changes import AddUser, RunCommand, SetUserRole
 from tomo.service.propose.proposing import Change, ProposeRequest, Proposing, ShowProposalRequest
@@ -649,6 +651,16 @@ def test_a_person_is_added_without_a_password(world: World) -> None:
         found = people.user(name="anna")
     assert found is not None
     assert (found.role, found.has_password) == (Role.USER, False)
+
+
+def test_a_rating_that_was_agreed_to_is_the_persons_own(world: World) -> None:
+    proposal = propose(world, RateApp("jellyfin", 4, "quick"))
+
+    apply(world, proposal)
+
+    with marketplace_of(world.settings) as market:
+        [rating] = market.ratings("jellyfin")
+    assert (rating.person, rating.stars, rating.note) == ("tester", 4, "quick")
 
 
 # --- the record ------------------------------------------------------------------------------------------

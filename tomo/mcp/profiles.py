@@ -20,7 +20,7 @@ _BYTES_A_TOKEN: Final = 4
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "servers": ("server", "docker", "health", "logs"),
-        "apps": ("app", "logs"),
+        "apps": ("app", "logs", "marketplace"),
         "deployments": ("deployment",),
         "people": ("session", "auth"),
         "backups": ("backup",),

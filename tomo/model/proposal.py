@@ -46,6 +46,8 @@ class ProposalKind(StrEnum):
     """A setting of a stack, or how long the audit record is kept."""
     DATA = "data"
     """Backups of a fleet's apps: one to make, to verify, to put back."""
+    CATALOG = "catalog"
+    """A repository of catalogs, or what somebody thinks of an app."""
     PEOPLE = "people"
     """Who works with this installation, and in which role."""
 

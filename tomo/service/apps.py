@@ -360,16 +360,16 @@ def _open_text(value: Value) -> str:
     return value if isinstance(value, str) else SECRET_SHOWN
 
 
-def used_secrets(loaded: LoadedFleet, workspace: Workspace, config: StackConfig) -> Mapping[str, list[str]]:
+def used_secrets(loaded: LoadedFleet, catalog: Catalog, config: StackConfig) -> Mapping[str, list[str]]:
     """Where each set secret is used, by its name; an absent app whose data is kept still needs its own."""
     uses: dict[str, list[str]] = {name: [] for name in fleet_secrets(config)}
-    for name, where in _uses(loaded, workspace):
+    for name, where in _uses(loaded, catalog):
         if name in uses and where not in uses[name]:
             uses[name].append(where)
     return uses
 
 
-def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]]:
+def _uses(loaded: LoadedFleet, catalog: Catalog) -> Iterator[tuple[str, str]]:
     for name, server in loaded.fleet.servers.items():
         for ref in (server.password, server.identity_password):
             if ref is not None:
@@ -378,7 +378,7 @@ def _uses(loaded: LoadedFleet, workspace: Workspace) -> Iterator[tuple[str, str]
     for address, registry in loaded.fleet.registries.items():
         if registry.password is not None:
             yield registry.password.secret, f"registry {address}"
-    definitions = known_definitions(loaded, workspace.catalog)
+    definitions = known_definitions(loaded, catalog)
     for name, app in loaded.fleet.apps.items():
         if app.remove_data:
             continue

@@ -13,6 +13,7 @@ from tomo.service.configs import Configs, RemoveConfigRequest, SetConfigRequest
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.people import AddUserRequest, Identities
 from tomo.service.propose.aging import place_of
+from tomo.service.propose.catalog_changes import AddRepository, RateApp, SyncRepository
 from tomo.service.propose.other_changes import (
     AddUser,
     ChangeSetting,
@@ -53,6 +54,10 @@ class CarryingOut:
                 self._people.add(AddUserRequest(change.name, change.role, change.account))
             case SetUserRole() as change:
                 self._people.change_role(change.name, change.role)
+            case AddRepository() | SyncRepository() | RateApp() as change:
+                from tomo.service.marketplace.proposed import carry_out as carried_out  # noqa: PLC0415  # as below
+
+                carried_out(self._doors, self._clock, proposal, change)
             case CreateBackup() | VerifyBackup() | RestoreBackup() | PruneBackups() as change:
                 from tomo.service.backups.proposed import carry_out  # noqa: PLC0415  # brings what seals
 

@@ -101,7 +101,7 @@ class Secrets:
         workspace = self._open(request.place)
         config = workspace.config()
         if workspace.fleet is not None:
-            uses = used_secrets(workspace.fleet, workspace, config)
+            uses = used_secrets(workspace.fleet, workspace.catalog, config)
             return tuple(SecretName(name, tuple(uses[name])) for name in sorted(uses))
         prefix = f"{workspace.project}:"
         return tuple(SecretName(key.removeprefix(prefix), ()) for key in sorted(config.secret_keys))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from tomo.errors import UsageError
 from tomo.frozen import frozen
 from tomo.model.catalog import Rating
 from tomo.service.catalogs import CatalogRequest, Catalogs
 from tomo.service.effect import Effect
+from tomo.service.marketplace.stars import require_rating
 from tomo.service.marketplace.store import marketplace_of
 from tomo.service.recording import recorded
 from tomo.service.who import person_here
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
-from tomo.spec.shown import CONTROL
-
-MOST_STARS: Final = 5
-_LONGEST: Final = 500
 
 
 @frozen
@@ -76,11 +72,3 @@ class Opinions:
 
     def _ref(self, place: Place, app: str) -> str:
         return Catalogs(self._doors).show(CatalogRequest(place), app).id
-
-
-def require_rating(stars: int, note: str) -> None:
-    """Raises UsageError for stars or words that no rating has."""
-    if not 1 <= stars <= MOST_STARS:
-        raise UsageError(f"`{stars}` stars can't be given", hint=f"1 to {MOST_STARS}")
-    if len(note) > _LONGEST or CONTROL.search(note) or "\n" in note:
-        raise UsageError("the note isn't one line of plain text", hint=f"up to {_LONGEST} characters")

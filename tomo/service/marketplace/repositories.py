@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
-from tomo.catalog.index import Catalog, pins_of, summary_of
+from tomo.catalog.index import pins_of, summary_of
 from tomo.catalog.repos.address import (
     Protocol,
     name_for,
@@ -23,7 +23,13 @@ from tomo.model.catalog import AppSummary, Repository
 from tomo.service.app_edits import with_pin
 from tomo.service.effect import Effect
 from tomo.service.marketplace.fetching import fetched, fetched_as_pinned, shelve
-from tomo.service.marketplace.store import has_marketplace, marketplace_of
+from tomo.service.marketplace.store import marketplace_of
+from tomo.service.marketplace.views import (
+    RepositoryView,
+    known_repositories,
+    pin_of,
+    repository_views,
+)
 from tomo.service.recording import audited, recorded
 from tomo.service.server_edits import fleet_of
 from tomo.service.wiring import Doors
@@ -37,9 +43,6 @@ from tomo.spec.shown import shown
 if TYPE_CHECKING:
     from tomo.catalog.repos.verify import Verified
     from tomo.db.marketplace import KeptApp
-
-OWN: Final = "tomo"
-"""How lists call what ships with Tomo; no repository can be called so."""
 
 
 @frozen
@@ -88,20 +91,6 @@ class SyncedRepository:
     pinned: bool = False
 
 
-@frozen
-class RepositoryView:
-    """A repository with the number of its apps, whether its files are here, and what the fleet pins of it.
-
-    `shared` are ids of its apps that others have too, each with all who have it; `tomo` is what ships.
-    """
-
-    repository: Repository
-    apps: int
-    here: bool
-    pinned: str
-    shared: Mapping[str, tuple[str, ...]]
-
-
 class Repositories:
     """The use cases over repositories. `clock` gives seconds since 1970."""
 
@@ -129,30 +118,13 @@ class Repositories:
 
     def list(self, place: Place) -> tuple[RepositoryView, ...]:
         """Every repository, by name."""
-        loaded = self._fleet(place)
-        if not has_marketplace(self._settings):
-            return ()
-        with marketplace_of(self._settings) as market:
-            repositories, owners = market.repositories(), market.owners()
-        pins = {pin.name: pin for pin in pins_of(loaded.fleet.repositories)} if loaded else {}
-        local = set(Catalog.bundled(loaded.catalogs if loaded else ()).ids())
-        shelves = Shelves(self._settings.data_folder)
-        return tuple(
-            RepositoryView(
-                each,
-                sum(each.name in names for names in owners.values()),
-                shelves.shelf(_pin(each)).is_here,
-                _state(pins.get(each.name)),
-                _shared(each.name, owners, local),
-            )
-            for each in repositories
-        )
+        return repository_views(self._settings, self._fleet(place))
 
     def sync(self, request: SyncRepositoriesRequest) -> tuple[SyncedRepository, ...]:
         """Brings each up to date; what the fleet file pins is fetched where it isn't here, and stays."""
         loaded = self._fleet(request.place)
         pins = pins_of(loaded.fleet.repositories) if loaded else []
-        known = {each.name: each for each in self._known()}
+        known = {each.name: each for each in known_repositories(self._settings)}
         for name in request.names:
             if name not in known and name not in {pin.name for pin in pins}:
                 hint = did_you_mean(name, known, "add it: `tomo catalog repo add ADDRESS`")
@@ -174,15 +146,15 @@ class Repositories:
 
     def newest(self, name: str) -> Pin:
         """What a repository is at; raises UsageError where there is none of the name."""
-        known = {each.name: each for each in self._known()}
+        known = {each.name: each for each in known_repositories(self._settings)}
         if name not in known:
             hint = did_you_mean(name, known, "add it: `tomo catalog repo add ADDRESS`")
             raise UsageError(f"there is no repository `{shown(name)}`", hint=hint)
-        return _pin(known[name])
+        return pin_of(known[name])
 
     def remove(self, place: Place, name: str) -> Repository:
         """Forgets one. Its files stay where the fleet file pins them."""
-        known = {each.name: each for each in self._known()}
+        known = {each.name: each for each in known_repositories(self._settings)}
         pin = self.newest(name)
         with recorded(self._doors, "catalog.remove", name, details={"url": known[name].url}):
             with marketplace_of(self._settings) as market:
@@ -194,12 +166,6 @@ class Repositories:
         return known[name]
 
     # --- parts ----------------------------------------------------------------------------------------
-
-    def _known(self) -> tuple[Repository, ...]:
-        if not has_marketplace(self._settings):
-            return ()
-        with marketplace_of(self._settings) as market:
-            return market.repositories()
 
     def _fleet(self, place: Place) -> LoadedFleet | None:
         if place.file is None and not (place.directory / FLEET_FILE).is_file():
@@ -231,18 +197,18 @@ class Repositories:
             with marketplace_of(self._settings) as market:
                 before = {app.id: app.version for app in market.apps() if app.repository == known.name}
             changed = made.digest != known.digest
-            old = Shelves(self._settings.data_folder).shelf(_pin(known)).known_digests() if changed else {}
+            old = Shelves(self._settings.data_folder).shelf(pin_of(known)).known_digests() if changed else {}
             self._keep(made, found, new=False)
         return _synced(made, known, found, before, old)
 
     def _keep(self, made: Repository, found: Verified, *, new: bool) -> None:
         """In the database last: what it names is on the shelf then."""
-        if new and made.name in {each.name for each in self._known()}:
+        if new and made.name in {each.name for each in known_repositories(self._settings)}:
             raise UsageError(
                 f"there is a repository `{made.name}` already",
                 hint=f"`tomo catalog repo sync {made.name}` syncs it; `--name` gives this one another",
             )
-        shelve(self._settings, _pin(made), found)
+        shelve(self._settings, pin_of(made), found)
         with marketplace_of(self._settings) as market:
             market.put(made, _kept(made, found), new=new)
 
@@ -250,14 +216,6 @@ class Repositories:
 def _repository(name: str, url: str, branch: str, found: Verified, times: tuple[int, int]) -> Repository:
     content = found.content
     return Repository(name, url, branch, content.commit, content.digest, *times, found.refused)
-
-
-def _pin(repository: Repository) -> Pin:
-    return Pin(repository.name, repository.url, repository.digest, repository.commit)
-
-
-def _state(pin: Pin | None) -> str:
-    return "" if pin is None else pin.commit or pin.digest
 
 
 def _kept(repository: Repository, found: Verified) -> list[KeptApp]:
@@ -290,14 +248,3 @@ def _synced(
         changed=tuple(f"{app} {before[app]} → {now[app]}" for app in sorted(moved)),
         gone=tuple(sorted(before.keys() - now.keys())),
     )
-
-
-def _shared(
-    name: str, owners: Mapping[str, Sequence[str]], local: Iterable[str]
-) -> dict[str, tuple[str, ...]]:
-    own = set(local)
-    return {
-        app: (*((OWN,) if app in own else ()), *names)
-        for app, names in sorted(owners.items())
-        if name in names and (len(names) > 1 or app in own)
-    }

@@ -12,8 +12,11 @@ import orjson
 
 from tomo.errors import ProposalClosed, TomoError, UsageError, UserNotFound
 from tomo.model.proposal import BaseDigests, Proposal, ProposalKind, ProposalState, Transition
+from tomo.service.catalogs import with_repository
 from tomo.service.hosts import fleet_secrets, host_spec
+from tomo.service.marketplace.views import known_repositories
 from tomo.service.plans.basis import host_identities
+from tomo.service.propose.catalog_changes import AddRepository, CatalogChange, RateApp, SyncRepository
 from tomo.service.propose.other_changes import (
     AddUser,
     ChangeSetting,
@@ -96,9 +99,24 @@ def _starts_from(doors: Doors, workspace: Workspace | None, change: OtherChange)
             return None
         case RunCommand() | ChangeSetting() | RetainAudit():
             return None
+        case AddRepository() | SyncRepository() | RateApp():
+            return _catalog_starts_from(doors, workspace, change)
         case CreateBackup() | VerifyBackup() | RestoreBackup() | PruneBackups():
             # A backup never changes, and its name is never given twice.
             return None
+
+
+def _catalog_starts_from(doors: Doors, workspace: Workspace | None, change: CatalogChange) -> object:
+    if isinstance(change, SyncRepository):
+        known = {each.name: each.digest for each in known_repositories(doors.settings)}
+        if change.repository not in known:
+            raise UsageError(
+                f"there is no repository `{change.repository}`", hint="see `tomo catalog repo list`"
+            )
+        return known[change.repository]
+    if isinstance(change, RateApp) and workspace is not None:
+        return with_repository(workspace.catalog, change.app, doors.settings).get(change.app).id
+    return None
 
 
 def _require_addable(doors: Doors, change: AddUser) -> None:

@@ -14,6 +14,7 @@ from tomo.errors import UsageError
 from tomo.frozen import frozen
 from tomo.model.people import Role
 from tomo.model.proposal import Json, ProposalKind
+from tomo.service.propose.catalog_changes import AddRepository, CatalogChange, RateApp, SyncRepository
 from tomo.spec.shown import shown
 
 MOST_SECONDS: Final = 3600
@@ -238,7 +239,14 @@ def _require_backup(name: str) -> None:
 
 DataChange: TypeAlias = CreateBackup | VerifyBackup | RestoreBackup | PruneBackups
 OtherChange: TypeAlias = (
-    RunCommand | ChangeSetting | RetainAudit | AddUser | SetUserRole | SetUserDisabled | DataChange
+    RunCommand
+    | ChangeSetting
+    | RetainAudit
+    | AddUser
+    | SetUserRole
+    | SetUserDisabled
+    | DataChange
+    | CatalogChange
 )
 
 _BY_KIND: Final[Mapping[str, type[OtherChange]]] = {
@@ -254,6 +262,9 @@ _BY_KIND: Final[Mapping[str, type[OtherChange]]] = {
         VerifyBackup,
         RestoreBackup,
         PruneBackups,
+        AddRepository,
+        SyncRepository,
+        RateApp,
     )
 }
 

@@ -41,6 +41,7 @@ from tomo.service.plans.form import read_envelope
 from tomo.service.plans.making import KeptPlans, MadePlan, ShownPlan, shown_plan
 from tomo.service.policies import PolicyTerms
 from tomo.service.propose.aging import Aging, base_of_change
+from tomo.service.propose.catalog_changes import CatalogChange
 from tomo.service.propose.changes import FleetBase, FleetChange, InstallApp
 from tomo.service.propose.commands import judged_command, judged_data
 from tomo.service.propose.other_changes import (
@@ -209,8 +210,8 @@ class Proposing:
             review=review_of(
                 made.shown,
                 _new_hosts(hosts, accepted, self._doors.settings),
-                used_secrets(base.loaded, workspace, config),
-                used_secrets(fleet, workspace, config),
+                used_secrets(base.loaded, base.catalog, config),
+                used_secrets(fleet, base.catalog, config),
             ),
         )
         self._keep(proposal, {PLAN: made.text, BEFORE: before, AFTER: after})
@@ -256,7 +257,7 @@ class Proposing:
         return ProposedPlan(proposal)
 
     def _stack_for(self, place: Place, change: OtherChange) -> Workspace | None:
-        if not isinstance(change, RunCommand | ChangeSetting | DataChange):
+        if not isinstance(change, RunCommand | ChangeSetting | DataChange | CatalogChange):
             return None
         workspace = self._doors.open(place)
         if isinstance(change, ChangeSetting) and workspace.is_fleet:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tomo.frozen import frozen
 from tomo.service.read.apps import AppReads
 from tomo.service.read.backups import BackupReads
+from tomo.service.read.marketplace import MarketplaceReads
 from tomo.service.read.people import PeopleReads
 from tomo.service.read.records import RecordReads
 from tomo.service.read.secrets import SecretMask
@@ -28,6 +29,7 @@ class Reading:
     stacks: StackReads
     system: SystemReads
     backups: BackupReads
+    marketplace: MarketplaceReads
     secrets: SecretMask
 
     @classmethod
@@ -42,13 +44,15 @@ class Reading:
             StackReads(doors, place),
             SystemReads(doors, place),
             BackupReads(doors, place),
+            MarketplaceReads(doors, place),
             secrets,
         )
 
     @property
     def all(self) -> tuple[object, ...]:
         """Every service, to be given to who asks for its type."""
-        return self.servers, self.apps, self.records, self.people, self.stacks, self.system, self.backups
+        found = (self.servers, self.apps, self.records, self.people, self.stacks, self.system)
+        return (*found, self.backups, self.marketplace)
 
 
 def for_assistants(doors: Doors, place: Place) -> Doors:

@@ -44,10 +44,13 @@ class Tools:
         call: Call,
         words: Annotated[str, Field(description="What it should do or be called; empty for all.")] = "",
         category: Annotated[str, Field(description="Only of this category, such as `media`.")] = "",
+        tag: Annotated[str, Field(description="Only with this tag.")] = "",
+        architecture: Annotated[str, Field(description="Only for this one, such as `arm64`.")] = "",
+        memory_mib: Annotated[int, Field(description="Only what needs no more; 0: any.", ge=0)] = 0,
         count: Annotated[int, Field(description="How many.", ge=1, le=50)] = 10,
     ) -> Answer:
-        """Find ready-made apps in the catalog, the best first."""
-        found = self._apps.search(call.by, words, AppFilter(category))
+        """Find ready-made apps in the catalog and in repositories (`REPOSITORY/ID`), the best first."""
+        found = self._apps.search(call.by, words, AppFilter(category, tag, architecture, memory_mib << 20))
         apps = [
             {
                 "id": app.ref,

@@ -1,0 +1,1 @@
+"""Repositories of catalogs, ratings, and what is behind."""

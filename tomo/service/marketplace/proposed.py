@@ -1,0 +1,30 @@
+"""Does what a proposal about the marketplace says, once a person has agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tomo.model.proposal import Proposal
+from tomo.service.marketplace.opinions import Opinions, RateAppRequest
+from tomo.service.marketplace.repositories import (
+    AddRepositoryRequest,
+    Repositories,
+    SyncRepositoriesRequest,
+)
+from tomo.service.propose.aging import place_of
+from tomo.service.propose.catalog_changes import AddRepository, CatalogChange, RateApp, SyncRepository
+from tomo.service.wiring import Doors
+
+
+def carry_out(doors: Doors, clock: Callable[[], float], proposal: Proposal, change: CatalogChange) -> None:
+    """Does it; raises TomoError where that fails. A rating is that of the person it was proposed for."""
+    place = place_of(proposal)
+    match change:
+        case AddRepository():
+            request = AddRepositoryRequest(place, change.url, change.name, change.branch)
+            Repositories(doors, clock).add(request)
+        case SyncRepository():
+            Repositories(doors, clock).sync(SyncRepositoriesRequest(place, (change.repository,)))
+        case RateApp():
+            rating = RateAppRequest(place, change.app, change.stars, change.note, proposal.person)
+            Opinions(doors, clock).rate(rating)
