@@ -77,6 +77,11 @@ class Behind:
         apps = FLEET.format(server=self.host.name, serve=SERVE, **told)
         self.site.write(apps=apps, docker=f"proxy: {self.proxy}")
 
+    @property
+    def greeting(self) -> str:
+        """What its page says once it is as declared."""
+        return self.options.get("greeting", "one")
+
     def docker(self, *argv: str) -> str:
         return self.host.ssh("docker", *argv).out.strip()
 
@@ -188,7 +193,7 @@ def behind(make_site: MakeSite, docker_hosts: list[Host], registry: Registry, la
 def test_a_page_is_served_by_its_name_with_a_certificate(behind: Behind) -> None:
     trust = behind.root()
 
-    assert behind.get("/cgi-bin/fast", trust) == "one"
+    assert behind.get("/cgi-bin/fast", trust) == behind.greeting
     assert behind.docker("port", "wiki") == ""
     with pytest.raises(ssl.SSLError):
         behind.get("/", trust, name="other.test")
@@ -207,13 +212,13 @@ def test_a_new_name_is_served_without_a_restart_and_a_request_goes_on_meanwhile(
         f"update tomo-proxy:/etc/caddy/Caddyfile@{behind.host.name}",
         f"update tomo-proxy-reload@{behind.host.name}",
     ]
-    assert (visitors.failures, visitors.said) == ([], ["one"])
-    assert behind.get("/cgi-bin/fast", trust, "notes.test") == "one"
+    assert (visitors.failures, visitors.said) == ([], [behind.greeting])
+    assert behind.get("/cgi-bin/fast", trust, "notes.test") == behind.greeting
     assert behind.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "tomo-proxy") == before
 
 
 def test_a_new_container_takes_over_with_no_failed_request(behind: Behind) -> None:
-    trust = behind.root()
+    trust, before = behind.root(), behind.greeting
     behind.write(greeting="two")
     planned = behind.site.plan().plan
 
@@ -230,12 +235,12 @@ def test_a_new_container_takes_over_with_no_failed_request(behind: Behind) -> No
     print(f"no gap: {count} requests, longest {max(fast.longest, staying.longest):.2f} s")
     assert interruptions(planned, {}) == []
     assert [each.failures for each in all_of_them] == [[], [], []]
-    assert fast.said == staying.said == slow.said == ["one", "two"]
+    assert fast.said == staying.said == slow.said == [before, "two"]
     assert behind.docker("ps", "-a", "--format", "{{.Names}}").split() == ["wiki", "tomo-proxy"]
 
 
 def test_one_that_is_not_well_is_never_asked(behind: Behind) -> None:
-    trust = behind.root()
+    trust, before = behind.root(), behind.greeting
     behind.write(greeting="three")
     text = behind.site.file.read_text()
     behind.site.file.write_text(text.replace("127.0.0.1:8000/cgi-bin/fast", "127.0.0.1:8000/none"))
@@ -245,14 +250,15 @@ def test_one_that_is_not_well_is_never_asked(behind: Behind) -> None:
 
     assert failed.exit_code == 1
     assert "served all the time" in failed.failures[0].error.detail
-    assert (visitors.failures, visitors.said) == ([], ["two"])
+    assert (visitors.failures, visitors.said) == ([], [before])
+    behind.write(greeting=before)
 
 
 def test_an_apply_killed_while_two_run_is_brought_to_its_end_by_the_next(
     behind: Behind, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     trust, terminal = behind.root(), Terminal(capsys, monkeypatch, tmp_path)
-    greetings = ["two"]
+    greetings = [behind.greeting]
     for number, moment in enumerate(("-new-", "-old-", "-new-")):
         greetings.append(f"crash{number}")
         behind.write(greeting=greetings[-1])
@@ -320,7 +326,7 @@ def test_a_certificate_of_ones_own_is_served_and_changed_without_a_restart(
         behind.site.converge()
 
         trust = ssl.create_default_context(cadata=certificate)
-        assert [behind.get("/cgi-bin/fast", trust, name) for name in names] == ["four"] * len(names)
+        assert [behind.get("/cgi-bin/fast", trust, name) for name in names] == [behind.greeting] * len(names)
     # A volume more or less would make it anew; a certificate does not.
     assert behind.docker("inspect", "-f", "{{.Id}}", "tomo-proxy") == before
 
