@@ -63,7 +63,7 @@ def test_an_image_that_is_not_in_it_is_told_and_not_pulled(site: Site) -> None:
     assert [type(each.error) for each in result.failures] == [ImageNotFound]
     assert "the bundle `carried.tomo` has no image `tomo-test/web:2`" in result.failures[0].error.message
     site.file.write_text(text)
-    assert changes(site.plan().plan) == []
+    site.converge()
     assert site.destroy().exit_code == 0
 
 

@@ -125,3 +125,34 @@ def test_ports_that_docker_publishes_past_ufw_are_told(site: Site) -> None:
     ]
     host.ssh("ufw --force disable")
     assert told(site) == []
+
+
+def test_unused_images_go_by_policy_and_volumes_and_declared_images_stay(site: Site) -> None:
+    host = site.hosts[0]
+    assert host.ssh("docker volume create mine && docker tag tomo-test/web:1 second:1").code == 0
+    assert host.ssh("docker pull -q tomo-test/web:2 && docker pull -q tomo-test/broken:1").code == 0
+    assert (
+        host.ssh("docker tag tomo-test/web:2 again:2 && docker create --name keeper tomo-test/broken:1").code
+        == 0
+    )
+    assert host.ssh("docker rm -f site-page").code == 0, "what the fleet declares need not run"
+    site.write(docker=docker_of(site, "version: '20.10.*', live_restore: true, prune: {older_than: 1h}"))
+    young = told(site)
+    # When an image was last pulled or tagged, in Docker's own files.
+    aged = host.ssh(
+        "systemctl stop docker.socket docker; "
+        "for file in /var/lib/docker/image/overlay2/imagedb/metadata/sha256/*/lastUpdated; do "
+        "printf 2020-01-01T00:00:00Z >$file; done; systemctl start docker"
+    )
+    assert aged.code == 0, aged.err
+
+    shown = site.plan()
+    site.converge()
+
+    left = host.ssh("docker image ls --format '{{.Repository}}:{{.Tag}}'").out.split()
+    assert not any("images" in line for line in young)
+    [note] = [each.message for each in shown.shortfalls if "unused" in each.message]
+    assert note.startswith("1 unused image of ")
+    assert f"goes from `{host.name}`: " in note
+    assert sorted(left) == ["second:1", "tomo-test/broken:1", "tomo-test/web:1"]
+    assert host.ssh("docker volume ls -q -f name=mine").out == "mine\n"

@@ -40,6 +40,7 @@ class Recorder:
             "imageId": "sha256:1",
             "dockerDrift": "",
             "dockerTarget": "27.3.2-1",
+            "dockerPrunable": "",
             "osName": "Debian",
             "arch": "amd64",
         }

@@ -21,14 +21,21 @@ def entry(type_: str, name: str, inputs: dict[str, Any], outputs: dict[str, Any]
 
 
 def snapshot(
-    *, version: str = "27.3.1", firewall: str = "", ports: tuple[Any, ...] = (), **environment: str
+    *,
+    version: str = "27.3.1",
+    firewall: str = "",
+    ports: tuple[Any, ...] = (),
+    prune: str = "",
+    **environment: str,
 ) -> Snapshot:
     facts = {"dockerVersion": version, "firewall": firewall}
+    docker = {tokens.DAEMON_VARIABLE: "{}", **environment}
     listed = [{"external": port, "ip": ip, "protocol": "tcp"} for port, ip in ports]
     return Snapshot(
         resources=(
             entry(tokens.SERVER, "nas", {}, facts),
-            entry(tokens.REMOTE_COMMAND, "nas-docker", {"environment": environment}, {}),
+            entry(tokens.REMOTE_COMMAND, "nas-docker", {"environment": docker}, {}),
+            entry(tokens.REMOTE_COMMAND, "nas-prune", {"environment": {tokens.PRUNE_VARIABLE: prune}}, {}),
             entry(tokens.CONTAINER, "site@nas", {"ports": listed}, {}),
         )
     )
@@ -98,3 +105,11 @@ def test_a_port_past_ufw_is_told_and_one_on_loopback_is_not() -> None:
         "ufw on `nas` does not guard 53/tcp (site), 8080/tcp (site): Docker publishes ports past it"
     )
     assert notes(open_, open_) == []
+
+
+def test_images_that_go_are_told_once_with_their_size() -> None:
+    images = f"a:1 10.5MB sha256:{'a' * 64}; untagged 2.0MB sha256:{'b' * 64}"
+    before, after = snapshot(), snapshot(prune=images)
+
+    assert notes(before, after) == [(False, "2 unused images of 12.5 MB go from `nas`: a:1, untagged")]
+    assert notes(after, after) == []

@@ -42,7 +42,7 @@ def test_both_ways_give_the_same_goals(
         "nas": {
             "host": "192.168.1.2",
             "user": "root",
-            "docker": {"registry_mirrors": ["http://m"], "version": "27.3.*"},
+            "docker": {"registry_mirrors": ["http://m"], "version": "27.3.*", "prune": {}},
         },
         "here": {"host": "local", "become": "sudo"},
     }

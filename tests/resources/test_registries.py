@@ -34,7 +34,10 @@ REGISTRIES = {
 
 
 def fleet_of(**apps: Any) -> Fleet:
-    servers = {name: {"host": f"192.0.2.{n}", "user": "root"} for n, name in enumerate(("nas", "attic"), 1)}
+    servers = {
+        name: {"host": f"192.0.2.{n}", "user": "root", "docker": {"prune": {}}}
+        for n, name in enumerate(("nas", "attic"), 1)
+    }
     return Fleet.model_validate({"fleet": "home", "servers": servers, "registries": REGISTRIES, "apps": apps})
 
 

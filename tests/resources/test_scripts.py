@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tomo.resources.scripts import docker_install_script, facts_script
+from tomo.resources.scripts import docker_install_script, docker_prune_script, facts_script
 
 SYSTEMS = {
     "debian": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n',
@@ -593,6 +593,42 @@ def test_docker_goes_on_for_settings_that_it_takes_up_by_itself(
         daemon.terminate()
     assert done.returncode == 0
     assert ("systemctl restart docker" in host.calls) is restarts
+
+
+PRUNED = """
+log docker "$@"
+case "$1 $2" in
+  "image inspect")
+    case "$*" in *--format*) echo "one:1 two:1 " ;; *) [ ! -e "$ROOT/gone" ] ;; esac ;;
+  "image rm") [ "$4" != two:1 ] || : >"$ROOT/gone" ;;
+esac
+"""
+
+
+def test_only_whole_ids_are_removed_and_nothing_by_force(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.stub("docker", PRUNED)
+    listed = (
+        f"one:1 1.0MB sha256:{'a' * 64}; x 1MB sha256:$(touch {tmp_path}/pwned); y 1MB sha256:abc; * /etc"
+    )
+
+    done = host.run(docker_prune_script(), TOMO_PRUNE_IMAGES=listed)
+
+    assert (done.returncode, done.stdout) == (0, "1 images removed\n")
+    assert "image rm -- one:1" in host.calls
+    assert "-f" not in host.calls.split()
+    assert "abc" not in host.calls
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_an_image_that_is_used_by_now_is_not_removed(shell: str, tmp_path: Path) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.stub("docker", 'log docker "$@"; [ "$1" = ps ] && echo c1')
+
+    done = host.run(docker_prune_script(), TOMO_PRUNE_IMAGES=f"one:1 1.0MB sha256:{'a' * 64}")
+
+    assert "is used by now and stays" in done.stdout
+    assert "image rm" not in host.calls
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

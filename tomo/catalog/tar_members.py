@@ -81,7 +81,7 @@ class TarReader:
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
-            raise self._damaged("a header that is none") from error
+            raise self._damaged("a part that is no tar header") from error
         if header.size < 0:
             raise self._damaged("a member of a negative size")
         return header

@@ -51,8 +51,9 @@ def compile_fleet(
     apps = [*_proxies(fleet, apps, values), *apps]
     kept = [app for app in apps if not app.instance.app.remove_data]
     _refuse_shared_names(kept)
+    used = {app.instance.server_name for app in apps}
     resources = (
-        *_servers(fleet, {app.instance.server_name for app in apps}, _logins(fleet, kept, values)),
+        *_servers(fleet, used, _logins(fleet, kept, values), _images(kept)),
         *_shared_networks(kept),
         *(declaration for app in kept for declaration in app.declarations()),
     )
@@ -78,13 +79,19 @@ def definition_of(fleet: Fleet, definitions: Mapping[str, AppDefinition], name: 
 
 
 def _servers(
-    fleet: Fleet, used: set[str], logins: Mapping[str, Sequence[Properties]]
+    fleet: Fleet,
+    used: set[str],
+    logins: Mapping[str, Sequence[Properties]],
+    images: Mapping[str, Sequence[str]],
 ) -> Iterator[Declaration]:
     for name, spec in fleet.servers.items():
         options = spec.docker_options
-        yield hosts.server(name, spec)
+        prunes = options is not None and options.prune is not None
+        yield hosts.server(name, spec, images.get(name, ()) if prunes else ())
         if options is not None:
             yield hosts.engine(name, spec, options)
+        if prunes:
+            yield hosts.pruning(name, spec)
         if options is not None or name in used:
             yield hosts.docker_provider(
                 name, spec, installed_by_tomo=options is not None, logins=logins.get(name, ())
@@ -107,6 +114,16 @@ def _logins(fleet: Fleet, apps: list[AppOnServer], values: FleetValues) -> Mappi
         for server, addresses in asked.items()
         if addresses
     }
+
+
+def _images(apps: list[AppOnServer]) -> Mapping[str, Sequence[str]]:
+    """By server, the images that its apps have."""
+    found: dict[str, set[str]] = {}
+    for app in apps:
+        if app.instance.app.present:
+            names = (service.image for service in app.instance.definition.services.values())
+            found.setdefault(app.instance.server_name, set()).update(names)
+    return {server: sorted(names) for server, names in found.items()}
 
 
 def _login(address: str, registry: Registry, values: FleetValues) -> Properties:

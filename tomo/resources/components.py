@@ -29,7 +29,7 @@ from tomo.spec.yaml import parse
 _FACTS = (
     "os", "os_version", "os_name", "kernel", "arch", "cpus", "memory", "disk", "disk_free", "timezone",
     "root", "init", "docker_version", "docker_drift",
-    "docker_target", "firewall",
+    "docker_target", "docker_prunable", "firewall",
 )  # fmt: skip
 M = TypeVar("M", bound=BaseModel)
 

@@ -19,19 +19,21 @@ from tomo.spec.fleet import Fleet
 RELOADED: Final = frozenset({"registry-mirrors", "insecure-registries", "live-restore"})
 """Keys of daemon.json that Docker takes up without a restart; `docker-install.sh` has the same."""
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)*")
-_MOST_PORTS: Final = 8
+_MOST_TOLD: Final = 8
 
 
 def docker_notes(fleet: Fleet, before: Snapshot, after: Snapshot) -> list[Shortfall]:
     """Everything worth a word, by server; a downgrade blocks."""
     facts = {entry.urn.name: entry.outputs for entry in after.resources if entry.type == tokens.SERVER}
     was, is_ = _engines(before), _engines(after)
+    prunes_before, prunes = _prunes(before), _prunes(after)
     found: list[Shortfall] = []
     for name, server in fleet.servers.items():
         known, options = facts.get(name, {}), server.docker_options
         if options is not None:
             found += _downgrade(name, options, known)
             found += _outage(name, options, known, was.get(name), is_.get(name))
+        found += _pruned(name, prunes_before.get(name, ""), prunes.get(name, ""))
         if known.get("firewall") == "ufw":
             found += _past_ufw(name, after)
     return found
@@ -94,9 +96,32 @@ def _engines(snapshot: Snapshot) -> dict[str, Properties]:
     found: dict[str, Properties] = {}
     for entry in snapshot.resources:
         environment = entry.inputs.get("environment")
-        if entry.type in {tokens.REMOTE_COMMAND, tokens.LOCAL_COMMAND} and isinstance(environment, Mapping):
+        if isinstance(environment, Mapping) and tokens.DAEMON_VARIABLE in environment:
             found[entry.urn.name.removesuffix("-docker")] = environment
     return found
+
+
+def _prunes(snapshot: Snapshot) -> dict[str, str]:
+    """The images that go, by server."""
+    found: dict[str, str] = {}
+    for entry in snapshot.resources:
+        environment = entry.inputs.get("environment")
+        if isinstance(environment, Mapping) and tokens.PRUNE_VARIABLE in environment:
+            text = environment[tokens.PRUNE_VARIABLE]
+            found[entry.urn.name.removesuffix("-prune")] = text if isinstance(text, str) else ""
+    return found
+
+
+def _pruned(name: str, before: str, after: str) -> Iterator[Shortfall]:
+    if not after or after == before:
+        return
+    images = [each.split(" ") for each in after.split("; ")]
+    size = sum(float(words[1].removesuffix("MB")) for words in images)
+    told = ", ".join(words[0] for words in images[:_MOST_TOLD])
+    more = f" and {len(images) - _MOST_TOLD} more" if len(images) > _MOST_TOLD else ""
+    many = "unused image of {} MB goes" if len(images) == 1 else "unused images of {} MB go"
+    message = f"{len(images)} {many.format(f'{size:.1f}')} from `{name}`: {told}{more}"
+    yield Shortfall(name, "", message, "a container made from it keeps an image", blocks=False)
 
 
 def _settings(environment: Properties) -> Mapping[str, object]:
@@ -122,8 +147,8 @@ def _past_ufw(name: str, after: Snapshot) -> Iterator[Shortfall]:
     )
     if not ports:
         return
-    told = ", ".join(f"{port}/{protocol} ({app})" for port, protocol, app in ports[:_MOST_PORTS])
-    more = f" and {len(ports) - _MOST_PORTS} more" if len(ports) > _MOST_PORTS else ""
+    told = ", ".join(f"{port}/{protocol} ({app})" for port, protocol, app in ports[:_MOST_TOLD])
+    more = f" and {len(ports) - _MOST_TOLD} more" if len(ports) > _MOST_TOLD else ""
     message = f"ufw on `{name}` does not guard {told}{more}: Docker publishes ports past it"
     hint = "`expose: local` binds to the host alone, `expose: lan` to one network; see docs/docker.md"
     yield Shortfall(name, "", message, hint, blocks=False)

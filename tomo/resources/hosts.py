@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from tomo.model.declaration import Declaration, Json, Key, OutputRef
 from tomo.model.values import Properties, Secret, Value
 from tomo.resources import tokens
-from tomo.resources.scripts import DOCKER_SITE, docker_install_script
+from tomo.resources.scripts import DOCKER_SITE, docker_install_script, docker_prune_script
 from tomo.spec.docker import DockerOptions
 from tomo.spec.fleet import Server
 
@@ -29,15 +30,15 @@ def provider_key(name: str) -> Key:
     return f"docker/{name}"
 
 
-def server(name: str, spec: Server) -> Declaration:
-    """The host itself: looked at, never changed."""
+def server(name: str, spec: Server, keep: Sequence[str] = ()) -> Declaration:
+    """The host itself: looked at, never changed. `keep` are the images that the fleet has on it."""
     return Declaration(
         key=server_key(name),
         type=tokens.SERVER,
         name=name,
         inputs={
             **road(spec),
-            "docker": _desired(spec.docker_options),
+            "docker": _desired(spec.docker_options, keep),
             tokens.PROVIDER_KEY: tokens.SERVER_PROVIDER,
         },
     )
@@ -48,6 +49,13 @@ def engine(name: str, spec: Server, options: DockerOptions) -> Declaration:
     return script_run(
         engine_key(name), f"{name}-docker", spec, docker_install_script(), _engine_environment(name, options)
     )
+
+
+def pruning(name: str, spec: Server) -> Declaration:
+    """The removal of images that the last look found unused: by their ids, as the plan shows them."""
+    found: dict[str, Value] = {tokens.PRUNE_VARIABLE: OutputRef(server_key(name), "dockerPrunable")}
+    made = script_run(f"prune/{name}", f"{name}-prune", spec, docker_prune_script(), found)
+    return replace(made, depends_on=(engine_key(name),))
 
 
 def script_run(key: Key, name: str, spec: Server, script: str, environment: Properties) -> Declaration:
@@ -110,13 +118,17 @@ def docker_address(spec: Server) -> str:
     return f"ssh://{user}{host}{f':{spec.port}' if spec.port else ''}"
 
 
-def _desired(options: DockerOptions | None) -> Value:
+def _desired(options: DockerOptions | None, keep: Sequence[str]) -> Value:
     if options is None:
         return False
     version = {"pin" if options.pin else "version": options.version} if options.version else {}
     # Through JSON and back: plain types only, whatever the YAML reader made.
     daemon: dict[str, Value] = json.loads(json.dumps(options.settings()))
-    return {**version, "daemon": daemon}
+    prune: dict[str, Value] = {}
+    if options.prune is not None:
+        policy = {"images": options.prune.images, "olderThan": options.prune.older_than}
+        prune["prune"] = {**policy, "keep": list(keep)}
+    return {**version, "daemon": daemon, **prune}
 
 
 def _compact(settings: Mapping[str, object]) -> str:

@@ -13,7 +13,7 @@ from tomo.model.declaration import Concat, Declaration, Declarations, Json, Key,
 from tomo.model.values import Secret, Value
 from tomo.resources import tokens
 from tomo.resources.compile import compile_fleet
-from tomo.resources.scripts import docker_install_script, proxy_reload_script
+from tomo.resources.scripts import docker_install_script, docker_prune_script, proxy_reload_script
 from tomo.resources.texts import FleetValues
 from tomo.spec.app import AppDefinition
 from tomo.spec.fleet import Fleet
@@ -21,6 +21,7 @@ from tomo.spec.fleet import Fleet
 _WIDTH: Final = 100
 _SCRIPTS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "docker_install": ("docker-install.sh", docker_install_script),
+    "docker_prune": ("docker-prune.sh", docker_prune_script),
     "proxy_reload": ("proxy-reload.sh", proxy_reload_script),
 }
 """The scripts by the variable that holds each in the program: its file, and what gives its text."""

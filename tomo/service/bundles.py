@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tomo.catalog.bundle import Bundle, BundledApp, BundledImage, BundleWriter
-from tomo.errors import HostError, ImageNotFound, UsageError
+from tomo.errors import HostError, ImageNotFound, NotSupported, UsageError
 from tomo.frozen import frozen
 from tomo.model.connection import Connections, HostBook, HostSpec
 from tomo.model.image import ImageName
@@ -236,6 +236,11 @@ def _app_files(
     """The app files that the apps come from; one that is written into the fleet file has none."""
     for name, app in program.fleet.apps.items():
         if app.present and app.definition is None and (not apps or name in apps):
+            if "/" in app.catalog_id:
+                raise NotSupported(
+                    f"`{app.catalog_id}` of the app `{name}` is of a repository, which no bundle carries",
+                    hint="copy its app file into a folder of `catalogs`",
+                )
             file = workspace.catalog.file_of(app.catalog_id)
             if file is not None:
                 yield app.catalog_id, file.read_bytes()

@@ -17,6 +17,7 @@ _ADDRESS: Final = re.compile(
 )
 VERSION_PIN: Final = re.compile(r"(?:[0-9]{1,4}\.){0,3}\*")
 """The versions that Docker is kept within: `27.3.*`, or `*` for whatever the channel has."""
+_AGE: Final = re.compile(r"[1-9][0-9]{0,4}[dh]")
 _LOG_SIZE: Final = re.compile(r"[1-9][0-9]*[kmg]")
 _PATH: Final = re.compile(r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 
@@ -40,6 +41,12 @@ def _registry(text: str) -> str:
 def _log_size(text: str) -> str:
     if not _LOG_SIZE.fullmatch(text):
         raise mistake(f"`{shown(text)}` is no size of a log file", "such as `500k`, `10m` or `1g`")
+    return text
+
+
+def _age(text: str) -> str:
+    if not _AGE.fullmatch(text):
+        raise mistake(f"`{shown(text)}` is no age of an image", "such as `7d` or `12h`")
     return text
 
 
@@ -83,6 +90,17 @@ Logs = Annotated[
 """Whether logs are rotated where Tomo installs Docker, or how they are everywhere."""
 
 
+class Prune(Model):
+    """Which images go from a server by themselves. Volumes never do, nor what the fleet declares."""
+
+    images: Literal["unused", "dangling"] = Field(
+        "unused", description="`unused`: no container is made from them; `dangling`: nor have they a name."
+    )
+    older_than: Annotated[str, AfterValidator(_age)] = Field(
+        "7d", description="How long they have been there since they were pulled or tagged: `7d`, `12h`."
+    )
+
+
 class DockerOptions(Model):
     """How Docker is installed and set up on a server."""
 
@@ -111,6 +129,11 @@ class DockerOptions(Model):
     )
     live_restore: Flag | None = Field(
         None, description="Whether containers go on while Docker itself is restarted or upgraded."
+    )
+
+    prune: Prune | None = Field(
+        None,
+        description="Which unused images go; each plan shows what would. None by default.",
     )
 
     @model_validator(mode="after")

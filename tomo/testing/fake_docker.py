@@ -366,6 +366,21 @@ class FakeDocker:
         with self._core.changed:
             self._images.remove(name, force=True)
 
+    def age_image(self, name: str) -> None:
+        """Has an image been on the host since the epoch."""
+        self._images.need(name).tagged = 1
+
+    def prune_by_ids(self, listed: str) -> str:
+        """Removes the images whose ids stand in a text, as `docker-prune.sh` does; used ones stay."""
+        removed = 0
+        with self._core.changed:
+            for id_ in re.findall(r"sha256:[0-9a-f]{64}", listed):
+                image = self._images.find(id_)
+                if image is not None and not self._images.users(image.id):
+                    self._images.remove(image.id, force=True)
+                    removed += 1
+        return f"{removed} images removed\n"
+
     def crash_by_hand(self, name: str, exit_code: int = 1, stderr: str = "") -> None:
         """Ends a container's command as if it had failed, and lets it fail from now on."""
         with self._core.changed:

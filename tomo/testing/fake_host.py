@@ -429,6 +429,8 @@ class FakeHost:
             return _result(Outcome(0, self._facts()))
         if name == "docker-install":
             return _result(self._docker_install(env))
+        if name == "docker-prune":
+            return _result(Outcome(0, self.docker.prune_by_ids(env.get("TOMO_PRUNE_IMAGES", ""))))
         if name == "volume-swap":
             return _result(volume_swap(self.docker, argv, self.spec))
         known = name == "proxy-reload"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +14,7 @@ from tomo.frozen import frozen
 from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value, same_value
 from tomo.providers.docker.http import HttpStream, Request, StreamBroken
+from tomo.providers.dynamic.pruning import prunable
 from tomo.resources.scripts import facts_script
 
 _MACHINES: Final[Mapping[str, str]] = {
@@ -61,6 +63,7 @@ class Facts:
     docker_version: str = ""
     firewall: str = ""
     docker_offered: str = ""
+    prunable: str = ""
 
     def outputs(self) -> Properties:
         """The facts as a Server's outputs."""
@@ -82,10 +85,11 @@ class Facts:
         }
 
 
-def look(connection: Connection, desired: Value = None) -> Facts:
+def look(connection: Connection, desired: Value = None, now: Callable[[], float] = time.time) -> Facts:
     """Looks at a host: asks its Docker socket who answers, then runs one script.
 
-    Where `desired` pins Docker to versions, the script also asks the package manager's lists.
+    Where `desired` pins Docker to versions, the script also asks the package manager's lists. Where it has a
+    policy for images, Docker is asked which are unused; `now` is the time in seconds since 1970.
     """
     daemon = _daemon_of(connection)
     pin = pin_of(desired)
@@ -95,7 +99,9 @@ def look(connection: Connection, desired: Value = None) -> Facts:
     if not facts.docker_client:
         return facts
     if version := _DAEMON.match(daemon):
-        return replace(facts, docker_version=_word(version[1]))
+        prune = desired.get("prune") if isinstance(desired, Mapping) else None
+        unused = prunable(connection, prune, now()) if prune else ""
+        return replace(facts, docker_version=_word(version[1]), prunable=unused)
     return replace(facts, docker_client=_client_of(connection))
 
 

@@ -130,7 +130,8 @@ class Server:
         """The outputs as far as a look can tell them now, and what kept it from telling."""
         said, docker = text_of(recorded, "dockerDrift"), inputs.get("docker")
         target = {"dockerTarget": text_of(recorded, "dockerTarget")} if pin_of(docker) else {}
-        unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said, **target}
+        found = {**target, **_unused(inputs, recorded, "")}
+        unknown = {**inputs, **dict.fromkeys(FACTS, UNKNOWN), "dockerDrift": said, **found}
         if not look or has_unknown(inputs):
             return unknown, None
         try:
@@ -170,7 +171,15 @@ def _judged(said: str, facts: Facts, inputs: Properties, recorded: Properties) -
     """What Docker's installation goes by."""
     target = docker_target(facts, inputs.get("docker"), text_of(recorded, "dockerTarget"))
     pinned = {"dockerTarget": target} if pin_of(inputs.get("docker")) else {}
-    return {"dockerDrift": said, **pinned}
+    return {"dockerDrift": said, **pinned, **_unused(inputs, recorded, facts.prunable)}
+
+
+def _unused(inputs: Properties, recorded: Properties, found: str) -> Properties:
+    """The images that may go; the recorded ones stand while none may, so that nothing is done again."""
+    docker = inputs.get("docker")
+    if not isinstance(docker, Mapping) or "prune" not in docker:
+        return {}
+    return {"dockerPrunable": found or text_of(recorded, "dockerPrunable")}
 
 
 def _said(complaint: str, recorded: Properties) -> str:

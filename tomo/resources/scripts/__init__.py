@@ -31,6 +31,12 @@ def proxy_reload_script() -> str:
 
 
 @cache
+def docker_prune_script() -> str:
+    """Removes images by their ids; its parameter is `TOMO_PRUNE_IMAGES`."""
+    return _assembled("docker-prune")
+
+
+@cache
 def volume_swap_script() -> str:
     """Puts what was unpacked in a volume in the place of what is there, takes it back, or cleans up."""
     return (_FOLDER / "volume-swap.sh").read_text(encoding="utf-8")
