@@ -55,7 +55,7 @@ cd /var/lib/docker/volumes/site-data/_data
 mkdir -p deep/er .hidden; echo milk > notes; ln -f notes same; ln -sf notes link; ln -sf /nowhere dangling
 chmod 4751 notes; chown 33:44 deep; mkfifo -m 640 pipe 2>/dev/null || true
 truncate -s 3M sparse; echo end >> sparse; printf 'ü' > "deep/er/na me $(printf '\\nx')"
-head -c 5000000 /dev/urandom > random; touch .hidden/x; chmod 700 .
+head -c 16000000 /dev/urandom > random; touch .hidden/x; chmod 700 .
 """
 LOOK = """
 cd /var/lib/docker/volumes/site-data/_data

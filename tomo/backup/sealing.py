@@ -46,6 +46,8 @@ def sealed(chunks: Iterable[bytes], target: Writer, recipients: Sequence[str]) -
     except Exception as error:
         if source.error is not None:
             raise source.error from None
+        if "KeyboardInterrupt" in str(error):
+            raise KeyboardInterrupt from None
         raise BackupError(f"sealing failed: {error}", hint="see the cause, and run it again") from error
 
 

@@ -63,14 +63,15 @@ def create(
     """Back up apps, and without names the installation too."""
     from tomo.service.backups.cases import Backups
     from tomo.service.backups.requests import CreateBackupRequest
-    from tomo_cli.console import say
+    from tomo_cli.console import ended_by_ctrl_c, say
     from tomo_cli.doors import doors, place
     from tomo_cli.runs import lock_terms
 
     request = CreateBackupRequest(
         place(directory, file, stack), tuple(apps or ()), incremental, lock_terms(lock_wait), say
     )
-    made = Backups(doors()).create(request)
+    with ended_by_ctrl_c():
+        made = Backups(doors()).create(request)
     _show_created(made, as_json=as_json)
     raise typer.Exit(int(made.exit_code))
 
@@ -128,11 +129,12 @@ def verify(
     """Unpack a backup into scratch volumes and compare."""
     from tomo.service.backups.cases import Backups
     from tomo.service.backups.requests import VerifyBackupRequest
-    from tomo_cli.console import print_json, say
+    from tomo_cli.console import ended_by_ctrl_c, print_json, say
     from tomo_cli.doors import doors, place
 
     request = VerifyBackupRequest(place(directory, file, stack), backup, tuple(identity or ()), server, say)
-    found = Backups(doors()).verify(request)
+    with ended_by_ctrl_c():
+        found = Backups(doors()).verify(request)
     if as_json:
         print_json(_verified_json(found))
     else:
@@ -189,7 +191,7 @@ def restore(
     from tomo.service.backups.listing import found_backup
     from tomo.service.backups.requests import RestoreBackupRequest
     from tomo.service.propose.other_changes import RestoreBackup
-    from tomo_cli.console import confirm, print_json, say
+    from tomo_cli.console import confirm, ended_by_ctrl_c, print_json, say
     from tomo_cli.doors import doors, place
     from tomo_cli.runs import lock_terms
 
@@ -206,7 +208,8 @@ def restore(
     request = RestoreBackupRequest(
         where, backup, agreed, tuple(identity or ()), volumes, not no_backup, lock_terms(lock_wait), say
     )
-    done = Backups(doors()).restore(request)
+    with ended_by_ctrl_c():
+        done = Backups(doors()).restore(request)
     if as_json:
         volumes_done = [each.docker_name for each in done.plan.overwrites]
         shown = {"backup": done.plan.manifest.name, "done": not done.declined, "volumes": volumes_done}
