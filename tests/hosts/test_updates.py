@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from lab.hosts import Host
@@ -69,7 +70,9 @@ def test_an_app_is_updated_and_rolled_back_and_a_failed_canary_touches_no_other_
     folder = tmp_path_factory.mktemp("updates")
     servers = {host.name: server_entry(host, registry.mirror) for host in pair}
     apps = {"web": {"app": "page", "servers": [host.name for host in pair], "version": "1.0"}}
-    fleet = {"fleet": "updates", "catalogs": ["own"], "servers": servers, "apps": apps}
+    key = pyrage.x25519.Identity.generate().to_public()
+    backup = {"to": "backups", "recipients": [str(key)]}
+    fleet = {"fleet": "updates", "catalogs": ["own"], "backup": backup, "servers": servers, "apps": apps}
     file = folder / "fleet.yaml"
     file.write_text(json.dumps(fleet, indent=1))
     entry(folder, "1.0")
@@ -82,14 +85,21 @@ def test_an_app_is_updated_and_rolled_back_and_a_failed_canary_touches_no_other_
     updated = terminal.tomo(folder, "app", "update", "web", "--canary", "1", "--yes")
 
     assert updated.code == 0, updated.text
-    for told in ("web 1.0 → 2.0", "What is new in 2.0", "was at /data", "In stages", "not backed up"):
+    for told in (
+        "web 1.0 → 2.0",
+        "What is new in 2.0",
+        "was at /data",
+        "In stages",
+        "First, before any step",
+    ):
         assert told in updated.text
+    assert len(list((folder / "backups").glob("*.age"))) == len(pair)
     assert terminal.tomo(folder, "plan", "--expect-no-changes").code == 0
     assert [inspected(host)["mounts"] for host in pair] == [[("web-data", "/var/data")]] * 2
 
     entry(folder, "3.0", well=False)
     before, text = [container_id(host, "web") for host in pair], file.read_text()
-    failed = terminal.tomo(folder, "app", "update", "web", "--canary", "1", "--yes")
+    failed = terminal.tomo(folder, "app", "update", "web", "--canary", "1", "--no-backup", "--yes")
 
     assert failed.code == 1, failed.text
     assert f"Not begun, as the stage before failed: {pair[1].name}." in failed.text

@@ -60,7 +60,9 @@ class EmbeddedEngine(Planning):
                 return RunResult(Result.CANCELLED, shown.stack, shown, declined=True)
             work.back_up_first(shown, request.sink)
             waited = time.monotonic() - asked_at > _STALE_SECONDS
-            return work.run(request, outcome, shown, look_again=waited)
+            # An app that stopped for its backup is not as it was seen.
+            look_again = waited or bool(shown.backups)
+            return work.run(request, outcome, shown, look_again=look_again)
 
     def refresh(self, request: RefreshRequest) -> RunResult:
         """Looks at the hosts and records what they say."""

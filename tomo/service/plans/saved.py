@@ -131,6 +131,8 @@ class SavedPlans(KeptPlans):
             with request.origin.writing():
                 # A plan whose backup fails is not used up by it.
                 work.back_up_first(shown, request.sink)
+                if shown.backups and observed is not None:
+                    observed = session.observe(run)
                 self._use(session, envelope.digest, agreed)
             salt = work.settle_secrets(saved.new_secrets)
             held = Held(saved.plan.steps, saved.plan.outputs.new, dict(_given(session, saved)))
