@@ -18,8 +18,8 @@ from lab.daemon import Daemon
 from lab.lab import CACHE
 from lab.shell import LabError
 
-MEASURES = ("start", "mcp", "wide", "fleets", "program", "cli", "servers", "tight")
-LOCAL = {"start", "mcp", "wide", "fleets", "program", "cli"}
+MEASURES = ("start", "search", "mcp", "wide", "fleets", "program", "cli", "servers", "tight")
+LOCAL = {"start", "search", "mcp", "wide", "fleets", "program", "cli"}
 
 
 def main() -> int:
@@ -46,10 +46,9 @@ def main() -> int:
 
 
 def _measure(bench: Bench, wanted: list[str] | tuple[str, ...]) -> None:
-    if "start" in wanted:
-        bench.start()
-    if "wide" in wanted:
-        bench.wide()
+    for name, measure in (("start", bench.start), ("wide", bench.wide), ("search", bench.search)):
+        if name in wanted:
+            measure()
     if "fleets" in wanted:
         bench.fleets(Terraform.installed(bench.scratch / "terraform"))
     if "program" in wanted:

@@ -56,6 +56,13 @@ class Bench:
         self.say("making a fleet of 100 apps, and asking it as an assistant does")
         self.report.rows += assistants(self.tomo, self.scratch / "assistants", self.plans)
 
+    def search(self) -> None:
+        """What a search of the catalog waits for."""
+        from bench.search import searches  # noqa: PLC0415  # late, as above
+
+        self.say("searching 2,000 apps of a repository")
+        self.report.rows += searches(self.scratch / "search", self.plans)
+
     def wide(self) -> None:
         """Plans of many unchanged resources from the state alone."""
         folders = {count: self.scratch / f"fleet-{count}" for count in (SMALL, MIDDLE, LARGE)}

@@ -13,7 +13,7 @@ from tomo.spec.near import nearest
 _WORD: Final = re.compile(r"[^\W_]+")
 NAME_WEIGHT, _TAG, _CATEGORY, _TAGLINE, _DESCRIPTION = 100, 40, 30, 20, 5
 WHOLE, START, WITHIN = 1.0, 0.7, 0.4
-SHORTEST_PART: Final = 3
+_SHORTEST_PART: Final = 3
 _LONGEST: Final = 80
 _REPEATED: Final = 0.1
 """What a word counts in each field besides the best one."""
@@ -93,7 +93,7 @@ def _fit(word: str, field: frozenset[str]) -> float:
         return WHOLE
     if any(other.startswith(word) for other in field):
         return START
-    if len(word) >= SHORTEST_PART and any(word in other for other in field):
+    if len(word) >= _SHORTEST_PART and any(word in other for other in field):
         return WITHIN
     return 0.0
 

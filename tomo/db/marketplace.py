@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import reduce
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Subquery,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from tomo.db.database import Database
 from tomo.db.tables import (
@@ -20,7 +36,7 @@ from tomo.db.tables import (
 )
 from tomo.errors import DatabaseError, UsageError
 from tomo.frozen import frozen
-from tomo.model.catalog import AppSummary, AppVersion, Rating, Repository, Standing
+from tomo.model.catalog import AppFilter, AppSummary, AppVersion, Rating, Repository, Standing
 
 _LISTS: Final = frozenset({"categories", "tags", "architectures"})
 _PLAIN: Final = tuple(
@@ -100,22 +116,23 @@ class Marketplace:
             ]
             return tuple(map(_summary, found))
 
-    def scores(self, word: str, *, starts: float, within: bool = False) -> Mapping[tuple[str, str], float]:
-        """What a word counts for each app that has it; `starts` is the part that its beginning counts.
+    def search(
+        self, words: Sequence[str], wanted: AppFilter, *, starts: float, within: float
+    ) -> list[tuple[AppSummary, float]]:
+        """Apps that fit and have every word, each with the sum of what the words count, in no order.
 
-        `within` finds words that hold it anywhere, which looks through all of them.
+        The beginning of a word counts the part `starts` of it. A word that nothing begins with is looked
+        for anywhere in others, which then count the part `within`.
         """
-        column = CATALOG_WORDS.c.word
-        where = (
-            column.contains(word, autoescape=True) if within else column.between(word, f"{word}\U0010ffff")
-        )
-        query = select(CATALOG_WORDS.c.repository, CATALOG_WORDS.c.app, column, CATALOG_WORDS.c.weight)
-        best: dict[tuple[str, str], float] = {}
         with self._database.reading() as connection:
-            for row in connection.execute(query.where(where)):
-                key = (row.repository, row.app)
-                best[key] = max(best.get(key, 0.0), row.weight * (1.0 if row.word == word else starts))
-        return best
+            parts = [_scored(connection, word, starts, within) for word in words]
+            total = reduce(operator.add, (part.c.score for part in parts), literal(0.0))
+            query = select(CATALOG_APPS, total.label("score")).where(*_fitting(wanted))
+            for part in parts:
+                same = (part.c.repository == CATALOG_APPS.c.repository, part.c.app == CATALOG_APPS.c.app)
+                query = query.join(part, and_(*same))
+            found = [(_summary(row), float(row.score)) for row in connection.execute(query)]
+        return [(app, score) for app, score in found if wanted.takes(app)]
 
     def versions(self, repository: str, app: str) -> tuple[AppVersion, ...]:
         """Every version that an app had, newest first."""
@@ -173,6 +190,38 @@ class Marketplace:
             ref: Standing(*rated.get(ref, (0, 0.0)), featured=ref in featured)
             for ref in sorted(featured | rated.keys())
         }
+
+
+def _scored(connection: Connection, word: str, starts: float, within: float) -> Subquery:
+    """What a word counts for each app that has it."""
+    column = CATALOG_WORDS.c
+    where: ColumnElement[bool] = column.word.between(word, f"{word}\U0010ffff")
+    part = case((column.word == word, 1.0), else_=starts)
+    if connection.execute(select(column.word).where(where).limit(1)).first() is None:
+        where, part = (
+            column.word.contains(word, autoescape=True),
+            case((column.word == word, 1.0), else_=within),
+        )
+    counts = column.weight * part
+    query = select(column.repository, column.app, func.max(counts).label("score")).where(where)
+    return query.group_by(column.repository, column.app).subquery()
+
+
+def _fitting(wanted: AppFilter) -> Iterator[ColumnElement[bool]]:
+    """What leaves out most apps that don't fit, before they are read; tags are compared later."""
+    column = CATALOG_APPS.c
+    if wanted.category:
+        yield column.categories.contains(_quoted(wanted.category), autoescape=True)
+    if wanted.architecture:
+        named = column.architectures.contains(_quoted(wanted.architecture), autoescape=True)
+        yield or_(column.architectures == "[]", named)
+    for name in ("memory", "disk", "cpu"):
+        if most := getattr(wanted, name):
+            yield column[name] <= most
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _put_apps(connection: Connection, repository: Repository, apps: Sequence[KeptApp]) -> None:
@@ -233,6 +282,7 @@ def _app_row(repository: str, app: AppSummary) -> dict[str, object]:
 
 def _summary(row: Row[Any]) -> AppSummary:
     values = row._asdict()
+    values.pop("score", None)
     app = values.pop("app")
     return AppSummary(id=app, **{**values, **{name: _texts(values[name], app) for name in _LISTS}})
 
