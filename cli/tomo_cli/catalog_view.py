@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from rich.text import Text
 
 from tomo.service.catalog_imports import CatalogImport, Fate, ImportedApp
-from tomo.service.catalogs import LintReport
+from tomo.service.catalogs import AppTold, LintReport
 from tomo_cli.console import clean, heading, out, say, table, text
 
 _FEW: Final = 3
@@ -50,6 +52,35 @@ def show_lint(report: LintReport) -> None:
         bad = len({problem.file for problem in report.problems})
         found = "1 breach" if len(report.problems) == 1 else f"{len(report.problems)} breaches"
         say(f"{found} in {bad} of {files}.")
+
+
+def show_told(told: AppTold) -> None:
+    """What people think of an app, and which versions its repository had."""
+    if told.ratings:
+        heading("Ratings")
+        table(
+            ("STARS", "BY", "WHEN", "WHY"),
+            [(each.stars, each.person, _day(each.time), each.note) for each in told.ratings[:_MOST_ROWS]],
+        )
+    if told.versions:
+        heading("Versions in the repository")
+        rows = [(each.version, _day(each.time), each.commit[:12]) for each in told.versions[:_MOST_ROWS]]
+        table(("VERSION", "SINCE", "COMMIT"), rows)
+
+
+def told_json(told: AppTold) -> dict[str, object]:
+    """The same for a document; nothing where nothing is known."""
+    if told == AppTold():
+        return {}
+    return {
+        "standing": asdict(told.standing),
+        "ratings": [asdict(each) for each in told.ratings],
+        "versions": [asdict(each) for each in told.versions],
+    }
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
 def _show_app(app: ImportedApp) -> None:

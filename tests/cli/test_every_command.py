@@ -94,6 +94,8 @@ def test_a_story_uses_every_command(nothing: World, tomo: Tomo, tmp_path: Path) 
     does("catalog rate lab/wiki 5 --note good")
     does("catalog feature lab/wiki")
     assert "featured, 5.0/5 (1)" in does("catalog search wiki").out
+    assert "good" in does("catalog show lab/wiki").out
+    assert does("catalog show lab/wiki --json").json["versions"][0]["version"] == "1.0"
     does("catalog repo remove lab --yes")
     bare = tmp_path / "apps" / "page.yaml"
     bare.write_text("services: {}\n")

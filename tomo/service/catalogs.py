@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tomo.catalog.index import Catalog, app_files
 from tomo.errors import Problem, UsageError
 from tomo.frozen import frozen
-from tomo.model.catalog import AppFilter, AppSummary, Standing
+from tomo.model.catalog import AppFilter, AppSummary, AppVersion, Rating, Standing
 from tomo.service.effect import Effect
 from tomo.service.marketplace.store import has_marketplace, marketplace_of
 from tomo.service.wiring import Doors
@@ -51,6 +51,15 @@ class CatalogListing:
         """The ids that more than one of these apps has."""
         counts = Counter(app.id for app in self.apps)
         return frozenset(app for app, count in counts.items() if count > 1)
+
+
+@frozen
+class AppTold:
+    """What people think of an app, and which versions of it its repository had, newest first."""
+
+    standing: Standing = Standing()
+    ratings: tuple[Rating, ...] = ()
+    versions: tuple[AppVersion, ...] = ()
 
 
 @frozen
@@ -95,6 +104,17 @@ class Catalogs:
         """
         catalog = self._catalog(request.place)
         return with_repository(catalog, app, self._doors.settings).get(app)
+
+    def told(self, app: str) -> AppTold:
+        """What is known of an app beside its file: ratings, flag, and the versions its repository had."""
+        settings = self._doors.settings
+        if not has_marketplace(settings):
+            return AppTold()
+        repository, _, name = app.rpartition("/")
+        with marketplace_of(settings) as market:
+            standing = market.standings().get(app, Standing())
+            versions = market.versions(repository, name) if repository else ()
+            return AppTold(standing, market.ratings(app), versions)
 
     def lint(self, request: LintRequest) -> LintReport:
         """What is wrong with app files; raises UsageError where no file is named and the fleet has none."""

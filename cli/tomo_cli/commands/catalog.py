@@ -114,14 +114,19 @@ def show(
 ) -> None:
     """Show one app: inputs, ports, data, needs."""
     from tomo.service.catalogs import CatalogRequest, Catalogs
+    from tomo_cli.catalog_view import show_told, told_json
     from tomo_cli.console import print_json
     from tomo_cli.doors import doors, place
 
-    definition = Catalogs(doors()).show(CatalogRequest(place(directory, file, stack)), app)
+    catalogs = Catalogs(doors())
+    definition = catalogs.show(CatalogRequest(place(directory, file, stack)), app)
+    told = catalogs.told(definition.id)
     if as_json:
-        print_json(definition.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        written = definition.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        print_json({**written, **told_json(told)})
     else:
         _show_app(definition)
+        show_told(told)
 
 
 def import_(
