@@ -371,3 +371,20 @@ def test_pruning_shows_what_goes_and_keeps_the_newest(world: World, key: Path) -
     left = listed_backups(world.doors, ListBackupsRequest(world.place))
     assert [each.name for each in left] == [names[2]]
     assert len(list((world.folder / "backups").iterdir())) == 2
+
+
+def test_a_backup_that_is_stopped_by_hand_starts_the_app_again_and_leaves_no_archive(
+    world: World, key: Path
+) -> None:
+    world.apply()
+
+    def tell(line: str) -> None:
+        if line.endswith("volume data"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Backups(world.doors).create(CreateBackupRequest(world.place, ("web",), tell=tell))
+
+    assert world.nas.docker.inspect("web")["State"]["Running"] is True
+    assert list((world.folder / "backups").iterdir()) == []
+    assert world.nas.docker.container_names == ["web"]

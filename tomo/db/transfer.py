@@ -103,7 +103,7 @@ def _written(value: object) -> object:
 
 
 def _read(table: Table, row: object) -> dict[str, object]:
-    if not isinstance(row, dict):
+    if not isinstance(row, dict) or row.keys() != {column.name for column in table.columns}:
         raise TypeError
     binary = {column.name for column in table.columns if isinstance(column.type, LargeBinary)}
     return {
