@@ -7,7 +7,7 @@ N ?= 40
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit conformance demo demo-down bench crash docs changelog pin clean
+.PHONY: help setup lint test test-unit conformance demo demo-down bench apps crash docs changelog pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo-down: ## remove every trace of the demo
 
 bench: $(READY) ## measure speed on real servers, beside floors and a peer (ARGS="--quick", "--json")
 	@scripts/bench $(BIN) $(ARGS)
+
+apps: $(READY) ## put every app of the catalog through its life on a real server, and note it in docs/
+	@scripts/apps $(BIN)
 
 crash: $(READY) ## kill N applies on a real server at random instants (SEED=…)
 	@CRASHES=$(N) SEED=$(SEED) $(BIN)/python -m pytest -q tests/hosts/test_killed.py $(ARGS)
