@@ -10,7 +10,7 @@ from lab.docker import answers
 from lab.images import ImageStore
 from lab.lab import CACHE
 from lab.runs import remove_ended_runs, remove_images, runs
-from lab.shell import LabError
+from lab.shell import LabError, attempt
 
 
 def start() -> None:
@@ -45,6 +45,9 @@ def clean() -> None:
     stop()
     in_use = {CACHE / "docker", CACHE / "dockerd.pid"} if answers() else set()
     for entry in set(CACHE.glob("*")) - in_use:
+        if entry.is_dir():
+            # dockerd mounts its folder on itself, which `is_mount` can't see, and may leave that behind.
+            attempt(["umount", "--lazy", str(entry)])
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
