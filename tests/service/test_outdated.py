@@ -12,6 +12,7 @@ import pytest
 from tests.catalog.repos.worlds import app_text, commit, git_repository
 from tests.databases import put_database
 from tests.worlds import World
+from tomo.catalog.index import Catalog
 from tomo.errors import NotAllowed, UsageError
 from tomo.model.people import Person, Role
 from tomo.model.values import Secret
@@ -234,6 +235,70 @@ def test_an_image_that_an_input_chooses_has_no_digest(
     done = pinned(world, page)
 
     assert "depends on an input" in done.problems[0]
+
+
+SHIPPED = "miniflux"
+
+
+@pytest.fixture
+def with_folder(world: World) -> Path:
+    folder = world.folder / "own"
+    folder.mkdir()
+    world.edit("fleet: home\n", "fleet: home\ncatalogs: [own]\n")
+    return folder
+
+
+def publish(world: World, app: str) -> dict[str, str]:
+    images = [service.image for service in Catalog.bundled().get(app).services.values()]
+    return {image: world.registry.add(ImageDefinition(image)).digest for image in images}
+
+
+def test_an_app_that_ships_is_pinned_in_a_copy_that_stands_in_its_place(
+    world: World, mirror: RegistryServer, with_folder: Path
+) -> None:
+    digests = publish(world, SHIPPED)
+    world.edit("apps:\n", f"apps:\n  feeds: {{app: {SHIPPED}, server: nas}}\n")
+
+    done = pinned(world, Path(SHIPPED))
+    again = pinned(world, Path(SHIPPED))
+
+    assert done.file == with_folder / f"{SHIPPED}.yaml"
+    assert {after for _, after in done.images.values()} == {f"{i}@{d}" for i, d in digests.items()}
+    assert again.images == {}
+    catalog = world.doors.open(world.place).catalog
+    assert {each.image for each in catalog.get(SHIPPED).services.values()} == {
+        f"{image}@{digest}" for image, digest in digests.items()
+    }
+    assert catalog.duplicates() == []
+
+
+def test_a_copy_of_an_app_that_ships_otherwise_now_stands_in_no_place(
+    world: World, mirror: RegistryServer, with_folder: Path
+) -> None:
+    publish(world, SHIPPED)
+    copy = pinned(world, Path(SHIPPED)).file
+    copy.write_text(copy.read_text().replace("title:", "title: An older"))
+    before = copy.read_bytes()
+
+    with pytest.raises(UsageError) as caught:
+        pinned(world, Path(SHIPPED))
+
+    assert "remove it if it is an older copy" in caught.value.hint
+    assert copy.read_bytes() == before
+    [problem] = world.doors.open(world.place).catalog.duplicates()
+    assert f"tomo catalog pin {SHIPPED}" in problem.hint
+
+
+def test_a_copy_is_not_made_where_an_image_can_not_be_pinned(world: World, with_folder: Path) -> None:
+    [first, *_] = publish(world, SHIPPED)
+    world.registry.remove(first)
+
+    with serve_registry(world.registry).running() as cache:
+        world.edit("catalogs:", f"registries: {{docker.io: {{through: '{cache.address}'}}}}\ncatalogs:")
+        done = pinned(world, Path(SHIPPED))
+
+    assert "has no image" in done.problems[0]
+    assert list(with_folder.iterdir()) == []
 
 
 def test_without_files_it_says_what_to_name(world: World) -> None:

@@ -152,7 +152,7 @@ class Catalog:
         for folder in self.folders:
             for path in _files_in(folder):
                 found.setdefault(path.stem, []).append(path)
-        return {app_id: tuple(paths) for app_id, paths in found.items()}
+        return {app_id: _without_the_pinned(tuple(paths)) for app_id, paths in found.items()}
 
     @cached_property
     def _listing(self) -> tuple[tuple[AppSummary, ...], tuple[Problem, ...]]:
@@ -230,9 +230,39 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_file())
 
 
+def _without_the_pinned(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files of one id, without one of which another is a copy whose images have digests."""
+    if len(paths) != 2:  # noqa: PLR2004  # a shipped file and somebody's own
+        return paths
+    shipped, own = paths
+    try:
+        same = is_pinned_copy(read_bytes(own), read_bytes(shipped))
+    except TomoError:
+        return paths
+    return (own,) if same else paths
+
+
+def is_pinned_copy(copy: bytes, original: bytes) -> bool:
+    """Whether an app file differs from another one in nothing but digests that its images have besides."""
+    made, ships = (parse(text, "").value for text in (copy, original))
+    return made != ships and bool(_without_digests(made) == ships)
+
+
+def _without_digests(app: Any) -> Any:
+    services = app.get("services") if isinstance(app, dict) else None
+    if not isinstance(services, dict):
+        return app
+    return {**app, "services": {name: _undigested(service) for name, service in services.items()}}
+
+
+def _undigested(service: Any) -> Any:
+    image = service.get("image") if isinstance(service, dict) else None
+    return {**service, "image": image.partition("@")[0]} if isinstance(image, str) else service
+
+
 def _duplicates(app_id: str, paths: tuple[Path, ...]) -> list[Problem]:
     first, *others = paths
-    hint = "give yours another id and file name"
+    hint = f"give yours another id, or remove it and run `tomo catalog pin {app_id}` if that made it"
     return [Problem(str(path), 1, f"`{app_id}` is in `{first}` already", hint) for path in others]
 
 

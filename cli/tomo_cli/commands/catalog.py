@@ -198,7 +198,10 @@ def lint(
 def pin(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH...]", help="App files or folders of them; the fleet's own by default."),
+        typer.Argument(
+            metavar="[APP|PATH...]",
+            help="Apps that ship, app files or folders of them; the fleet's own files by default.",
+        ),
     ] = None,
     directory: DirectoryOption = HERE,
     file: FileOption = None,
