@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,23 +60,29 @@ class SftpServers:
     options: tuple[str, ...] = ()
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     sockets: list[socket.socket] = field(default_factory=list)
+    ended: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self) -> Wire:
-        if self.gone_after_cut and self.cuts:
-            raise HostUnreachable("`box` did not answer in 15 s", host="box")
-        ours, theirs = socket.socketpair()
-        self.running.append(subprocess.Popen([SERVER, *self.options], stdin=theirs, stdout=theirs))
-        self.sockets.append(ours)
-        theirs.close()
-        self.opened += 1
-        return Wire(ours, self)
+        with self.lock:
+            # A lock that nobody released is still renewed by its thread, which would start one more server.
+            if self.ended or (self.gone_after_cut and self.cuts):
+                raise HostUnreachable("`box` did not answer in 15 s", host="box")
+            ours, theirs = socket.socketpair()
+            self.running.append(subprocess.Popen([SERVER, *self.options], stdin=theirs, stdout=theirs))
+            self.sockets.append(ours)
+            theirs.close()
+            self.opened += 1
+            return Wire(ours, self)
 
     def storage(self, root: Path) -> SshStorage:
         return SshStorage(parse_store_address(f"ssh://box{root}"), self.open, lambda: None)
 
     def end(self) -> None:
-        for each in self.sockets:
-            each.close()
-        for process in self.running:
-            process.kill()
-            process.wait()
+        with self.lock:
+            self.ended = True
+            for each in self.sockets:
+                each.close()
+            for process in self.running:
+                process.kill()
+                process.wait()
