@@ -105,10 +105,10 @@ def make_identity(folder: Path) -> Path:
 
 
 def start_host(name: str, wish: HostWish, identity: Path, run: Run) -> Host:
-    """Starts one server; it answers once `wait_until_up` has returned."""
+    """Starts one server, whatever others of that name there are; it answers once `wait_until_up` returns."""
     port = free_port()
     container = docker(
-        "create", "--name", f"{run.name}-{name}", "--hostname", name, *run.labels(), *SERVER_FLAGS,
+        "create", "--name", f"{run.name}-{name}-{port}", "--hostname", name, *run.labels(), *SERVER_FLAGS,
         "--publish", f"{LOOPBACK}:{port}:22", wish.image,
     )  # fmt: skip
     docker("cp", "-", f"{container}:/", stdin=tar_of(_first_files(wish, identity)))
@@ -117,7 +117,7 @@ def start_host(name: str, wish: HostWish, identity: Path, run: Run) -> Host:
     password = secrets.token_urlsafe(12)
     docker("exec", "--interactive", container, "chpasswd", stdin=f"{UNPRIVILEGED}:{password}\n".encode())
     key = _public_host_key(container)
-    known_hosts = identity.parent / f"known_hosts-{name}"
+    known_hosts = identity.parent / f"known_hosts-{name}-{port}"
     known_hosts.write_text(f"[{LOOPBACK}]:{port} {key}\n")
     return Host(name, port, identity, known_hosts, key, container, password)
 

@@ -65,8 +65,9 @@ class Lab:
         return start_registry(self.images, self.run, name, users=users, cache_of=cache_of)
 
     def remove(self, *hosts: Host) -> None:
-        """Removes servers before the run ends."""
-        docker("container", "rm", "--force", "--volumes", *(host.container for host in hosts))
+        """Removes servers before the run ends, unless what this run starts is to stay up."""
+        if not self._keep:
+            docker("container", "rm", "--force", "--volumes", *(host.container for host in hosts))
 
     def close(self) -> None:
         """Removes the run's containers with their volumes, and its keys."""

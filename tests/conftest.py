@@ -54,10 +54,12 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(scope="session")
-def hosts(lab: Lab) -> list[Host]:
-    """Two Debian servers without Docker."""
-    return lab.hosts("alpha", "beta")
+@pytest.fixture(scope="module")
+def hosts(lab: Lab) -> Iterator[list[Host]]:
+    """Two Debian servers without Docker, for this module alone."""
+    hosts = lab.hosts("alpha", "beta")
+    yield hosts
+    lab.remove(*hosts)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +73,9 @@ def registry(lab: Lab) -> Registry:
     return registry
 
 
-@pytest.fixture(scope="session")
-def docker_hosts(lab: Lab, registry: Registry) -> list[Host]:
-    """Two Debian servers with Docker, which pull through the registry."""
-    return lab.hosts("gamma", "delta", docker_installed=True, mirrors=[registry.mirror])
+@pytest.fixture(scope="module")
+def docker_hosts(lab: Lab, registry: Registry) -> Iterator[list[Host]]:
+    """Two Debian servers with Docker, which pull through the registry, for this module alone."""
+    hosts = lab.hosts("gamma", "delta", docker_installed=True, mirrors=[registry.mirror])
+    yield hosts
+    lab.remove(*hosts)
