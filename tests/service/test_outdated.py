@@ -33,7 +33,7 @@ from tomo.service.marketplace.repositories import (
 from tomo.service.marketplace.store import marketplace_of
 from tomo.service.recording import Actor, Trail
 from tomo.spec.base import SecretRef
-from tomo.spec.docker import Registry
+from tomo.spec.registries import Registry
 from tomo.testing.registry import FakeRegistry, ImageDefinition
 from tomo.testing.registry_http import Manners, RegistryServer, serve_registry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tomo.spec.docker import Registry, pulled_as
 from tomo.spec.fleet import Fleet
+from tomo.spec.registries import Registry, pulled_as
 
 LOGIN = {"username": "deploy", "password": {"secret": "REGISTRY_PASSWORD"}}
 

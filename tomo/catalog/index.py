@@ -22,7 +22,7 @@ from tomo.spec.yaml import parse
 if TYPE_CHECKING:
     from tomo.catalog.repos.shelf import Pin, Shelf
     from tomo.spec.app import AppDefinition
-    from tomo.spec.fleet import CatalogRepository
+    from tomo.spec.repositories import CatalogRepository
     from tomo.spec.load import LoadedFleet
 
 SUFFIX = ".yaml"

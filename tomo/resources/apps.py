@@ -15,9 +15,9 @@ from tomo.resources import tokens
 from tomo.resources.containers import KEPT, Surroundings, container_inputs
 from tomo.resources.hosts import provider_key, road, server_key
 from tomo.resources.texts import Instance, is_secret
+from tomo.spec.addresses import PROXY
 from tomo.spec.app import File, Service, Web
 from tomo.spec.fleet import Names
-from tomo.spec.proxy import PROXY
 
 _NUMERIC_USER = re.compile(r"\d+(?::\d+)?")
 DEFAULT_NETWORK = "default"

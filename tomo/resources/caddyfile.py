@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tomo.frozen import frozen
-from tomo.spec.proxy import Proxy
+
+if TYPE_CHECKING:
+    from tomo.spec.proxy import Proxy
 
 FOLDER: Final = "/etc/caddy"
 CONFIG: Final = f"{FOLDER}/Caddyfile"

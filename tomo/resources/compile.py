@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from tomo.errors import AppNotFound, Problem, SpecError
 from tomo.frozen import frozen
@@ -18,11 +19,13 @@ from tomo.resources.apps import AppOnServer, app_key
 from tomo.resources.drift import drift_policies
 from tomo.resources.ingress import proxy_definition, proxy_on, routes_by_server, shared_network
 from tomo.resources.texts import FleetValues, Instance
+from tomo.spec.addresses import PROXY
 from tomo.spec.app import AppDefinition
-from tomo.spec.docker import Registry, pulled_as
 from tomo.spec.fleet import Fleet
 from tomo.spec.overlay import overlaid
-from tomo.spec.proxy import PROXY
+
+if TYPE_CHECKING:
+    from tomo.spec.registries import Registry
 
 _SHOWN_FACTS = ("osName", "arch")
 
@@ -183,6 +186,8 @@ def _pulled(fleet: Fleet, definition: AppDefinition) -> AppDefinition:
     """The definition with its images under the names that they are pulled by."""
     if not any(each.through for each in fleet.registries.values()):
         return definition
+    from tomo.spec.registries import pulled_as  # noqa: PLC0415  # made where a fleet has registries
+
     services = {
         key: service.model_copy(update={"image": pulled_as(service.image, fleet.registries)})
         for key, service in definition.services.items()

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.values import Properties
 from tomo.resources import tokens
 from tomo.resources.requirements import Shortfall
-from tomo.spec.docker import DockerOptions
 from tomo.spec.fleet import Fleet
+
+if TYPE_CHECKING:
+    from tomo.spec.docker import DockerOptions
 
 RELOADED: Final = frozenset({"registry-mirrors", "insecure-registries", "live-restore"})
 """Keys of daemon.json that Docker takes up without a restart; `docker-install.sh` has the same."""

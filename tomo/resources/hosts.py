@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tomo.model.declaration import Declaration, Json, Key, OutputRef
 from tomo.model.values import Properties, Secret, Value
 from tomo.resources import tokens
 from tomo.resources.scripts import DOCKER_SITE, docker_install_script, docker_prune_script
-from tomo.spec.docker import DockerOptions
 from tomo.spec.fleet import Server
+
+if TYPE_CHECKING:
+    from tomo.spec.docker import DockerOptions
 
 
 def server_key(name: str) -> Key:

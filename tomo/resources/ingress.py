@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomo.model.declaration import Declaration, Key, OutputRef
 from tomo.model.values import Properties, Value
@@ -17,9 +17,12 @@ from tomo.resources.caddyfile import CERTIFICATE, CONFIG, FOLDER, KEY, ROOT, Rou
 from tomo.resources.hosts import road, script_run, server_key
 from tomo.resources.scripts import proxy_reload_script
 from tomo.resources.texts import FleetValues, Instance, is_secret
+from tomo.spec.addresses import PROXY
 from tomo.spec.app import AppDefinition
 from tomo.spec.fleet import App, Fleet
-from tomo.spec.proxy import PROXY, Proxy
+
+if TYPE_CHECKING:
+    from tomo.spec.proxy import Proxy
 
 _SERVICE = "caddy"
 _OPEN, _CLOSED = "0644", "0600"
@@ -43,6 +46,8 @@ class ProxyOnServer(AppOnServer):
 
     @cached_property
     def _proxy(self) -> Proxy:
+        from tomo.spec.proxy import Proxy  # noqa: PLC0415  # made where a server has one
+
         return self.instance.server.proxy or Proxy()
 
     def _config(self) -> Iterator[Declaration]:

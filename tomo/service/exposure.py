@@ -15,7 +15,7 @@ from tomo.model.step import Op
 from tomo.model.urn import Urn
 from tomo.model.values import Value
 from tomo.resources.tokens import APP, CONTAINER, LOCAL_COMMAND, REMOTE_COMMAND, ROUTES_VARIABLE
-from tomo.spec.proxy import HTTP_PORT, HTTPS_PORT, PROXY
+from tomo.spec.addresses import HTTP_PORT, HTTPS_PORT, PROXY
 
 _USUAL: Final = {"http": HTTP_PORT, "https": HTTPS_PORT}
 

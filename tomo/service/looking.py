@@ -14,7 +14,6 @@ from tomo.service.plans.basis import host_of
 from tomo.service.stores import AskPassphrase
 from tomo.service.wiring import Doors
 from tomo.settings import Settings
-from tomo.spec.docker import VERSION_PIN
 from tomo.ssh.accepted import AcceptedHosts
 from tomo.ssh.looking import LookingConnections
 from tomo.state.config import StackConfig
@@ -46,6 +45,8 @@ def only_looks(argv: Argv, stdin: bytes) -> bool:
 
 
 def _asks_for_versions(argv: Argv) -> bool:
+    from tomo.spec.docker import VERSION_PIN  # noqa: PLC0415  # made where a server's Docker is Tomo's
+
     return len(argv) == 3 and VERSION_PIN.fullmatch(argv[2]) is not None  # noqa: PLR2004
 
 

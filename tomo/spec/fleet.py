@@ -3,12 +3,12 @@
 # Annotations are values here: as texts pydantic would compile each of them at every start.
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, assert_never
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, assert_never
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from tomo.spec.addresses import Hostname
 from tomo.spec.app import AppDefinition, Expose, Mount, PortSpan, Resources, SecretFile
-from tomo.spec.backup import AppBackup, BackupSettings
 from tomo.spec.base import (
     TIMEZONE,
     AppRef,
@@ -30,9 +30,22 @@ from tomo.spec.base import (
     listed,
     mistake,
 )
-from tomo.spec.docker import Docker, DockerOptions, Registries
-from tomo.spec.proxy import Hostname, Proxy
+from tomo.spec.late import late
 from tomo.spec.shown import shown
+
+if TYPE_CHECKING:
+    from tomo.spec.backup import AppBackup, BackupSettings
+    from tomo.spec.docker import DockerOptions
+    from tomo.spec.proxy import Proxy
+    from tomo.spec.registries import Registries
+    from tomo.spec.repositories import CatalogRepository
+else:
+    AppBackup = late("tomo.spec.backup", "AppBackup")
+    BackupSettings = late("tomo.spec.backup", "BackupSettings")
+    DockerOptions = late("tomo.spec.docker", "DockerOptions")
+    Proxy = late("tomo.spec.proxy", "Proxy")
+    CatalogRepository = late("tomo.spec.repositories", "CatalogRepository")
+    Registries = late("tomo.spec.registries", "Registries")
 
 LOCAL: Final = "local"
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # what `public` means
@@ -89,6 +102,16 @@ def _jump(text: str) -> str:
     if text.startswith("-") or _SHELL & set(text) or " " in text or not text:
         raise mistake(f"`{shown(text)}` is not a host to go through", "such as `root@gate.example.org:22`")
     return text
+
+
+def _docker_kind(value: Any) -> str:
+    return "~options" if isinstance(value, Mapping | Model) else "~flag"
+
+
+Docker = Annotated[
+    Annotated[Flag, Tag("~flag")] | Annotated[DockerOptions, Tag("~options")], Discriminator(_docker_kind)
+]
+"""Whether Docker is installed, or how."""
 
 
 class ServerDefaults(Model):
@@ -149,8 +172,10 @@ class Server(ServerDefaults):
     @property
     def docker_options(self) -> DockerOptions | None:
         """How Docker is installed; None where the server is left alone."""
-        if isinstance(self.docker, DockerOptions):
+        if not isinstance(self.docker, bool):
             return self.docker
+        from tomo.spec.docker import DockerOptions  # noqa: PLC0415  # made where a server's Docker is Tomo's
+
         return DockerOptions() if self.docker else None
 
     @property
@@ -266,7 +291,7 @@ class Names(Model):
 
 
 def _backup_kind(value: Any) -> str:
-    return "~settings" if isinstance(value, Mapping | AppBackup) else "~flag"
+    return "~settings" if isinstance(value, Mapping | Model) else "~flag"
 
 
 BackupOfApp = Annotated[
@@ -389,18 +414,6 @@ class App(Model):
 
 
 # --- the file ----------------------------------------------------------------------------------------
-
-
-class CatalogRepository(Model):
-    """A repository of catalogs, at exactly one state of it; `tomo catalog repo pin` writes it."""
-
-    url: Line = Field(description="Where it is: a git address, or a folder.")
-    commit: Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")] | None = Field(
-        None, description="The whole id of the git commit; none for a folder that is no git repository."
-    )
-    digest: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")] = Field(
-        description="The digest of its app files, which is checked at every use."
-    )
 
 
 class Fleet(Model):

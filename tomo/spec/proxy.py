@@ -7,39 +7,16 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from tomo.spec.addresses import HTTP_PORT, HTTPS_PORT
 from tomo.spec.base import Image, Integer, Line, Model, SecretRef, Text, Word, mistake
 from tomo.spec.shown import shown
 
-PROXY: Final = "tomo-proxy"
-"""What the proxy's container and the network that it shares with the apps are called on a server."""
 PROXY_IMAGE: Final = "caddy:2.11.4-alpine"
-HTTP_PORT, HTTPS_PORT = 80, 443
 _HIGHEST_PORT: Final = 65535
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOSTNAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST_HOSTNAME: Final = 253
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 _DIRECTORY: Final = re.compile(r"https://[A-Za-z0-9._~:/\[\]-]+")
 _PEM: Final = "-----BEGIN CERTIFICATE-----"
-
-
-def _hostname(text: str) -> str:
-    name = text.lower()
-    if "*" in name:
-        raise mistake(f"`{shown(text)}` stands for many names", "write each name, such as `wiki.example.org`")
-    if "://" in name or "/" in name or ":" in name:
-        raise mistake(
-            f"`{shown(text)}` is not a host name", "write the name alone, such as `wiki.example.org`"
-        )
-    numbers = all(part.isdigit() for part in name.split("."))
-    if numbers or len(name) > _LONGEST_HOSTNAME or not _HOSTNAME.fullmatch(name):
-        raise mistake(f"`{shown(text)}` is not a host name", "such as `wiki.example.org`")
-    return name
-
-
-Hostname = Annotated[Word, AfterValidator(_hostname)]
-"""A name that people type; in small letters."""
 
 
 def _email(text: str) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tomo.frozen import frozen
+from tomo.spec.addresses import PROXY
 from tomo.spec.fleet import EVERYWHERE, Fleet, Server
 from tomo.spec.overlay import Binding
 from tomo.spec.problems import Finding
-from tomo.spec.proxy import PROXY, Proxy
 
 if TYPE_CHECKING:
     from tomo.spec.check import Subject
+    from tomo.spec.proxy import Proxy
 
 _WIDTH: Final = {"none": 0, "local": 1, "lan": 2, "public": 3}
 

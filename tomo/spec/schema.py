@@ -7,6 +7,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from tomo.spec.late import Late
+
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -15,6 +17,14 @@ class _Schema(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
+
+    def function_plain_schema(self, schema: Any) -> JsonSchemaValue:
+        function = schema["function"]["function"]
+        return (
+            self.generate_inner(function.schema())
+            if isinstance(function, Late)
+            else super().function_plain_schema(schema)
+        )
 
     def generate(self, schema: Any, mode: Any = "validation") -> JsonSchemaValue:
         return {"$schema": _DIALECT, **super().generate(schema, mode)}

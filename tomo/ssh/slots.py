@@ -9,6 +9,8 @@ _AT_FIRST = 8
 """Below sshd's default MaxSessions of 10, since it counts a session for a moment after its end."""
 _STREAM_PATIENCE = 20.0
 _ALONE_REFUSALS = 12
+_REFUSALS_AFTER_A_SESSION = 120
+"""A server that let a session in before has not freed it yet: a busy one takes seconds."""
 
 
 class Slots:
@@ -65,7 +67,8 @@ class Slots:
             self._give_back(stream=stream)
             self._limit = max(1, min(self._limit, self._most_open))
             self._alone_refused += not self._taken
-            return self._alone_refused < _ALONE_REFUSALS
+            patience = _REFUSALS_AFTER_A_SESSION if self._most_open else _ALONE_REFUSALS
+            return self._alone_refused < patience
 
     def _has_room(self, *, stream: bool) -> bool:
         if stream and self._streams >= max(1, self._limit - 1):

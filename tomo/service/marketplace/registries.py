@@ -18,8 +18,8 @@ from tomo.service.marketplace.outdated import Digests
 from tomo.service.server_edits import fleet_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
-from tomo.spec.docker import Registry, pulled_as
 from tomo.spec.files import FLEET_FILE
+from tomo.spec.registries import Registry, pulled_as
 
 _AT_ONCE: Final = 8
 
