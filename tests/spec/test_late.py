@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from pydantic import ValidationError
 
+from tomo.errors import SpecError
 from tomo.spec.fleet import Fleet
+from tomo.spec.load import LoadedFleet
 from tomo.spec.schema import fleet_schema
 
 PLAIN = {"fleet": "home", "servers": {"box": {"host": "192.0.2.1", "docker": False}}}
@@ -69,3 +72,13 @@ def test_editors_know_them_as_they_know_the_others() -> None:
         known
     )
     assert known["Server"]["properties"]["proxy"]["anyOf"][0] == {"$ref": "#/$defs/Proxy"}
+
+
+def test_a_misspelt_key_of_a_block_has_the_right_one_beside_it(load: Callable[[str], LoadedFleet]) -> None:
+    text = "fleet: home\nservers:\n  box:\n    host: 192.0.2.1\n    proxy:\n      emial: a@example.org\n"
+
+    with pytest.raises(SpecError) as caught:
+        load(text)
+
+    [problem] = caught.value.problems
+    assert (problem.line, "email" in problem.hint) == (6, True)

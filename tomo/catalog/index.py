@@ -22,8 +22,8 @@ from tomo.spec.yaml import parse
 if TYPE_CHECKING:
     from tomo.catalog.repos.shelf import Pin, Shelf
     from tomo.spec.app import AppDefinition
-    from tomo.spec.repositories import CatalogRepository
     from tomo.spec.load import LoadedFleet
+    from tomo.spec.repositories import CatalogRepository
 
 SUFFIX = ".yaml"
 APPS = "apps"

@@ -1,5 +1,6 @@
 """Types of a file's blocks that are made when a file has such a block: few have all of them."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -12,6 +13,11 @@ def late(module: str, name: str) -> Any:
     return Annotated[Any, Late(module, name)]
 
 
+def real(annotation: Any, metadata: Iterable[Any]) -> Any:
+    """The type that an annotation with such metadata stands for, made where it isn't yet."""
+    return next((each.type for each in metadata if isinstance(each, Late)), annotation)
+
+
 class Late:
     """Makes the type when there is something to validate by it, or when its schema is asked for."""
 
@@ -22,6 +28,11 @@ class Late:
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self)
+
+    @property
+    def type(self) -> Any:
+        """The type itself."""
+        return getattr(import_module(self._module), self._name)
 
     def schema(self) -> CoreSchema:
         """The type's own schema, for a JSON Schema of what it takes."""
@@ -38,5 +49,5 @@ class Late:
 
     def _adapter(self) -> TypeAdapter[Any]:
         if self._made is None:
-            self._made = TypeAdapter(getattr(import_module(self._module), self._name))
+            self._made = TypeAdapter(self.type)
         return self._made

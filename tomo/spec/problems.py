@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from tomo.errors import Problem, SpecError
 from tomo.spec.base import as_text
+from tomo.spec.late import real
 from tomo.spec.near import did_you_mean, nearest
 from tomo.spec.shown import shown
 from tomo.spec.yaml import Document, Path
@@ -181,7 +182,8 @@ def _models_at(model: type[BaseModel], location: Iterable[int | str]) -> list[ty
 
 def _below(candidate: Any, part: int | str) -> Iterator[Any]:
     if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-        yield from (f.annotation for name, f in candidate.model_fields.items() if (f.alias or name) == part)
+        fields = candidate.model_fields.items()
+        yield from (real(f.annotation, f.metadata) for name, f in fields if (f.alias or name) == part)
     elif get_origin(candidate) is dict:
         yield get_args(candidate)[1]
     elif get_origin(candidate) is tuple and isinstance(part, int):
@@ -191,7 +193,8 @@ def _below(candidate: Any, part: int | str) -> Iterator[Any]:
 def _members(annotation: Any) -> Iterator[Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _members(get_args(annotation)[0])
+        annotated, *metadata = get_args(annotation)
+        yield from _members(real(annotated, metadata))
     elif origin in (Union, types.UnionType):
         for member in get_args(annotation):
             yield from _members(member)
@@ -199,16 +202,23 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
+def _unveiled(annotation: Any) -> Any:
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    annotated, *metadata = get_args(annotation)
+    return annotation if (meant := real(annotated, metadata)) is annotated else meant
+
+
 def models_in(top: type[BaseModel]) -> list[type[BaseModel]]:
     """The model and every model below it, each once, in the order of their fields."""
     found: list[type[BaseModel]] = []
     waiting: list[Any] = [top]
     while waiting:
-        annotation = waiting.pop(0)
+        annotation = _unveiled(waiting.pop(0))
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             if annotation not in found:
                 found.append(annotation)
-                waiting += [field.annotation for field in annotation.model_fields.values()]
+                waiting += [real(f.annotation, f.metadata) for f in annotation.model_fields.values()]
         else:
             waiting += [argument for argument in get_args(annotation) if argument is not Ellipsis]
     return found
