@@ -524,11 +524,28 @@ def test_a_look_tells_the_newest_version_within_a_pin_that_is_newer(shell: str, 
     host.stub(*OFFERS["debian"])
     host.install()
 
-    said = [host.run(f"set -- '{pin}'\n{facts_script()}").stdout for pin in ("27.3.*", "28.*", "26.*")]
+    said = [host.run(f"set -- 'pin={pin}'\n{facts_script()}").stdout for pin in ("27.3.*", "28.*", "26.*")]
 
     assert "docker_offered=27.3.2-0ubuntu1\n" in said[0]
     assert "docker_offered=28.0.1-1\n" in said[1]
     assert "docker_offered" not in said[2]
+
+
+def test_a_look_without_a_pin_asks_no_package_manager_also_where_its_command_is_marked(
+    shell: str, tmp_path: Path
+) -> None:
+    host = host_of(tmp_path, "debian", shell)
+    host.stub(*OFFERS["debian"])
+    host.install()
+    for tool in set(TOOLS) - {"df", "ls", "readlink"}:
+        (tmp_path / "bin" / tool).unlink()
+    host.forget_calls()
+
+    done = host.run(f"set -- tomo-0123456789abcdef\n{facts_script()}")
+
+    assert (done.stderr, host.calls) == ("", "")
+    assert "docker_offered" not in done.stdout
+    assert done.stdout.endswith("end=yes\n")
 
 
 @pytest.mark.parametrize(

@@ -170,14 +170,14 @@ def test_the_facts_script_runs_and_no_other_one(connection: LookingConnection, n
         connection.run(["sh", "-s"], stdin=facts_script().encode() + b"reboot\n")
 
 
-@pytest.mark.parametrize("argument", ["27.3.*", "*", "20.*"])
+@pytest.mark.parametrize("argument", ["pin=27.3.*", "pin=*", "pin=20.*"])
 def test_the_facts_script_may_be_given_a_pin(connection: LookingConnection, argument: str) -> None:
     known = connection.run(["sh", "-s", argument], stdin=facts_script().encode())
 
     assert known.text.endswith("end=yes")
 
 
-@pytest.mark.parametrize("argument", ["27.3", "$(id)", "-c", "27.*; id", "27.*\n*", ""])
+@pytest.mark.parametrize("argument", ["27.3.*", "pin=27.3", "pin=", "pin=$(id)", "$(id)", "-c", "pin=27.*; id", "pin=27.*\n*", ""])
 def test_the_facts_script_is_given_nothing_else(connection: LookingConnection, argument: str) -> None:
     with pytest.raises(LookOnly):
         connection.run(["sh", "-s", argument], stdin=facts_script().encode())

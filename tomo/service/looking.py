@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tomo.model.connection import Argv, Connections, HostBook, HostSpec
 from tomo.model.snapshot import Snapshot
-from tomo.resources.scripts import facts_script
+from tomo.resources.scripts import PIN, facts_script
 from tomo.service.hosts import declared_hosts
 from tomo.service.plans.basis import host_of
 from tomo.service.stores import AskPassphrase
@@ -47,7 +47,8 @@ def only_looks(argv: Argv, stdin: bytes) -> bool:
 def _asks_for_versions(argv: Argv) -> bool:
     from tomo.spec.docker import VERSION_PIN  # noqa: PLC0415  # made where a server's Docker is Tomo's
 
-    return len(argv) == 3 and VERSION_PIN.fullmatch(argv[2]) is not None  # noqa: PLR2004
+    asked = argv[2].removeprefix(PIN) if len(argv) == 3 and argv[2].startswith(PIN) else ""  # noqa: PLR2004
+    return VERSION_PIN.fullmatch(asked) is not None
 
 
 def accepted_hosts(

@@ -285,7 +285,7 @@ def test_only_a_server_with_a_pin_has_its_package_lists_asked() -> None:
     server(pinned).create(CreateRequest(URN, PINNED))
 
     assert ["sh", "-s"] in plain.ran
-    assert ["sh", "-s", "20.10.*"] in pinned.ran
+    assert ["sh", "-s", "pin=20.10.*"] in pinned.ran
 
 
 def test_a_server_that_is_left_alone_has_no_complaint() -> None:

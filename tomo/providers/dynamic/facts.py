@@ -15,7 +15,7 @@ from tomo.model.connection import Connection
 from tomo.model.values import Properties, Value, same_value
 from tomo.providers.docker.http import HttpStream, Request, StreamBroken
 from tomo.providers.dynamic.pruning import prunable
-from tomo.resources.scripts import facts_script
+from tomo.resources.scripts import PIN, facts_script
 
 _MACHINES: Final[Mapping[str, str]] = {
     "x86_64": "amd64",
@@ -93,7 +93,7 @@ def look(connection: Connection, desired: Value = None, now: Callable[[], float]
     """
     daemon = _daemon_of(connection)
     pin = pin_of(desired)
-    argv = ["sh", "-s", pin] if pin else ["sh", "-s"]
+    argv = ["sh", "-s", f"{PIN}{pin}"] if pin else ["sh", "-s"]
     result = connection.run(argv, stdin=facts_script().encode(), timeout=_SECONDS)
     facts = facts_of(result.text, connection.spec.label)
     if not facts.docker_client:

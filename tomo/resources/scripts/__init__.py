@@ -8,6 +8,8 @@ from typing import Final
 
 DOCKER_SITE: Final = "download.docker.com"
 """Docker's own package repository: the only place besides a host's own mirrors that a script asks."""
+PIN: Final = "pin="
+"""How the parameter of the facts script begins that says which versions Docker is kept within."""
 
 _FOLDER = Path(__file__).parent
 
