@@ -177,7 +177,9 @@ def test_the_facts_script_may_be_given_a_pin(connection: LookingConnection, argu
     assert known.text.endswith("end=yes")
 
 
-@pytest.mark.parametrize("argument", ["27.3.*", "pin=27.3", "pin=", "pin=$(id)", "$(id)", "-c", "pin=27.*; id", "pin=27.*\n*", ""])
+@pytest.mark.parametrize(
+    "argument", ["27.3.*", "pin=27.3", "pin=", "pin=$(id)", "$(id)", "-c", "pin=27.*; id", "pin=27.*\n*", ""]
+)
 def test_the_facts_script_is_given_nothing_else(connection: LookingConnection, argument: str) -> None:
     with pytest.raises(LookOnly):
         connection.run(["sh", "-s", argument], stdin=facts_script().encode())
