@@ -1,8 +1,9 @@
-"""Frozen dataclasses with slots, made in a quarter of the time.
+"""Frozen dataclasses with slots, made in a third of the time.
 
 `dataclass(frozen=True, slots=True)` writes six methods of each class as text and compiles them. A command
-loads some two hundred such classes, a sixth of its time. Here only `__init__` is compiled; for the others
-functions do that go by a class's fields. See docs/decisions/0038-frozen.md.
+loads some two hundred such classes, a sixth of its time. Here only `__init__` is compiled, once for all
+classes with as many fields; for the others functions do that go by a class's fields. See
+docs/decisions/0038-frozen.md.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import CellType, CodeType, FunctionType
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -51,37 +54,50 @@ def frozen(cls: type[T]) -> type[T]:
 
 
 def _init(cls: type, own: Sequence[Field[Any]]) -> Callable[..., None]:
-    names = [each.name for each in own]
-    lines = [
-        f"  if {each.name} is _missing: {each.name} = _factories[{each.name!r}]()"
-        for each in own
-        if each.default_factory is not MISSING
-    ]
-    lines += [f"  _set{place}(self, {name})" for place, name in enumerate(names)]
-    if hasattr(cls, "__post_init__"):
-        lines.append("  self.__post_init__()")
-    setters = [f"_set{place}" for place in range(len(names))]
-    code = "\n".join(
-        [
-            f"def make({', '.join(['_missing', '_factories', *setters])}):",
-            f" def __init__({', '.join(['self', *names])}):",
-            *(lines or ["  pass"]),
-            " return __init__",
-        ]
-    )
-    factories = {each.name: each.default_factory for each in own if each.default_factory is not MISSING}
-    found: dict[str, Any] = {}
-    # Its globals are its module's, in which whoever reads the annotations looks for their names.
-    exec(code, vars(sys.modules[cls.__module__]), found)  # noqa: S102  # of the names of fields alone
-    # The slots' own setters: quicker than `object.__setattr__`, which looks for them by name.
-    init: Any = found["make"](MISSING, factories, *(getattr(cls, name).__set__ for name in names))
-    has_default = [each for each in own if each.default is not MISSING or each.name in factories]
+    names = tuple(each.name for each in own)
+    has_default = [each for each in own if each.default is not MISSING or each.default_factory is not MISSING]
     if has_default != list(own[len(own) - len(has_default) :]):
         raise TypeError(f"`{cls.__qualname__}`: a field without a default follows one with a default")
-    init.__defaults__ = tuple(each.default for each in has_default)
+    code = _template(len(names), after=hasattr(cls, "__post_init__"))
+    setters = {f"set{place}": _setter(cls, each) for place, each in enumerate(own)}
+    init: Any = FunctionType(
+        code.replace(co_varnames=("self", *names), co_qualname=f"{cls.__qualname__}.__init__"),
+        # Its globals are its module's, in which whoever reads the annotations looks for their names.
+        vars(sys.modules[cls.__module__]),
+        "__init__",
+        tuple(each.default for each in has_default),
+        tuple(CellType(setters[name]) for name in code.co_freevars),
+    )
     init.__annotations__ = {**{each.name: each.type for each in own}, "return": None}
-    init.__module__, init.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
-    return init  # type: ignore[no-any-return]  # what the code above makes
+    init.__module__ = cls.__module__
+    return init  # type: ignore[no-any-return]  # a function of those arguments
+
+
+@cache
+def _template(count: int, *, after: bool) -> CodeType:
+    """The code of an `__init__` for so many fields, which gets their names and setters afterwards.
+
+    Compiling is what takes long, and most classes have as many fields as another one. With `after` there is a
+    `__post_init__`.
+    """
+    places = range(count)
+    setters, fields_ = [f"set{place}" for place in places], [f"field{place}" for place in places]
+    lines = [f"  set{place}(self, field{place})" for place in places]
+    lines += ["  self.__post_init__()"] if after else []
+    head = [f"def make({', '.join(setters)}):", f" def __init__({', '.join(['self', *fields_])}):"]
+    found: dict[str, Any] = {}
+    exec("\n".join([*head, *(lines or ["  pass"]), " return __init__"]), {}, found)  # noqa: S102  # of numbers
+    code: CodeType = found["make"](*setters).__code__
+    return code
+
+
+def _setter(cls: type, of: Field[Any]) -> Callable[[object, object], None]:
+    """The slot's own: quicker than `object.__setattr__`, which looks for it by name."""
+    put: Callable[[object, object], None] = getattr(cls, of.name).__set__
+    make = of.default_factory
+    if make is MISSING:
+        return put
+    return lambda self, value: put(self, make() if value is MISSING else value)
 
 
 def _values(names: Sequence[str]) -> Callable[[object], tuple[object, ...]]:

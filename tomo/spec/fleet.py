@@ -174,9 +174,11 @@ class Server(ServerDefaults):
         """How Docker is installed; None where the server is left alone."""
         if not isinstance(self.docker, bool):
             return self.docker
+        if not self.docker:
+            return None
         from tomo.spec.docker import DockerOptions  # noqa: PLC0415  # made where a server's Docker is Tomo's
 
-        return DockerOptions() if self.docker else None
+        return DockerOptions()
 
     @property
     def lan_address(self) -> str | None:

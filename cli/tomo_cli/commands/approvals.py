@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tomo.errors import UsageError
-from tomo.model.proposal import is_proposal_id
 from tomo_cli.options import HERE, DirectoryOption, FileOption, JsonOption, StackOption, add_command
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Agree to a kept plan or a proposal."""
+    from tomo.model.proposal import is_proposal_id
     from tomo.service.approvals import ApproveRequest
     from tomo_cli.console import print_json, say
     from tomo_cli.deciding import approve_proposal, require_terminal
@@ -109,6 +109,7 @@ def approvals(
 
 
 def _listing(plan: str, directory: Path, file: Path | None, stack: str | None) -> ApprovalListing:
+    from tomo.model.proposal import is_proposal_id
     from tomo.service.approvals import ListApprovalsRequest
     from tomo_cli.doors import place, place_given
 
