@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -264,6 +265,21 @@ def test_a_program_in_a_folder_of_its_own_runs_there(tmp_path, run):
     assert recorded.stack_outputs == {"at": "infra"}
     assert recorded.goal("v").source_position == "project:///infra/__main__.py#3"
     assert recorded.goal("x").inputs["file"].hash
+
+
+def test_a_signal_wakes_the_loop_of_a_program_and_none_after_it(tmp_path, run):
+    before = signal.set_wakeup_fd(-1)
+    seen = []
+
+    def program():
+        seen.append(signal.set_wakeup_fd(-1))
+        signal.set_wakeup_fd(seen[0])
+        os.write(seen[0], bytes([signal.SIGINT]))
+
+    run(SdkSource(program, tmp_path))
+
+    assert seen[0] >= 0
+    assert signal.set_wakeup_fd(before) == -1
 
 
 def test_ctrl_c_while_a_step_runs_comes_through(tmp_path, run, recorder, threads):

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVarTuple
+from typing import Any, Final, TypeVarTuple
 
 _Args = TypeVarTuple("_Args")
+_SIGNALS: Final = 64
+"""So many are taken note of at once."""
 
 
 class NotYet(BaseException):
@@ -46,6 +50,27 @@ class ProgramLoop(asyncio.SelectorEventLoop):
         answer: asyncio.Future[Any] = self.create_future()
         self._attempt(answer, partial(func, *args))
         return answer
+
+    @contextmanager
+    def woken_by_signals(self) -> Iterator[None]:
+        """Has a signal wake the loop also where it comes just before the loop goes to sleep.
+
+        Python looks for signals between its own steps only: that one would wait for whatever comes next.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        ours, kernels = socket.socketpair()
+        with ours, kernels:
+            for end in (ours, kernels):
+                end.settimeout(0.0)
+            self.add_reader(ours, ours.recv, _SIGNALS)
+            before = signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
+            try:
+                yield
+            finally:
+                signal.set_wakeup_fd(before)
+                self.remove_reader(ours)
 
     def in_call(self) -> bool:
         """Whether this thread runs a call of the SDK just now, so that it must not block."""

@@ -73,7 +73,8 @@ class SdkSource:
             with self._surroundings(registrar, loop), contextlib.closing(callbacks):
                 _configure(run, registrar, monitor, self._work_dir, loop)
                 _use(callbacks, monitor)
-                loop.run_until_complete(_in_stack(self._program()))
+                with loop.woken_by_signals():
+                    loop.run_until_complete(_in_stack(self._program()))
         except SystemExit as exit_:
             failure: Exception | None = exit_failure(exit_, self._work_dir, _secrets(run, monitor))
             if failure is not None:
