@@ -6,16 +6,15 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
-from threading import current_thread, main_thread
-from types import FrameType
 
 from rich.console import Console
 from rich.text import Text
 
 from tomo.errors import SpecError, TomoError, UsageError
+from tomo_cli.signals import handled_by
 
 _DEFAULT_WIDTH = 80
 _UNESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -163,17 +162,3 @@ def answer(question: str) -> str:
 def ended_by_ctrl_c() -> AbstractContextManager[None]:
     """While somebody is asked, one Ctrl-C is enough: nothing is under way that could be finished."""
     return handled_by(signal.default_int_handler)
-
-
-@contextmanager
-def handled_by(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Has Ctrl-C and SIGTERM, which CI systems end a job with, handled so; in the main thread only."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = [(number, signal.signal(number, handle)) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,7 +278,7 @@ def finish(result: RunResult, *, as_json: bool) -> None:
 def stoppable() -> Iterator[Stop]:
     """The first Ctrl-C lets running steps finish; a second one ends the process. SIGTERM counts as one."""
     from tomo.service.stop import Stop
-    from tomo_cli.console import handled_by, say
+    from tomo_cli.signals import handled_by
 
     stop = Stop()
 
@@ -285,8 +286,11 @@ def stoppable() -> Iterator[Stop]:
         if stop.requested:
             signal.signal(number, signal.default_int_handler)
             raise KeyboardInterrupt
-        say("Stopping: what is under way is finished and recorded. Press Ctrl-C again to end at once.")
         stop.request()
+        # Not by the console: what it is made of may be loading just now.
+        sys.stderr.write(
+            "Stopping: what is under way is finished and recorded. Press Ctrl-C again to end at once.\n"
+        )
 
     with handled_by(handle):
         yield stop

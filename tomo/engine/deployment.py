@@ -168,6 +168,7 @@ class Deployment:
             in_view=run.targets.in_view,
             externals=externals,
             policies=run.world.drift,
+            meanwhile=run.world.meanwhile,
         )
         self._take(seen)
 

@@ -67,11 +67,12 @@ def look(
     in_view: Callable[[ResourceState], bool] = _is_readable,
     externals: bool = False,
     policies: DriftPolicies = NO_POLICIES,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Observation:
     """Reads every entry through its provider, all providers at once, and folds in what was found.
 
     What isn't `in_view` stands as recorded. `externals` are read too only where no program runs: that
-    reads anew what it wants to know of them.
+    reads anew what it wants to know of them. `meanwhile` is called while the hosts are waited for.
     """
     groups: dict[str, list[ResourceState]] = {}
     for entry in entries:
@@ -83,6 +84,8 @@ def look(
         with ThreadPoolExecutor(min(len(groups), _MOST_THREADS), "tomo-look") as pool:
             looker = _Looker(provider_of, sink, redact, policies)
             jobs = [pool.submit(looker.look_at, ref, group) for ref, group in groups.items()]
+            if meanwhile is not None:
+                meanwhile()
         for group, job in zip(groups.values(), jobs, strict=True):
             found, missed = job.result()
             results.update((id(entry), result) for entry, result in zip(group, found, strict=True))

@@ -82,6 +82,7 @@ class World:
 
     `learn` is shown every value that holds a secret, so that `redact` knows what to hide. `drift` says what
     is let be of what a look finds. `executor` makes what a run acts through; a plan is given none.
+    `meanwhile` is what may be done while a look waits for hosts.
     """
 
     providers: ProviderSource
@@ -95,6 +96,7 @@ class World:
     patience: Patience = Patience()
     drift: DriftPolicies = field(default_factory=dict)
     executor: Callable[[Run], Executor] | None = None
+    meanwhile: Callable[[], None] | None = None
 
 
 @frozen

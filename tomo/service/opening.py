@@ -64,9 +64,6 @@ def _session(workspace: Workspace, doors: Doors, *, looks: bool) -> Iterator[Ses
         from tomo.providers.plugin import PluginHost  # noqa: PLC0415
         from tomo.service.session import Session  # noqa: PLC0415
 
-        if looks:
-            doors.meanwhile()
-
         fleet = fleet_of(workspace, config)
         if fleet is None and workspace.program is not None:
             config = with_defaults(workspace.program, config)

@@ -206,6 +206,7 @@ class Session:
             self.doors.patience,
             self.fleet.compiled.drift if self.fleet else {},
             executor,
+            self.doors.meanwhile,
         )
 
     def data_to_remove(self) -> frozenset[Urn]:
