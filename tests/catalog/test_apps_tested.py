@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.life import debian_images
 from tests.life.choice import chosen
 from tests.life.entries import CATALOG, fleet_part, lab_entry
-from tests.life.report import lived_in, page
+from tests.life.limits import OLDER, STAND_INS
+from tests.life.report import STAND_IN, kinds, lived_in, page
 from tests.life.stand_ins import stand_ins
 from tomo.spec.app import AppDefinition, span
 
@@ -42,6 +43,14 @@ def test_every_image_made_of_debian_packages_is_one_of_the_catalog() -> None:
     used = {how.repository for image in images if (how := debian_images.built_of_debian(image))}
 
     assert used == {each.repository for each in debian_images.ALL}
+
+
+def test_reasons_are_given_for_stand_ins_and_shortcomings_for_real_software() -> None:
+    excused, older = set(STAND_INS), set(OLDER)
+
+    real = {app for app in excused | older if STAND_IN not in kinds(app).values()}
+
+    assert real == older
 
 
 def test_a_next_release_of_an_entry_differs_in_its_version_and_images_only() -> None:

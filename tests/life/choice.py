@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-REAL = ("caddy", "mosquitto", "nginx", "postgres", "radicale", "redis")
-STAND_INS = ("firefly-iii", "netdata", "portainer", "wg-easy")
-"""Of every kind: several containers, the host's network and processes, capabilities, the Docker socket."""
+REAL = ("caddy", "mosquitto", "nginx", "node-exporter", "postgres", "radicale", "redis")
+STAND_INS = ("firefly-iii", "portainer", "wg-easy")
+"""With `REAL` of every kind: several containers, the host's network and processes, capabilities, the Docker socket."""
 
 
 def chosen() -> list[str]:

@@ -5,7 +5,7 @@ Each keeps the conventions of the public image as far as the catalog uses them: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ class DebianImage:
     packages: tuple[str, ...]
     steps: tuple[str, ...]
     files: Path | None = None
+    apart: bool = False
+    """Has a file system of its own, made when an app that uses it is run, and isn't in the shared one."""
 
     @property
     def software(self) -> str:
@@ -177,6 +179,71 @@ ALL = (
         ),
         HERE / "phpmyadmin",
     ),
+    DebianImage(
+        "linuxserver/smokeping",
+        ("smokeping", "apache2"),
+        (
+            *ENTRYPOINT,
+            "RUN a2enmod cgid && sed -i s/www-data/smokeping/ /etc/apache2/envvars",
+            (
+                "RUN mkdir /config /data /run/smokeping"
+                " && sed -i s#/var/lib/smokeping#/data# /etc/smokeping/config.d/pathnames"
+                " && mv /etc/smokeping/config.d /usr/local/share/smokeping && ln -s /config /etc/smokeping/config.d"
+            ),
+            'VOLUME ["/config", "/data"]',
+            "EXPOSE 80",
+            'CMD ["smokeping", "--nodaemon"]',
+        ),
+        HERE / "smokeping",
+        apart=True,
+    ),
+    DebianImage(
+        "netdata/netdata",
+        ("netdata-core", "netdata-web", "netdata-plugins-bash", "netdata-plugins-python"),
+        (
+            *ENTRYPOINT,
+            (
+                "RUN sed -i 's/bind socket to IP = .*/bind socket to IP = */' /etc/netdata/netdata.conf"
+                " && rm /etc/netdata/.opt-out-from-anonymous-statistics"
+            ),
+            "RUN ln -s /dev/stdout /var/log/netdata/access.log && ln -s /dev/stderr /var/log/netdata/error.log",
+            "EXPOSE 19999",
+            'CMD ["netdata", "-D", "-s", "/host", "-p", "19999"]',
+        ),
+        HERE / "netdata",
+        apart=True,
+    ),
+    DebianImage(
+        "quay.io/jupyter/base-notebook",
+        ("jupyter-notebook",),
+        (
+            "COPY docker_healthcheck.py /etc/jupyter/docker_healthcheck.py",
+            "RUN chmod 755 /etc/jupyter/docker_healthcheck.py && useradd --create-home --gid users jovyan",
+            "USER jovyan",
+            "RUN mkdir /home/jovyan/work",
+            "WORKDIR /home/jovyan",
+            "EXPOSE 8888",
+            'CMD ["jupyter-notebook", "--ip=0.0.0.0", "--port=8888", "--no-browser"]',
+        ),
+        HERE / "jupyter",
+        apart=True,
+    ),
+    DebianImage(
+        "clickhouse",
+        ("clickhouse-server", "clickhouse-client"),
+        (
+            *ENTRYPOINT,
+            (
+                "RUN mkdir -p /etc/clickhouse-server/config.d /var/log/clickhouse-server && printf"
+                " '<yandex><listen_host>0.0.0.0</listen_host></yandex>' >/etc/clickhouse-server/config.d/listen.xml"
+            ),
+            'VOLUME ["/var/lib/clickhouse"]',
+            "EXPOSE 8123 9000",
+            'CMD ["clickhouse-server", "--config-file=/etc/clickhouse-server/config.xml"]',
+        ),
+        HERE / "clickhouse",
+        apart=True,
+    ),
 )
 
 
@@ -187,25 +254,22 @@ def built_of_debian(reference: str) -> DebianImage | None:
 
 
 def prepare(store: ImageStore) -> str:
-    """Makes the one file system that all of them share, and returns its name."""
-    packages = dict.fromkeys([*TOOLS, *(package for each in ALL for package in each.packages)])
-    steps = f"{install(list(packages))} && rm -rf {LEFT_OUT}"
-    return store.built("debian-apps", f"FROM {store.base()}\n{steps}\n")
-
-
-def versions(store: ImageStore) -> dict[str, str]:
-    """The version that Debian has of each software."""
-    names = sorted({each.software for each in ALL})
-    show = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", *names]
-    listed = docker("run", "--rm", prepare(store), *show)
-    return dict(line.split() for line in listed.splitlines())
+    """Makes the one file system that most of them share, and returns its name."""
+    shared = [package for each in ALL if not each.apart for package in each.packages]
+    return _file_system(store, "debian-apps", shared)
 
 
 def build(store: ImageStore, reference: str, made: DebianImage, revision: str) -> str:
     """Builds it under its public name, which is returned."""
-    dockerfile = "\n".join([f"FROM {prepare(store)}", *made.steps, f"LABEL {LABEL}.revision={revision}", ""])
+    base = _file_system(store, f"debian-{made.software}", made.packages) if made.apart else prepare(store)
+    dockerfile = "\n".join([f"FROM {base}", *made.steps, f"LABEL {LABEL}.revision={revision}", ""])
     docker("tag", store.built(f"real-{made.software}", dockerfile, list(_members(made.files))), reference)
     return reference
+
+
+def _file_system(store: ImageStore, name: str, packages: Sequence[str]) -> str:
+    steps = f"{install(list(dict.fromkeys([*TOOLS, *packages])))} && rm -rf {LEFT_OUT}"
+    return store.built(name, f"FROM {store.base()}\n{steps}\n")
 
 
 def _members(folder: Path | None) -> Iterator[Member]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tests.life.choice import chosen
 from tests.life.debian_images import built_of_debian
 from tests.life.entries import CATALOG
+from tests.life.limits import OLDER, STAND_INS
 
 STAND_IN = "stand-in"
 HEAD = """# Apps that were tested
@@ -37,7 +38,13 @@ def page(lived: Collection[str], always: Collection[str]) -> str:
     rows = "".join(_row(app, bold=app in always) for app in CATALOG.ids() if app in lived)
     missing = [app for app in CATALOG.ids() if app not in lived]
     left = f"\nNot put through it yet: {', '.join(f'`{app}`' for app in missing)}.\n" if missing else ""
-    return HEAD + rows + left
+    older = _section("Real, and yet less than the entry names", OLDER)
+    return HEAD + rows + left + older + _section("In Debian, and yet a stand-in", STAND_INS)
+
+
+def _section(title: str, reasons: Mapping[str, str]) -> str:
+    lines = "".join(f"- `{app}`: {reason}\n" for app, reason in sorted(reasons.items()))
+    return f"\n## {title}\n\n{lines}"
 
 
 def kinds(app: str) -> dict[str, str]:
