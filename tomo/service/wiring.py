@@ -73,7 +73,7 @@ class Doors:
     log: Log | None = None
     """What is told as it happens, under the trail's correlation id; None where nobody asked for it."""
     meanwhile: Callable[[], None] = _nothing
-    """Done while hosts let somebody in: a surface loads what it will show with."""
+    """Done while a look waits for hosts: a surface loads what it will show with."""
 
     def open(self, place: Place) -> Workspace:
         """The workspace of a place."""
