@@ -47,8 +47,9 @@ def only_looks(argv: Argv, stdin: bytes) -> bool:
 def _asks_for_versions(argv: Argv) -> bool:
     from tomo.spec.docker import VERSION_PIN  # noqa: PLC0415  # made where a server's Docker is Tomo's
 
-    asked = argv[2].removeprefix(PIN) if len(argv) == 3 and argv[2].startswith(PIN) else ""  # noqa: PLR2004
-    return VERSION_PIN.fullmatch(asked) is not None
+    if len(argv) != 3 or not argv[2].startswith(PIN):  # noqa: PLR2004
+        return False
+    return VERSION_PIN.fullmatch(argv[2].removeprefix(PIN)) is not None
 
 
 def accepted_hosts(

@@ -13,9 +13,10 @@ def late(module: str, name: str) -> Any:
     return Annotated[Any, Late(module, name)]
 
 
-def real(annotation: Any, metadata: Iterable[Any]) -> Any:
-    """The type that an annotation with such metadata stands for, made where it isn't yet."""
-    return next((each.type for each in metadata if isinstance(each, Late)), annotation)
+def real(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
+    """The type that an annotation stands for, also by a field's metadata; any other annotation as it is."""
+    known = (*metadata, *getattr(annotation, "__metadata__", ()))
+    return next((each.type for each in known if isinstance(each, Late)), annotation)
 
 
 class Late:

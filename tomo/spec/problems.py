@@ -191,10 +191,10 @@ def _below(candidate: Any, part: int | str) -> Iterator[Any]:
 
 
 def _members(annotation: Any) -> Iterator[Any]:
+    annotation = real(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
-        annotated, *metadata = get_args(annotation)
-        yield from _members(real(annotated, metadata))
+        yield from _members(get_args(annotation)[0])
     elif origin in (Union, types.UnionType):
         for member in get_args(annotation):
             yield from _members(member)
@@ -202,19 +202,12 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _unveiled(annotation: Any) -> Any:
-    if get_origin(annotation) is not Annotated:
-        return annotation
-    annotated, *metadata = get_args(annotation)
-    return annotation if (meant := real(annotated, metadata)) is annotated else meant
-
-
 def models_in(top: type[BaseModel]) -> list[type[BaseModel]]:
     """The model and every model below it, each once, in the order of their fields."""
     found: list[type[BaseModel]] = []
     waiting: list[Any] = [top]
     while waiting:
-        annotation = _unveiled(waiting.pop(0))
+        annotation = real(waiting.pop(0))
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             if annotation not in found:
                 found.append(annotation)
