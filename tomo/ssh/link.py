@@ -56,11 +56,15 @@ class Link:
         self, command: bytes, *, stdin: bytes, timeout: float | None, limit: int, shown: str
     ) -> CommandResult:
         """Runs a command line; the exit code of one that died by a signal is 128 and its number."""
+        from paramiko import SSHException  # noqa: PLC0415
+
         deadline = None if timeout is None else time.monotonic() + timeout
         channel = self._session(deadline, stream=False)
         try:
             channel.execute(command)
             return self._run(channel, stdin, deadline, limit, shown)
+        except (SSHException, ConnectionError) as error:
+            raise self._lost(f"while `{shown}` ran") from error
         finally:
             channel.close()
             self._slots.release(stream=False)
@@ -90,15 +94,11 @@ class Link:
 
     def open_process(self, command: bytes) -> ProcessStream:
         """A command whose stdin and stdout are a stream; it holds a session until it is closed."""
-        channel = self._session(None, stream=True)
-        channel.execute(command)
-        return ProcessStream(channel, lambda: self._slots.release(stream=True))
+        return self._process(lambda channel: channel.execute(command))
 
     def open_subsystem(self, name: str) -> ProcessStream:
         """One of the server's own services as a stream; it holds a session until it is closed."""
-        channel = self._session(None, stream=True)
-        channel.start_subsystem(name)
-        return ProcessStream(channel, lambda: self._slots.release(stream=True))
+        return self._process(lambda channel: channel.start_subsystem(name))
 
     def user(self) -> str:
         """Whom the connection is logged in as."""
@@ -131,6 +131,18 @@ class Link:
             self._lock.release()
         if transport is not None:
             transport.end()
+
+    def _process(self, start: Callable[[SshChannel], None]) -> ProcessStream:
+        from paramiko import SSHException  # noqa: PLC0415
+
+        channel = self._session(None, stream=True)
+        stream = ProcessStream(channel, lambda: self._slots.release(stream=True))
+        try:
+            start(channel)
+        except (SSHException, ConnectionError) as error:
+            stream.close()
+            raise self._lost("as a command was started") from error
+        return stream
 
     def _run(
         self, channel: SshChannel, stdin: bytes, deadline: float | None, limit: int, shown: str

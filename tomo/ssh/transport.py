@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import socket
@@ -23,6 +24,7 @@ from paramiko.common import (
     MSG_CHANNEL_FAILURE,
     MSG_CHANNEL_REQUEST,
     MSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_CHANNEL_CLOSE,
     cMSG_CHANNEL_OPEN,
     cMSG_CHANNEL_REQUEST,
 )
@@ -51,6 +53,49 @@ class TooMuchOutput(Exception):
     """A command printed more than its limit."""
 
 
+class _Outgoing:
+    """A transport as one channel sends on it: its CLOSE comes last, whichever thread sends what.
+
+    paramiko builds a message under the channel's lock and sends it after that, so the CLOSE that
+    answers the server's can overtake it; sshd ends the whole connection over what follows a CLOSE.
+    """
+
+    def __init__(self, transport: SshTransport) -> None:
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._sending = 0
+        self._closed = False
+        self._close: Message | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send_user_message(self, message: Message) -> None:
+        """Sends it, or drops it after the CLOSE; a CLOSE waits for what other threads still send."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = message.asbytes().startswith(cMSG_CHANNEL_CLOSE)
+            if self._closed and self._sending:
+                self._close = message
+                return
+            self._sending += 1
+        try:
+            self._send(message)
+        finally:
+            with self._lock:
+                self._sending -= 1
+                last, self._close = (None, self._close) if self._sending else (self._close, None)
+        if last is not None:
+            self._send(last)
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._transport._send_user_message(message)
+        except EOFError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the connection was lost") from error
+
+
 class SshChannel(Channel):
     """A channel that wakes the one thread that works on it, whatever happens."""
 
@@ -61,7 +106,7 @@ class SshChannel(Channel):
 
     def attach(self, transport: SshTransport) -> None:
         """Binds the channel to its transport, as the transport does before it opens one."""
-        self._set_transport(transport)
+        self._set_transport(_Outgoing(transport))
         self._set_window(transport.default_window_size, transport.default_max_packet_size)
 
     def execute(self, command: bytes) -> None:
@@ -113,7 +158,9 @@ class SshChannel(Channel):
                 if not count:
                     break
                 sent += count
-        except (OSError, TimeoutError):
+        except ConnectionError:
+            raise
+        except OSError:
             # A command may end without having read its stdin; what it printed still counts.
             return len(stdin)
         if sent == len(stdin) and not self.eof_sent:
