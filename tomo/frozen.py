@@ -8,29 +8,52 @@ docs/decisions/0038-frozen.md.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import CellType, CodeType, FunctionType
-from typing import Any, NoReturn, TypeVar, dataclass_transform
+from types import CellType, CodeType, FunctionType, MemberDescriptorType
+from typing import Any, Final, NoReturn, TypeVar, dataclass_transform, overload
 
 T = TypeVar("T")
+_ORDERS: Final = ("lt", "le", "gt", "ge")
+
+
+@overload
+def frozen(cls: type[T], /) -> type[T]: ...
+
+
+@overload
+def frozen(*, order: bool = ..., slots: bool = ...) -> Callable[[type[T]], type[T]]: ...
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def frozen(cls: type[T]) -> type[T]:
+def frozen(
+    cls: type[T] | None = None, /, *, order: bool = False, slots: bool = True
+) -> type[T] | Callable[[type[T]], type[T]]:
     """The class as `dataclass(frozen=True, slots=True)` makes it.
 
-    Options of a field that no class here has (`init`, `hash`, `kw_only`) are refused by a TypeError.
+    With `order` its instances are ordered as the tuples of their compared values are; without `slots` they
+    have a `__dict__`, as cached properties need it. Options of a field that no class here has (`init`,
+    `hash`, `kw_only`) are refused by a TypeError.
     """
-    made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    if cls is None:
+        return partial(_made, order=order, slots=slots)
+    return _made(cls, order=order, slots=slots)
+
+
+def _made(cls: type[T], *, order: bool, slots: bool) -> type[T]:
+    # The standard library has a frozen class derive from frozen ones only, and so refuse changes itself.
+    derived = any(hasattr(base, "__dataclass_params__") for base in cls.__mro__[1:])
+    made: Any = dataclass(init=False, repr=False, eq=False, frozen=derived, slots=slots)(cls)
     own: tuple[Field[Any], ...] = fields(made)
     # What a class that derives from it, and whoever looks, goes by.
     told = made.__dataclass_params__
     told.init = told.repr = told.eq = told.frozen = True
+    told.order = order
     for each in own:
         if not each.init or each.hash is not None or each.kw_only:
             raise TypeError(f"`{cls.__qualname__}.{each.name}`: use `dataclass(frozen=True, slots=True)`")
@@ -41,9 +64,11 @@ def frozen(cls: type[T]) -> type[T]:
         "__eq__": _eq(compared),
         "__setattr__": _refuse_to_set,
         "__delattr__": _refuse_to_delete,
-        "__getstate__": _state,
-        "__setstate__": _set_state,
     }
+    if slots:
+        methods |= {"__getstate__": _state, "__setstate__": _set_state}
+    if order:
+        methods |= {f"__{name}__": _ordered(getattr(operator, name), compared) for name in _ORDERS}
     for name, method in methods.items():
         if name not in vars(made):
             setattr(made, name, method)
@@ -93,11 +118,18 @@ def _template(count: int, *, after: bool) -> CodeType:
 
 def _setter(cls: type, of: Field[Any]) -> Callable[[object, object], None]:
     """The slot's own: quicker than `object.__setattr__`, which looks for it by name."""
-    put: Callable[[object, object], None] = getattr(cls, of.name).__set__
+    slot = getattr(cls, of.name, None)
+    put: Callable[[object, object], None] = (
+        slot.__set__ if isinstance(slot, MemberDescriptorType) else partial(_put, of.name)
+    )
     make = of.default_factory
     if make is MISSING:
         return put
     return lambda self, value: put(self, make() if value is MISSING else value)
+
+
+def _put(name: str, instance: object, value: object) -> None:
+    object.__setattr__(instance, name, value)
 
 
 def _values(names: Sequence[str]) -> Callable[[object], tuple[object, ...]]:
@@ -121,6 +153,15 @@ def _eq(values: Callable[[object], tuple[object, ...]]) -> Callable[[object, obj
         return values(self) == values(other) if type(other) is type(self) else NotImplemented
 
     return equal
+
+
+def _ordered(
+    holds: Callable[[object, object], bool], values: Callable[[object], tuple[object, ...]]
+) -> Callable[[object, object], Any]:
+    def compared(self: object, other: object) -> Any:
+        return holds(values(self), values(other)) if type(other) is type(self) else NotImplemented
+
+    return compared
 
 
 def _hash(values: Callable[[object], tuple[object, ...]]) -> Callable[[object], int]:

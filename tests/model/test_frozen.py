@@ -8,6 +8,7 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, get_type_hints
 
 import pytest
@@ -155,6 +156,81 @@ def test_it_is_a_dataclass_to_whoever_looks() -> None:
     assert Point.__match_args__ == Standard.__match_args__
     assert repr(Point.__dataclass_params__) == repr(Standard.__dataclass_params__)  # type: ignore[attr-defined]
     assert Point(1).moved(2) == Point(3)
+
+
+@frozen(order=True)
+class Version:
+    """Ordered by its numbers, whatever it is called."""
+
+    major: int
+    minor: int = 0
+    name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StandardVersion:
+    """The same, by the standard library alone."""
+
+    major: int
+    minor: int = 0
+    name: str = field(default="", compare=False)
+
+
+@pytest.mark.parametrize("made", [Version, StandardVersion])
+def test_ordered_ones_go_by_their_compared_values(made: Callable[..., Any]) -> None:
+    first, again, later = made(1, 2, "z"), made(1, 2, "a"), made(1, 10)
+
+    assert sorted([later, made(0), first]) == [made(0), first, later]
+    assert (first < later, later > first, first <= again, first >= again) == (True, True, True, True)
+    assert (first < again, later <= first) == (False, False)
+    with pytest.raises(TypeError, match="not supported between"):
+        first < (1, 3)  # noqa: B015  # the comparison is what is tried
+    with pytest.raises(TypeError, match="not supported between"):
+        Point(1) < Point(2)  # type: ignore[operator]  # noqa: B015  # not an ordered one
+
+
+@frozen(slots=False)
+class Text:
+    """Works something out once."""
+
+    words: tuple[str, ...] = ()
+    marks: list[str] = field(default_factory=list)
+
+    @cached_property
+    def length(self) -> int:
+        """How many words it has."""
+        return len(self.words)
+
+
+@frozen(slots=False)
+class Titled(Text):
+    """One that derives from it, and calls what it has."""
+
+    title: str = ""
+
+    def shown(self) -> str:
+        """The title, and what the other class makes of itself."""
+        return f"{self.title}: {super().length}"
+
+
+def test_one_without_slots_has_cached_properties_and_is_frozen_too() -> None:
+    text = Text(("a", "b"))
+
+    assert (text.length, text.length, Text().marks) == (2, 2, [])
+    assert vars(text) == {"words": ("a", "b"), "marks": [], "length": 2}
+    assert Titled(("a",), title="T").shown() == "T: 1"
+    assert replace(Titled(("a",), title="T"), words=()) == Titled(title="T")
+    assert pickle.loads(pickle.dumps(text)) == copy.deepcopy(text) == text  # made here
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'words'"):
+        text.words = ()  # type: ignore[misc]
+    assert hash(Version(1, name="a")) == hash(Version(1))
+
+
+def test_both_kinds_are_told_as_what_they_are() -> None:
+    told = Version.__dataclass_params__  # type: ignore[attr-defined]
+
+    assert repr(told) == repr(StandardVersion.__dataclass_params__)  # type: ignore[attr-defined]
+    assert [each.name for each in fields(Titled)] == ["words", "marks", "title"]
 
 
 def test_it_can_be_copied_and_pickled() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -122,7 +122,7 @@ class Outage(StrEnum):
     """Goes for good."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Downtime:
     """A container that will not serve, for a while or for good. `app` is `""` where it is of none."""
 
@@ -132,7 +132,7 @@ class Downtime:
     outage: Outage
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Exposed:
     """A port that becomes reachable; `reach` says from where."""
 

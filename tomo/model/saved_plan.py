@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tomo.frozen import frozen
 from tomo.model.finding import Judgement
@@ -12,7 +12,7 @@ from tomo.model.selection import Selection
 from tomo.model.update import AppUpdate, BackupFirst
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class HostIdentity:
     """One host of a plan: where it is, as whom, and the fingerprints of the keys that it may show."""
 

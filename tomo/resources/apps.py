@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from graphlib import TopologicalSorter
 
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Key
 from tomo.model.values import Value
 from tomo.resources import tokens
@@ -28,7 +29,7 @@ _LABELS = ("labels",)
 _FIXED_WHEN_MADE = ("healthcheck", "init", "tmpfs")
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class AppOnServer:
     """Declares one instance. Resource names end in `@SERVER`, as an app may run on several."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Key, OutputRef
 from tomo.model.values import Properties, Value
 from tomo.resources import tokens
@@ -28,7 +29,7 @@ _SERVICE = "caddy"
 _OPEN, _CLOSED = "0644", "0600"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class ProxyOnServer(AppOnServer):
     """The proxy is an app like others, with a folder of files that it reads anew while it runs."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -40,7 +40,7 @@ class FleetValues:
             ) from None
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Instance:
     """One app on one server, with everything that its texts may refer to.
 

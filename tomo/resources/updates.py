@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.step import Step
 from tomo.model.update import AppUpdate, MovedData
@@ -79,7 +79,7 @@ def app_updates(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Change:
     """What sets one update of an app apart from another."""
 

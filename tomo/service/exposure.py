@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from tomo.frozen import frozen
 from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op
@@ -20,7 +20,7 @@ from tomo.spec.addresses import HTTP_PORT, HTTPS_PORT, PROXY
 _USUAL: Final = {"http": HTTP_PORT, "https": HTTPS_PORT}
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class OpenPort:
     """A port of a host that something listens on after the plan; `reach` says from where."""
 
@@ -41,7 +41,7 @@ class OpenPort:
         return _reach(self.address)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class OpenName(OpenPort):
     """A name that a host's proxy serves after the plan: `address` is the name, `bound` where it listens."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from tomo.frozen import frozen
 from tomo.model.plan import Plan
 from tomo.model.step import Op, Step
 from tomo.model.urn import Urn
@@ -13,7 +13,7 @@ from tomo.resources.swapping import hindrances, proxy_of, starts_first
 from tomo.resources.tokens import CONTAINER
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Interruption:
     """A container that stops before the one in its place is well; `why` follows `it`."""
 

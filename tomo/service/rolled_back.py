@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from tomo.errors import CannotGoBack, NotSupported, VersionNotFound
+from tomo.frozen import frozen
 from tomo.model.declaration import Declaration, Declarations, Key, OutputRef
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn
@@ -115,7 +116,7 @@ class _Then:
         return self.past.version.number
 
 
-@dataclass(frozen=True)
+@frozen
 class _Instance:
     """One app on one server as a version of the history has it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from tomo.errors import Problem, SpecError
+from tomo.frozen import frozen
 from tomo.spec.consistency import inconsistencies
 from tomo.spec.fleet import App, Fleet
 from tomo.spec.glance import read_document
@@ -16,7 +16,7 @@ from tomo.spec.routes import proxy_findings
 from tomo.spec.yaml import Document, Path, parse
 
 
-@dataclass(frozen=True)
+@frozen
 class LoadedFleet:
     """A fleet that holds together by itself; `check_fleet` holds it against a catalog."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tomo.errors import SpecError
+from tomo.frozen import frozen
 from tomo.spec.base import AbsolutePath, Flag, Integer, Line, MayBeEmpty, Model, mistake
 from tomo.spec.files import read_bytes
 from tomo.spec.problems import Finding, build, in_order, located
@@ -238,7 +238,7 @@ class PolicyFile(Model):
     tests: tuple[PolicyTest, ...] = Field((), description="Cases for `tomo policy test`.")
 
 
-@dataclass(frozen=True)
+@frozen
 class LoadedPolicies:
     """A policy file that holds together by itself."""
 

@@ -10,7 +10,6 @@ import gc
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +17,7 @@ import yaml
 from yaml._yaml import CParser
 
 from tomo.errors import Problem, SpecError
+from tomo.frozen import frozen
 from tomo.spec.shown import shown
 
 Path: TypeAlias = Sequence[str | int]
@@ -233,7 +233,7 @@ def _line(node: Any) -> int:
 # --- documents ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Document:
     """A parsed file: its value, and the line of each part of it."""
 

@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote
@@ -40,7 +40,7 @@ _SHOWN: Final = 5
 _OF_PULUMI: Final = frozenset(("s3", "gs", "azblob", "postgres", "postgresql", "http", "https"))
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class StackName:
     """A stack of the store."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -15,6 +15,7 @@ from tomo.catalog.importers.reading import NO_FILE, Folder, refuse, writable
 from tomo.catalog.importers.words import Names, line, slug
 from tomo.catalog.importers.writing import Written, written
 from tomo.errors import Problem, SpecError, UsageError
+from tomo.frozen import frozen
 from tomo.spec.near import did_you_mean
 from tomo.spec.shown import shown
 
@@ -33,7 +34,7 @@ _SAMPLE: Final = 40
 _MOST_LINES: Final = 12
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """What became of one app of a copy: a file to write, or the reasons why there is none."""
 

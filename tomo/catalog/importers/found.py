@@ -9,9 +9,10 @@ from typing import Any
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.reading import At, Folder
 from tomo.catalog.importers.variables import Asked, Scope, no_scope
+from tomo.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Page:
     """The page people open, as far as the source says; `port` is the container's, `host` the server's."""
 
@@ -49,7 +50,7 @@ class FoundApp:
     ledger: Ledger = field(default_factory=Ledger)
 
 
-@dataclass(frozen=True)
+@frozen
 class Candidate:
     """Something in a catalog that may be an app: what it is called, where it is, how it is read."""
 

@@ -14,6 +14,7 @@ from tomo.catalog.importers.reading import At, Folder
 from tomo.catalog.importers.variables import Asked, Texts, escaped
 from tomo.catalog.importers.words import Names, languages, slug
 from tomo.errors import SpecError
+from tomo.frozen import frozen
 from tomo.spec.shown import CONTROL, shown
 
 _LARGEST_FILE: Final = 256 << 10
@@ -43,7 +44,7 @@ _TELLING: Final = re.compile(r"\$(?:SERVICE_[A-Z0-9_]+|\{SERVICE_[A-Z0-9_]+\})")
 _QUIET: Final = frozenset({".gitkeep", ".keep", ".gitignore", "README.md"})
 
 
-@dataclass(frozen=True)
+@frozen
 class _Wanted:
     """One mount as its source writes it."""
 

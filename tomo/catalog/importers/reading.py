@@ -7,11 +7,11 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
 
 from tomo.errors import Problem, SpecError
+from tomo.frozen import frozen
 from tomo.spec.base import as_text
 from tomo.spec.shown import CONTROL, shown
 from tomo.spec.yaml import MAX_DEPTH, Document, parse
@@ -58,7 +58,7 @@ def refuse(file: str, line: int, message: str, hint: str = "") -> NoReturn:
 # --- folders -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class Folder:
     """A folder of the copy; nothing outside it is ever opened."""
 
@@ -224,7 +224,7 @@ def _not_deep(value: Any, file: str) -> Any:
 # --- values with their place -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class At:
     """A value and where it stands, so that whoever finds it wrong can say so with a line.
 

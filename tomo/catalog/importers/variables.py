@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from tomo.catalog.importers.ledger import Ledger
 from tomo.catalog.importers.secrecy import from_outside, holds_secret, shape_of
 from tomo.catalog.importers.words import Names, variable_name
+from tomo.frozen import frozen
 from tomo.spec.shown import CONTROL, shown
 
 _START: Final = re.compile(r"\$(?:(?P<escaped>\$)|(?P<braced>\{)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))")
@@ -22,7 +23,7 @@ _NUMBERS: Final = {"PUID": "1000", "PGID": "1000", "UID": "1000", "GID": "1000",
 # --- expressions -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class Variable:
     """`${NAME}`, or with an operator of Compose's and what follows it."""
 
@@ -97,7 +98,7 @@ def _flush(literal: list[str], found: list[Part]) -> None:
 # --- inputs ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class Asked:
     """An input that an app is to have, as far as its source says."""
 
@@ -181,7 +182,7 @@ def _merged(known: Asked, wanted: Asked) -> Asked:
 # --- texts -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class _Reference:
     """A part of a value that is not literal: an input, or text with Tomo's own references."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from tomo.catalog.lint import lint
 from tomo.errors import Problem, SpecError
+from tomo.frozen import frozen
 from tomo.spec.app import AppDefinition
 from tomo.spec.consistency import inconsistencies, unsupported
 from tomo.spec.problems import build, in_order, located
@@ -19,7 +19,7 @@ from tomo.spec.yaml import Document, is_plain_text, parse
 _MARK: Final = "# imported by `tomo catalog import`; sha256 of the rest: "
 
 
-@dataclass(frozen=True)
+@frozen
 class Written:
     """A file as it is to be, the app in it, and what of the catalog's rules it breaks."""
 

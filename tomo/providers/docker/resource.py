@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import orjson
 
 from tomo.errors import Cancelled
+from tomo.frozen import frozen
 from tomo.model.diff import DiffResult, PropertyDiff
 from tomo.model.images import ImageArchive
 from tomo.model.provider import (
@@ -44,7 +45,7 @@ _AUTO_NAME_DIGITS: Final = 7
 _MOST_CHECKS: Final = 5000
 
 
-@dataclass(frozen=True)
+@frozen
 class Pace:
     """Time, so that tests need not wait for it."""
 
@@ -54,7 +55,7 @@ class Pace:
     poll: float = 0.15
 
 
-@dataclass(frozen=True)
+@frozen
 class Host:
     """One configured daemon, the logins for registries, and whether the run was stopped."""
 
