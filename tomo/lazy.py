@@ -51,11 +51,12 @@ def _main_as(main: ModuleType) -> Iterator[None]:
         sys.modules["__main__"] = present
 
 
-def postpone(module: str, **parts: ModuleType) -> LateModule | None:
+def postpone(module: str, **parts: object) -> LateModule | None:
     """Makes a later `import` of a module cost nothing until the module is used.
 
     `parts` are names of it that may be imported without loading it. None, and nothing done, where the
-    module is loaded already or not installed.
+    module is loaded already or not installed. A module within a package that is not loaded yet is found by
+    `from package import module`, and by `import package.module` only where the package itself names it.
     """
     if module in sys.modules or (spec := _spec_of(module)) is None:
         return None
@@ -65,6 +66,10 @@ def postpone(module: str, **parts: ModuleType) -> LateModule | None:
         # Asked for by `from package import part`, whichever part that is.
         vars(late)["__path__"] = spec.submodule_search_locations
     sys.modules[module] = late
+    package, _, name = module.rpartition(".")
+    if package in sys.modules:
+        # As loading it would: `import package.module` binds the package only.
+        setattr(sys.modules[package], name, late)
     return late
 
 

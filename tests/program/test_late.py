@@ -76,6 +76,9 @@ def test_the_sdk_is_loaded_without_what_few_programs_use(traced: bool, late: lis
         "import pulumi; from grpc.experimental import aio; print(aio.__name__)",
         "import pulumi, dill; print(dill.loads(dill.dumps([1])))",
         "import pulumi; from packaging.version import parse; print(parse('1.10') > parse('1.9'))",
+        "import packaging.version; print(packaging.version.parse('1.10'))",
+        "import google.protobuf.internal.python_message as late; print(late.GeneratedProtocolMessageType)",
+        "import google.protobuf.internal.python_message; print(google.protobuf.internal.python_message.__name__)",
     ],
 )
 def test_a_part_that_a_program_uses_is_whole(use: str) -> None:

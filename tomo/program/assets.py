@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +159,8 @@ def _header(name: str, size: int) -> bytes:
     """A USTAR header as Go's archive/tar writes it; Python's leaves the device fields empty."""
     split = _split_name(name.encode("ascii", "replace") if name.isascii() else None)
     if split is None:
+        import tarfile  # noqa: PLC0415  # few names are so long
+
         return tarfile.TarInfo(name).tobuf(tarfile.PAX_FORMAT)
     prefix, short = split
     zero = b"0000000\0"

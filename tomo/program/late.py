@@ -7,11 +7,17 @@ they take a third of the import.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
+
 from tomo.lazy import postpone
 
 
 def postpone_parts(*, traced: bool) -> None:
     """Lets `import pulumi` leave them out; with a trace in the environment, gRPC and tracing come along."""
+    for package in ("packaging", "google.protobuf.internal"):
+        with suppress(ImportError):
+            import_module(package)
     # The last is protobuf in Python, for where its compiled form isn't installed.
     for name in ("dill", "packaging.version", "pulumi.automation", "google.protobuf.internal.python_message"):
         postpone(name)
