@@ -9,12 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from tomo.errors import SpecError, TomoError, UsageError
+from tomo.settings import Settings
 from tomo_cli.signals import handled_by
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 _DEFAULT_WIDTH = 80
 _UNESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -23,13 +26,13 @@ _UNESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 @cache
 def out() -> Console:
     """Where data goes."""
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _DEFAULT_WIDTH)
+    return _console(soft_wrap=False, width=None if sys.stdout.isatty() else _DEFAULT_WIDTH)
 
 
 @cache
 def err() -> Console:
     """Where talk goes."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
+    return _console(stderr=True, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
 
 
 def err_as_it_is_now() -> Console:
@@ -38,12 +41,26 @@ def err_as_it_is_now() -> Console:
     A view on a terminal lives while a program runs, whose prints are taken in by another stream: one
     console must not find the other's stream in its own.
     """
-    return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
+    return _console(file=sys.stderr, width=None if sys.stderr.isatty() else _DEFAULT_WIDTH)
 
 
 def say(text: str | Text = "") -> None:
     """A line of talk."""
-    err().print(text if isinstance(text, Text) else Text(clean(text)), soft_wrap=True)
+    err().print(_words(clean(text)) if isinstance(text, str) else text, soft_wrap=True)
+
+
+def takes_plain_lines() -> bool:
+    """Whether short lines on stdout need no laying out: it is no terminal, nor to be taken for one."""
+    variables = Settings.from_environment().variables
+    return not (sys.stdout.isatty() or variables.get("FORCE_COLOR") or variables.get("TTY_COMPATIBLE"))
+
+
+def print_short(line: str) -> None:
+    """A line of data set off by an empty one; what is styled is laid out at a terminal only."""
+    if takes_plain_lines() and len(line) < _DEFAULT_WIDTH:
+        sys.stdout.write(f"\n{line}\n")
+        return
+    heading(line)
 
 
 def print_json(document: object) -> None:
@@ -90,7 +107,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for header in headers:
         made.add_column(header, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(clean(str(cell))) for cell in row))
+        made.add_row(*(_words(clean(str(cell))) for cell in row))
     out().print(made)
 
 
@@ -98,7 +115,7 @@ def fields(pairs: Mapping[str, object]) -> None:
     """Names and values, one a line, on stdout."""
     width = max((len(name) for name in pairs), default=0)
     for name, value in pairs.items():
-        line = Text(f"{name.ljust(width)}  ", style="dim")
+        line = _words(f"{name.ljust(width)}  ", "dim")
         line.append(clean(str(value)), style="not dim")
         out().print(line, soft_wrap=True)
 
@@ -106,12 +123,12 @@ def fields(pairs: Mapping[str, object]) -> None:
 def heading(title: str) -> None:
     """The title of a part, on stdout."""
     out().print()
-    out().print(Text(clean(title), style="bold"))
+    out().print(_words(clean(title), "bold"))
 
 
 def text(words: str) -> None:
     """Prose on stdout, wrapped at the console's width."""
-    out().print(Text(clean(words)))
+    out().print(_words(clean(words)))
 
 
 def at_terminal() -> bool:
@@ -126,21 +143,21 @@ def show_error(error: TomoError, *, detail: bool = True) -> None:
         for problem in error.problems:
             _print_problem(str(problem), problem.hint)
         return
-    console.print(Text.assemble(("error: ", "bold red"), clean(str(error))), soft_wrap=True)
+    console.print(_words("error: ", "bold red", clean(str(error))), soft_wrap=True)
     if error.detail and detail:
         for line in clean(error.detail).rstrip().splitlines():
-            console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+            console.print(_words(f"  {line}", "dim"), soft_wrap=True)
     _print_hint(error.hint)
 
 
 def _print_problem(message: str, hint: str) -> None:
-    err().print(Text.assemble(("error: ", "bold red"), clean(message)), soft_wrap=True)
+    err().print(_words("error: ", "bold red", clean(message)), soft_wrap=True)
     _print_hint(hint)
 
 
 def _print_hint(hint: str) -> None:
     if hint:
-        err().print(Text.assemble(("  hint: ", "cyan"), clean(hint)), soft_wrap=True)
+        err().print(_words("  hint: ", "cyan", clean(hint)), soft_wrap=True)
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -154,7 +171,7 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 def answer(question: str) -> str:
     """What a person types at the terminal."""
-    err().print(Text(question, style="bold"), end="")
+    err().print(_words(question, "bold"), end="")
     with ended_by_ctrl_c():
         return sys.stdin.readline().strip()
 
@@ -162,3 +179,16 @@ def answer(question: str) -> str:
 def ended_by_ctrl_c() -> AbstractContextManager[None]:
     """While somebody is asked, one Ctrl-C is enough: nothing is under way that could be finished."""
     return handled_by(signal.default_int_handler)
+
+
+def _console(**options: Any) -> Console:
+    from rich.console import Console  # half of what shows no text has no use for it
+
+    return Console(highlight=False, **options)
+
+
+def _words(words: str, style: str = "", plain: str = "") -> Text:
+    """Words in a style, then others without."""
+    from rich.text import Text
+
+    return Text.assemble((words, style), plain) if plain else Text(words, style=style)

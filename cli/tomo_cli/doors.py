@@ -82,7 +82,9 @@ def _tell(line: str) -> None:
 
 
 def _load_view() -> None:
-    import tomo_cli.plan_view  # noqa: F401  # that is all
+    """Loads what lays out a plan, where somebody will look at it."""
+    if sys.stdout.isatty():
+        import tomo_cli.plan_view  # noqa: F401
 
 
 def _stores() -> Stores:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tomo.model.diff import DiffKind, OutputChanges, PropertyDiff
 from tomo.model.events import Severity
-from tomo.model.plan import Plan, is_default_provider, is_hidden
+from tomo.model.plan import Plan
 from tomo.model.resource import ResourceState
 from tomo.model.step import Op, Step
 from tomo.model.urn import STACK_TYPE, Urn
@@ -23,6 +23,7 @@ from tomo.service.plans.seals import SecretMarks
 from tomo.service.present import hosts_of
 from tomo.service.runs import PlanResult
 from tomo_cli.console import clean, out, say
+from tomo_cli.plan_words import PLAN, is_shown, last_line
 from tomo_cli.policy_view import show_judgement
 from tomo_cli.update_view import show_updates
 
@@ -52,29 +53,17 @@ _WORDS = {
     tokens.CONTAINER: "container",
 }
 """What people call each type; in the order in which a plan shows them."""
-DRIFT = "Drift"
-"""The heading of a plan that tells what was changed outside Tomo."""
 _SEVERITY_STYLES = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
 _LONGEST_VALUE = 60
 _MOST_DIFFS = 12
 _HEX_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
-_TENSES = (
-    (Op.IMPORT, "import"),
-    (Op.CREATE, "create"),
-    (Op.UPDATE, "update"),
-    (Op.REPLACE, "replace"),
-    (Op.DELETE, "delete"),
-    (Op.DISCARD, "discard"),
-    (Op.REFRESH, "refresh"),
-    (Op.READ, "read"),
-)
 
 
-def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
+def show_plan(result: PlanResult, *, heading: str = PLAN) -> None:
     """The whole plan on stdout: tree, ports, outputs, warnings, the line that sums it up."""
     console, plan = out(), result.plan
     hosts = hosts_of(plan)
-    shown = [step for step in plan.steps if _is_shown(step)]
+    shown = [step for step in plan.steps if is_shown(step)]
     if shown:
         console.print(Text(f"{heading} for {plan.project}/{plan.stack}", style="bold"))
         for tree in _trees(result, shown, hosts):
@@ -86,75 +75,7 @@ def show_plan(result: PlanResult, *, heading: str = "Plan") -> None:
     _show_notes(console, result)
     show_judgement(console, result.judgement)
     console.print()
-    line = drift_summary(plan) if heading == DRIFT else summary(plan, destroys=result.destroys)
-    if not shown and (result.failures or result.program_error is not None):
-        line = "No plan could be made."
-    console.print(Text(line, style="bold"))
-
-
-def summary(plan: Plan, *, destroys: bool = False) -> str:
-    """One line that counts what would be done."""
-    counts = visible_counts(plan)
-    parts = [f"{counts[op]} to {word}" for op, word in _TENSES if counts.get(op) and op is not Op.READ]
-    same = counts.get(Op.SAME, 0)
-    left = left_out(plan)
-    beside = f" {_count(left)} not targeted." if left else ""
-    if not parts and plan.unlooked:
-        return f"No changes where it could be looked; {_unlooked(plan)} stand as recorded.{beside}"
-    if not parts:
-        nothing = "Nothing to delete." if destroys else f"No changes: {_resources(same)} as declared."
-        return nothing + beside
-    return f"Plan: {', '.join(parts)}, {same} unchanged.{beside}"
-
-
-def left_out(plan: Plan) -> int:
-    """How many resources, as people count them, the plan was told to leave alone."""
-    urns = (urn for urn in plan.left_out if urn.type != STACK_TYPE)
-    return sum(not is_default_provider(urn) for urn in urns)
-
-
-def drift_summary(plan: Plan) -> str:
-    """One line that counts what is not as it was left."""
-    counts = visible_counts(plan)
-    gone, moved = counts.get(Op.DELETE, 0), counts.get(Op.REFRESH, 0)
-    parts = [f"{moved} changed"] if moved else []
-    parts += [f"{gone} gone"] if gone else []
-    if parts:
-        return f"Drift: {', '.join(parts)}. `tomo apply` repairs it."
-    return (
-        f"No drift where it could be looked; {_unlooked(plan)} stand as recorded."
-        if plan.unlooked
-        else "No drift."
-    )
-
-
-def _unlooked(plan: Plan) -> str:
-    return _count(sum(host.resources for host in plan.unlooked))
-
-
-def _count(resources: int) -> str:
-    return "1 resource" if resources == 1 else f"{resources} resources"
-
-
-def visible_counts(plan: Plan) -> dict[Op, int]:
-    """Steps by operation, as people count them: without the stack itself and default providers."""
-    counts: dict[Op, int] = {}
-    alone = set(plan.left_out)
-    for step in plan.steps:
-        if step.op is Op.SAME and step.urn in alone:
-            continue
-        if step.op.is_logical and not is_hidden(step) and step.type != STACK_TYPE:
-            counts[step.op] = counts.get(step.op, 0) + 1
-    return counts
-
-
-def _resources(count: int) -> str:
-    return "1 resource is" if count == 1 else f"{count} resources are"
-
-
-def _is_shown(step: Step) -> bool:
-    quiet = {Op.SAME, Op.READ}
-    return step.op.is_logical and step.op not in quiet and not is_hidden(step) and step.type != STACK_TYPE
+    console.print(Text(last_line(result, heading), style="bold"))
 
 
 def _trees(result: PlanResult, shown: Sequence[Step], hosts: Mapping[Urn, str]) -> list[Tree]:

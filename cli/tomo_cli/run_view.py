@@ -35,7 +35,8 @@ from tomo.model.urn import STACK_TYPE, Urn
 from tomo.resources import tokens
 from tomo.service.runs import RunResult
 from tomo_cli.console import clean, err_as_it_is_now
-from tomo_cli.plan_view import _STYLES, _WORDS, visible_counts
+from tomo_cli.plan_view import _STYLES, _WORDS
+from tomo_cli.plan_words import visible_counts
 
 _MOST_RUNNING = 12
 _REMINDER_SECONDS = 10.0

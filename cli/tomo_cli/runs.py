@@ -148,7 +148,7 @@ def show_result(
     empty: str = "",
 ) -> None:
     """A plan on stdout, in the form that was asked for; `empty` is what to say where there is nothing."""
-    from tomo_cli.console import print_json, print_markdown, say, show_error
+    from tomo_cli.console import print_json, print_markdown, print_short, say, show_error
 
     if as_json:
         from tomo.service.present import plan_json
@@ -160,11 +160,15 @@ def show_result(
 
         print_markdown(plan_markdown(result))
         return
-    from tomo_cli.plan_view import show_plan
+    from tomo_cli.plan_words import one_line
 
     if empty and not result.plan.steps and not result.plan.unlooked:
         say(empty)
+    elif (line := one_line(result, heading)) is not None:
+        print_short(line)
     else:
+        from tomo_cli.plan_view import show_plan
+
         show_plan(result, heading=heading)
     for failure in result.failures:
         show_error(failure.error)

@@ -8,10 +8,11 @@ importers can fill them, and refused by name where an app that uses them is put 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tomo.spec.base import (
     AbsolutePath,
+    Checked,
     Duration,
     EnvName,
     Flag,
@@ -75,7 +76,7 @@ def _no_html(text: str | dict[str, str]) -> str | dict[str, str]:
     return text
 
 
-Markdown = Annotated[LocalText, AfterValidator(_no_html)]
+Markdown = Annotated[LocalText, Checked(_no_html)]
 
 
 class Notes(Model):
@@ -234,7 +235,7 @@ def _port_span(value: str) -> str:
 PortSpan = Annotated[
     str,
     BeforeValidator(as_text, json_schema_input_type=int | str),
-    AfterValidator(_port_span),
+    Checked(_port_span),
 ]
 """A port or a range `FIRST-LAST`; `span` reads it."""
 

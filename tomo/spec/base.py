@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
     Strict,
     Tag,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tomo.spec import template
 from tomo.spec.near import NAME
@@ -216,7 +216,34 @@ def _inner_type(encoded: str) -> bytes:
     return blob[4 : 4 + length] if len(blob) > 4 + length else b""
 
 
-_AS_TEXT: Final = BeforeValidator(as_text, json_schema_input_type=str | int | float | bool)
+class _AsText:
+    """Takes numbers and booleans as the text that a person wrote for them."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            as_text, handler(source), json_schema_input_schema=_WRITTEN
+        )
+
+
+class Checked:
+    """As pydantic's `AfterValidator`, which has a look at the function again for every field."""
+
+    def __init__(self, check: Callable[[Any], Any]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+
+_WRITTEN: Final = core_schema.union_schema(
+    [
+        core_schema.str_schema(),
+        core_schema.int_schema(),
+        core_schema.float_schema(),
+        core_schema.bool_schema(),
+    ]
+)
+_AS_TEXT: Final = _AsText()
 
 Flag = Annotated[bool, Strict()]
 """`true` or `false`; not `yes`, not 1."""
@@ -224,39 +251,37 @@ Integer = Annotated[int, Strict()]
 """A whole number; not a text, not `true`."""
 Number = Annotated[float, Strict()]
 """A number; not a text."""
-Text = Annotated[str, _AS_TEXT, AfterValidator(_no_nul)]
+Text = Annotated[str, _AS_TEXT, Checked(_no_nul)]
 """Any text, numbers as written; line breaks allowed."""
-Prose = Annotated[str, _AS_TEXT, AfterValidator(_prose)]
+Prose = Annotated[str, _AS_TEXT, Checked(_prose)]
 """Text that people read: line breaks and tabs, no other control characters."""
-Line = Annotated[str, _AS_TEXT, AfterValidator(_line)]
+Line = Annotated[str, _AS_TEXT, Checked(_line)]
 """One line of text."""
-Word = Annotated[str, _AS_TEXT, AfterValidator(_word)]
+Word = Annotated[str, _AS_TEXT, Checked(_word)]
 """One line without spaces: a host, a user, an image."""
-Image = Annotated[str, AfterValidator(_image)]
+Image = Annotated[str, Checked(_image)]
 """An image's name, with its registry, tag and digest."""
-Name = Annotated[str, _AS_TEXT, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
+Name = Annotated[str, _AS_TEXT, Checked(_name), Field(json_schema_extra={"pattern": f"^{NAME}$"})]
 """A name of a fleet, server, app, service, volume or network."""
 AppRef = Annotated[
-    str, _AS_TEXT, AfterValidator(_app_ref), Field(json_schema_extra={"pattern": f"^{NAME}(/{NAME})?$"})
+    str, _AS_TEXT, Checked(_app_ref), Field(json_schema_extra={"pattern": f"^{NAME}(/{NAME})?$"})
 ]
 """A catalog id, or `REPOSITORY/ID` of a repository that the fleet file pins."""
-DockerName = Annotated[str, _AS_TEXT, AfterValidator(_docker_name)]
+DockerName = Annotated[str, _AS_TEXT, Checked(_docker_name)]
 """What a container, volume or network is called in Docker."""
-SecretName = Annotated[
-    str, AfterValidator(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})
-]
+SecretName = Annotated[str, Checked(_secret_name), Field(json_schema_extra={"pattern": f"^{SECRET_NAME}$"})]
 """A name under which `tomo secret set` keeps a value."""
-EnvName = Annotated[str, _AS_TEXT, AfterValidator(_env_name)]
+EnvName = Annotated[str, _AS_TEXT, Checked(_env_name)]
 """The name of an environment variable."""
-AbsolutePath = Annotated[str, AfterValidator(absolute_path)]
+AbsolutePath = Annotated[str, Checked(absolute_path)]
 """An absolute path without `..` and `:`."""
-Duration = Annotated[str, _AS_TEXT, AfterValidator(_duration)]
+Duration = Annotated[str, _AS_TEXT, Checked(_duration)]
 """Such as `30s`; `seconds` reads it."""
-Size = Annotated[str, _AS_TEXT, AfterValidator(_size)]
+Size = Annotated[str, _AS_TEXT, Checked(_size)]
 """Such as `512M`; `size_in_bytes` reads it."""
-HostKey = Annotated[str, AfterValidator(_host_key)]
+HostKey = Annotated[str, Checked(_host_key)]
 """A pinned host key, `TYPE BASE64`."""
-Template = Annotated[str, _AS_TEXT, AfterValidator(_reference_text)]
+Template = Annotated[str, _AS_TEXT, Checked(_reference_text)]
 """Text that may hold references of the closed list in `tomo.spec.template`."""
 
 
