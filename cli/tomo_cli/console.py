@@ -182,7 +182,7 @@ def ended_by_ctrl_c() -> AbstractContextManager[None]:
 
 
 def _console(**options: Any) -> Console:
-    from rich.console import Console  # half of what shows no text has no use for it
+    from rich.console import Console  # not for JSON, nor for a line in a pipe
 
     return Console(highlight=False, **options)
 
