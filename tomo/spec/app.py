@@ -232,11 +232,7 @@ def _port_span(value: str) -> str:
     return value
 
 
-PortSpan = Annotated[
-    str,
-    BeforeValidator(as_text, json_schema_input_type=int | str),
-    Checked(_port_span),
-]
+PortSpan = Annotated[str, BeforeValidator(as_text, json_schema_input_type=int | str), Checked(_port_span)]
 """A port or a range `FIRST-LAST`; `span` reads it."""
 
 

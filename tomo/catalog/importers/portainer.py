@@ -9,6 +9,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from tomo.catalog.importers.compose import about
@@ -117,7 +118,7 @@ def _inputs(entry: At, ledger: Ledger) -> tuple[Mapping[str, Asked], dict[str, A
         else:
             key = variable_name(name)
             key = key if not key[0].isdigit() else f"V_{key}"
-            inputs[key] = asked if asked.name == key else Asked(**{**vars(asked), "name": key})
+            inputs[key] = asked if asked.name == key else replace(asked, name=key)
             environment[name] = f"${{{key}}}"
     return inputs, environment
 
