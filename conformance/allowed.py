@@ -160,7 +160,15 @@ def _renamed_original(difference: Difference, scene: Scene) -> bool:
     nodes = [node for node in scene.operation.program.nodes if node.options.get("aliases")]
     earlier = {alias["name"] for node in nodes for alias in node.options["aliases"] if "name" in alias}
     aliased = {*earlier, *(node.name for node in nodes)}
-    return _about(difference) in aliased and (kept or _original_only(difference))
+    if _about(difference) in aliased:
+        return kept or _original_only(difference)
+    return not kept and _replaced_with_one(difference, scene, earlier) and _original_only(difference)
+
+
+def _replaced_with_one(difference: Difference, scene: Scene, earlier: set[str]) -> bool:
+    """Whether the record has it replaced together with something by a name that this no longer has."""
+    of_it = [entry for entry in scene.before.values() if Urn(entry["urn"]).name == _about(difference)]
+    return any(Urn(urn).name in earlier for entry in of_it for urn in entry.get("replaceWith", ()))
 
 
 def _mentions_old_name(difference: Difference, scene: Scene) -> bool:
@@ -344,8 +352,8 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         "a renamed original goes under its new name",
         "A name that an alias gave holds at once, for the provider too, and if the resource then fails. "
-        "Pulumi deletes a replaced original under the name it had, and forgets why where that went along "
-        "with another.",
+        "Pulumi deletes a replaced original under the name it had, forgets why where that went along "
+        "with another, and deletes nothing ahead that is to be replaced with it by that name.",
         "a defect of the CLI (engine-spec 10.25)",
         _renamed_original,
     ),
