@@ -85,7 +85,7 @@ class _Outgoing:
         finally:
             with self._lock:
                 self._sending -= 1
-                last, self._close = (None, self._close) if self._sending else (self._close, None)
+                last = None if self._sending else self._close
         if last is not None:
             self._send(last)
 
