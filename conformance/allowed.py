@@ -94,6 +94,8 @@ def _concerns(difference: Difference, scene: Scene, names: set[str]) -> bool:
 
 def _original_only(difference: Difference) -> bool:
     """Whether the sides differ in nothing but when and under which name an original goes."""
+    if difference.where is Where.CALLS and difference.path.startswith("hook "):
+        return not any(call["new_inputs"] for call in (*difference.mine, *difference.theirs))
     if difference.where is Where.CALLS:
         return difference.path in {"delete", "check", "diff"}
     if difference.where is Where.WHY:
@@ -293,8 +295,8 @@ def _left_out_read(difference: Difference, scene: Scene) -> bool:
     taken_in = {step["urn"] for step in scene.theirs.told if step["op"].startswith("import")}
     names = {name for name in _names(frozenset((foreign & made) | taken_in)) if not _chosen(asked, name)}
     failed = _names(scene.theirs.ran.failed | scene.theirs.ran.refused)
-    if partial and failed and failed <= names:
-        # The whole run is another one then.
+    # Where that fails, or what is made from it, the whole run is another one.
+    if partial and failed and failed <= _needing(scene.operation.program, names):
         return True
     return partial and _concerns(difference, scene, names)
 

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Self
 
+from conformance.compare import Difference, Where
 from conformance.play import Played, Theatre
 from conformance.scenario import Scenario
 from conformance.setting import theatre
@@ -71,9 +72,15 @@ def _play(scenario: Scenario) -> Result:
 
 
 def _result(played: Played) -> Result:
-    kinds = frozenset((each.where.value, each.path.split(" / ")[0]) for each in played.unexplained)
+    kinds = frozenset(map(_kind, played.unexplained))
     texts = tuple(str(each) for each in played.unexplained)
     return Result(played.scenario, played.operations, texts, kinds, played.allowed, played.said)
+
+
+def _kind(difference: Difference) -> tuple[str, str]:
+    """What a smaller scenario has to differ in, too: also in who of the two went well."""
+    ended = difference.where is Where.EXIT
+    return difference.where.value, str(difference.mine) if ended else difference.path.split(" / ")[0]
 
 
 def _shrink(result: Result) -> Scenario:

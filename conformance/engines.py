@@ -30,6 +30,7 @@ from tomo.program.runner import SdkSource
 from tomo.providers.builtin import BuiltinProvider
 from tomo.providers.dynamic.provider import DynamicProvider
 from tomo.service.event_lines import EventLines
+from tomo.service.present import changed_keys
 from tomo.service.wiring import new_id, now
 from tomo.state.config import read_stack_config
 
@@ -260,7 +261,7 @@ def _named(refusal: TomoError) -> list[str]:
 
 
 def _told_by_tomo(step: Step) -> Told:
-    diffs = {_top(diff.path) for diff in step.diffs if not diff.drift}
+    diffs = changed_keys(replace(step, diffs=tuple(diff for diff in step.diffs if not diff.drift)))
     inputs = plain(step.new.inputs) if step.new else None
     return Told(step.urn, step.op.pulumi_name, tuple(sorted(step.keys)), tuple(sorted(diffs)), inputs)
 

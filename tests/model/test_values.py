@@ -13,6 +13,7 @@ from tomo.model.values import (
     Secret,
     Unknown,
     Value,
+    alike,
     has_secret,
     has_unknown,
     identical,
@@ -189,6 +190,21 @@ def test_what_is_not_plain_is_never_taken_for_plain(special: object) -> None:
 )
 def test_identical_is_only_what_surely_is(left: Properties, right: Properties, are: bool) -> None:
     assert identical(left, right) is are
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "are"),
+    [
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": [Secret("x")]}, {"a": [Secret("x")]}, True),
+        ({"a": Secret("x")}, {"a": "x"}, False),
+        ({"a": Secret(True)}, {"a": Secret(1)}, False),
+        ({"a": [True, False]}, {"a": [1, 0]}, False),
+    ],
+)
+def test_alike_is_what_is_the_same_and_as_secret(left: Properties, right: Properties, are: bool) -> None:
+    assert alike(left, right) is are
 
 
 @given(plain, plain)

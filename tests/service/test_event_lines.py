@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.worlds import World
+from tomo.model.diff import DiffKind, PropertyDiff
+from tomo.model.step import INIT_ERROR, Op, Step
+from tomo.model.urn import Urn
 from tomo.resources.tokens import CONTAINER
 from tomo.service.event_lines import EventLines
+from tomo.service.present import changed_keys
 
 
 def applied(world: World) -> list[dict[str, Any]]:
@@ -70,3 +76,15 @@ def test_a_replacement_is_told_in_three_steps(world: World) -> None:
         "replace",
     ]
     assert all(("resOutputsEvent", op) in told for _, op in told)
+
+
+@pytest.mark.parametrize(
+    ("diffs", "told"),
+    [((PropertyDiff("v.w", DiffKind.UPDATE, 1, 2),), ["v", INIT_ERROR]), ((), [])],
+)
+def test_a_failed_creation_that_replaces_is_told_of_beside_what_differs(
+    diffs: tuple[PropertyDiff, ...], told: list[str]
+) -> None:
+    step = Step(Op.REPLACE, Urn("urn:pulumi:dev::proj::fake:index:Res::a"), diffs=diffs, keys=(INIT_ERROR,))
+
+    assert list(changed_keys(step)) == told

@@ -21,6 +21,7 @@ from tomo.model.plan import Unlooked
 from tomo.model.provider import Provider, ReadResult, ReadStatus, unreachable
 from tomo.model.resource import ResourceState
 from tomo.model.urn import Urn, split_provider_ref
+from tomo.model.values import alike
 
 _MOST_THREADS = 32
 
@@ -201,7 +202,7 @@ def observed(entry: ResourceState, result: ReadResult, now: str) -> ResourceStat
     # A look that finds nothing amiss doesn't say that the resource was ever finished: it is tried again.
     errors = result.init_errors or entry.init_errors
     same = id_ == entry.id and errors == entry.init_errors
-    if same and inputs == entry.inputs and outputs == entry.outputs:
+    if same and alike(inputs, entry.inputs) and alike(outputs, entry.outputs):
         return entry
     return replace(entry, id=id_, inputs=inputs, outputs=outputs, init_errors=errors, modified=now)
 

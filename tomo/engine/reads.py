@@ -17,7 +17,7 @@ from tomo.model.provider import ReadRequest, ReadResult, ReadStatus
 from tomo.model.resource import ResourceState
 from tomo.model.source import Registered
 from tomo.model.step import Op, Step
-from tomo.model.values import UNKNOWN_TEXT
+from tomo.model.values import UNKNOWN_TEXT, alike
 
 
 class Reads:
@@ -70,8 +70,8 @@ class Reads:
         entry, old = replace(wanted, id=found.id or wanted.id, outputs=outputs), request.old
         if old is None:
             return entry
-        moved = (entry.inputs, entry.outputs) != (old.inputs, old.outputs)
-        return replace(entry, created=old.created, modified=self._run.world.now() if moved else old.modified)
+        same = alike(entry.inputs, old.inputs) and alike(entry.outputs, old.outputs)
+        return replace(entry, created=old.created, modified=old.modified if same else self._run.world.now())
 
     def _record(self, request: Request, steps: list[Step], entry: ResourceState, begun: float | None) -> None:
         run = self._run

@@ -11,7 +11,7 @@ from tomo.frozen import frozen
 from tomo.model.diff import DiffKind, DiffResult, PropertyDiff
 from tomo.model.goal import Goal
 from tomo.model.resource import ResourceState
-from tomo.model.step import Op
+from tomo.model.step import INIT_ERROR, Op
 from tomo.model.values import Properties, same_value
 
 
@@ -143,7 +143,7 @@ def _init_error_keys(goal: Goal, old: ResourceState) -> tuple[str, ...]:
     if not old.init_errors:
         return ()
     patterns = [paths.parse(text) for text in goal.replace_on_changes]
-    return (_INIT_ERROR,) if paths.covered(patterns, (_INIT_ERROR,)) else ()
+    return (INIT_ERROR,) if paths.covered(patterns, (INIT_ERROR,)) else ()
 
 
 def marked_drift(
@@ -163,5 +163,4 @@ def _marked(diff: PropertyDiff, recorded: ResourceState, seen: ResourceState) ->
     return replace(diff, drift=True) if moved else diff
 
 
-_INIT_ERROR = "#initerror"
 GONE = PropertyDiff("", DiffKind.ADD, drift=True, why="it was removed outside Tomo")

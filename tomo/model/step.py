@@ -52,6 +52,10 @@ _PHYSICAL = {
 }
 
 
+INIT_ERROR = "#initerror"
+"""Pulumi's key for a resource whose creation was left half-done, where that forces its replacement."""
+
+
 @frozen
 class Step:
     """One decided operation: the entry before, the entry after (outputs predicted), and why.

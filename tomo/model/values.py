@@ -260,6 +260,11 @@ def identical(left: Properties, right: Properties) -> bool:
         return False
 
 
+def alike(left: Properties, right: Properties) -> bool:
+    """Whether two maps mean the same and are secret in the same places; True is not 1."""
+    return identical(left, right) or (left == right and same_value(left, right))
+
+
 def _plain_text(value: Value) -> bytes:
     # A dataclass is an unknown, an asset or an archive here: those are for `same_value`.
     return orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS)

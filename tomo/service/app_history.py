@@ -9,6 +9,7 @@ from tomo.frozen import frozen
 from tomo.model.resource import ResourceState
 from tomo.model.snapshot import Snapshot
 from tomo.model.urn import Urn
+from tomo.model.values import alike
 from tomo.resources import tokens
 from tomo.service.history import can_go_back_to
 from tomo.service.rolled_back import DIGITS
@@ -98,7 +99,7 @@ def _parts(snapshot: Snapshot, app: str) -> Mapping[Urn, ResourceState]:
 
 
 def _same(left: Mapping[Urn, ResourceState], right: Mapping[Urn, ResourceState]) -> bool:
-    return left.keys() == right.keys() and all(left[urn].inputs == right[urn].inputs for urn in left)
+    return left.keys() == right.keys() and all(alike(left[urn].inputs, right[urn].inputs) for urn in left)
 
 
 def _is_image(entry: ResourceState) -> bool:

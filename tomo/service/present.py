@@ -9,7 +9,7 @@ from tomo.engine import paths
 from tomo.model.finding import Judgement
 from tomo.model.plan import Plan, is_hidden
 from tomo.model.resource import ResourceState
-from tomo.model.step import Step
+from tomo.model.step import INIT_ERROR, Step
 from tomo.model.urn import STACK_TYPE, Urn
 from tomo.model.values import Secret, Value, masked, transform
 from tomo.resources.tokens import DOCKER_PROVIDER, SERVER
@@ -152,5 +152,9 @@ def _docker_host(step: Step) -> str:
 
 
 def changed_keys(step: Step) -> Iterable[str]:
-    """The properties that differ, without what lies in them, as Pulumi names them."""
-    return dict.fromkeys(str(paths.parse(diff.path)[0]) for diff in step.diffs if diff.path)
+    """The properties that differ, without what lies in them, as Pulumi names them.
+
+    It counts a failed creation among them where that forces the replacement and something else differs, too.
+    """
+    names = dict.fromkeys(str(paths.parse(diff.path)[0]) for diff in step.diffs if diff.path)
+    return [*names, INIT_ERROR] if step.diffs and INIT_ERROR in step.keys else names

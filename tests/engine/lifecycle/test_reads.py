@@ -213,3 +213,15 @@ def test_the_state_says_when_something_read_was_first_seen_otherwise(lifecycle: 
 
     assert not first
     assert lifecycle.entry("seen").modified
+
+
+def test_a_truth_that_is_read_where_a_number_was_is_seen_otherwise(lifecycle: Lifecycle) -> None:
+    lifecycle.world.things["x-9"] = {"w": 1}
+    lifecycle.up(reading("x-9"))
+    first = lifecycle.entry("seen").modified
+    lifecycle.world.things["x-9"]["w"] = True
+
+    lifecycle.up(reading("x-9"))
+
+    assert not first
+    assert lifecycle.entry("seen").modified

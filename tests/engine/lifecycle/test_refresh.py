@@ -27,6 +27,15 @@ def test_refresh_takes_reality_into_the_state_and_changes_nothing_outside(lifecy
     assert {(s.urn.name, s.op) for s in outcome.plan.steps} == {("a", Op.REFRESH), ("b", Op.DELETE)}
 
 
+def test_a_refresh_records_a_truth_where_a_number_was(lifecycle: Lifecycle) -> None:
+    lifecycle.up(lambda p: p.res("a", {"w": 1}) and None)
+    lifecycle.world.things["a-1"]["w"] = True
+
+    lifecycle.refresh()
+
+    assert lifecycle.entry("a").inputs["w"] is True
+
+
 def test_survivors_forget_what_is_gone(lifecycle: Lifecycle) -> None:
     lifecycle.up(one)
     del lifecycle.world.things["a-1"]
