@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.policy.conftest import Looks, plan_of, step, urn_of
+from tests.policy.test_containers import RISKY
 from tomo.model.diff import DiffKind, PropertyDiff
 from tomo.model.finding import Level
 from tomo.model.plan import Unlooked
@@ -239,3 +240,30 @@ def test_drift_alone_is_not_a_new_risk(look: Looks) -> None:
     diff = PropertyDiff("restart", DiffKind.UPDATE, "no", "always", drift=True)
 
     assert look("privileged").fields(step({}, op=Op.UPDATE, diffs=(diff,))) == []
+
+
+# --- findings ----------------------------------------------------------------------------------------
+
+FOUND = {
+    **{rule: step(inputs) for rule, (inputs, _) in RISKY.items()},
+    "host-file": step({"path": "/etc/sudoers.d/x"}, type_=tokens.FILE),
+    "image-build": step({"build": {"context": "."}}, type_=BUILT_IMAGE),
+    "data-removal": step({"name": "db"}, type_=tokens.VOLUME, op=Op.DELETE),
+    "deletes": step({}, op=Op.DELETE),
+    "replaces": step({}, op=Op.REPLACE, keys=("image",)),
+    "new-host": step(HOME, type_=tokens.SERVER),
+    "changed-host": step({**HOME, "port": 2222}, type_=tokens.SERVER, op=Op.UPDATE, old=HOME),
+    "commands": step({"create": "make"}, type_=tokens.REMOTE_COMMAND),
+}
+WHOLE = {"data-removal", "deletes"}
+"""These find a resource as a whole, not a field of it."""
+
+
+@pytest.mark.parametrize("rule", BUILT_IN)
+def test_every_finding_names_resource_field_and_rule_and_says_what_to_do(rule: str, look: Looks) -> None:
+    [finding] = look(rule).findings(FOUND[rule])
+
+    assert (finding.rule, finding.resource) == (rule, FOUND[rule].urn)
+    assert bool(finding.field) is (rule not in WHOLE)
+    assert finding.message
+    assert finding.hint

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.approval.people import Person, person
+from tests.databases import put_database
 from tests.worlds import CONTAINER, World
 from tomo.approval.agreement import Agreement, SignedAgreement, expiry
 from tomo.errors import ApprovalMissing, ApprovalRefused, ExitCode, PlanRefused, UsageError
+from tomo.model.people import Role, User
+from tomo.service.app_updates import AppUpdates, RollBackAppRequest, UpdateAppsRequest
 from tomo.service.approvals import ApprovalListing, ApprovalUseCases, ApproveRequest, ListApprovalsRequest
 from tomo.service.plans.making import SavePlanRequest, ShowPlanRequest
 from tomo.service.plans.saved import ApplyPlanRequest, SavedPlans
 from tomo.service.runs import PlanRequest, RunResult
+from tomo.service.who import people_of
 
 __all__ = ["person"]
 
@@ -115,6 +119,26 @@ def test_every_other_way_to_apply_is_refused(guarded: World, world: World) -> No
     assert guarded.nas.docker.container_names == [CONTAINER]
 
 
+def test_an_app_is_neither_updated_nor_rolled_back_where_approvals_are_on(
+    guarded: World, world: World
+) -> None:
+    world.apply()
+    world.edit("tomo-test/web:1.0", "tomo-test/web:2.0")
+    world.apply()
+    writes, file = len(guarded.nas.docker.writes), guarded.file.read_bytes()
+
+    back = AppUpdates(guarded.doors).rollback(RollBackAppRequest(guarded.place, lambda _: True, "web"))
+    guarded.edit("tomo-test/web:2.0", "tomo-test/web:1.0")
+    updated = AppUpdates(guarded.doors).update(UpdateAppsRequest(guarded.place, lambda _: True, ("web",)))
+
+    for changed in (back, updated):
+        assert changed.run is not None
+        assert isinstance(changed.run.refusal, ApprovalMissing)
+        assert changed.run.exit_code is ExitCode.POLICY
+    assert len(guarded.nas.docker.writes) == writes
+    assert guarded.file.read_bytes() == file.replace(b"web:2.0", b"web:1.0")
+
+
 def test_an_apply_without_changes_needs_nobody(guarded: World, world: World) -> None:
     world.apply()
 
@@ -176,6 +200,41 @@ def test_a_person_counts_once_however_often_they_agree(guarded: World, kim: Pers
         put(guarded, plan, kim.signs(agreement(guarded, plan, nonce=nonce)))
 
     assert [each.person for each in listing(guarded, plan).counted.approvals] == ["kim"]
+
+
+def test_a_person_under_two_names_counts_once(guarded: World, kim: Person, person: MakePerson) -> None:
+    laptop = person("kim@laptop")
+    assert guarded.settings.approvers is not None
+    guarded.settings.approvers.write_text(kim.line + laptop.line)
+    put_database(guarded.settings.data_folder)
+    with people_of(guarded.settings) as store, store.changing() as people:
+        people.add_user(User("u1", "kim", Role.USER), "")
+    plan = kept(guarded)
+    put(guarded, plan, kim.signs(agreement(guarded, plan)))
+    put(guarded, plan, laptop.signs(agreement(guarded, plan, nonce="1a" * 16)))
+
+    assert len(listing(guarded, plan).counted.approvals) == 1
+
+
+def test_whoever_applies_a_kept_plan_may_not_agree_alone_where_policy_wants_another(
+    guarded: World, person: MakePerson
+) -> None:
+    tester, lee = replace(person("tester"), name="tester@example.org"), person("lee")
+    assert guarded.settings.approvers is not None
+    guarded.settings.approvers.write_text(tester.line + lee.line)
+    (guarded.folder / "tomo-policy.yaml").write_text(
+        "schema: tomo.policy/v1\n"
+        "rules: {new-host: {level: require_approval, approvals: {distinct_person: true}}}\n"
+    )
+    plan = kept(guarded)
+    put(guarded, plan, tester.signs(agreement(guarded, plan)))
+
+    said = refused(guarded, plan)
+
+    assert "1 approval by somebody else" in said
+    assert "`tester@example.org` has agreed, but it is theirs: somebody else has to" in said
+    put(guarded, plan, lee.signs(agreement(guarded, plan, nonce="1a" * 16)))
+    assert apply(guarded, plan).exit_code is ExitCode.OK
 
 
 def test_without_a_file_of_approvers_nothing_is_asked(world: World) -> None:

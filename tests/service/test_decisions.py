@@ -475,6 +475,30 @@ def test_two_people_are_needed_where_policy_says_two(
     assert (approved.state, set(approved.actor.split(", "))) == (ProposalState.APPROVED, {"kim", "lee"})
 
 
+def test_where_approvals_are_off_and_a_policy_wants_one_the_hint_says_how_to_turn_them_on(
+    world: World,
+) -> None:
+    under(world)
+    proposal = new_image(world)
+
+    for decide in (approve, apply):
+        with pytest.raises(ApprovalMissing) as caught:
+            decide(world, proposal)
+
+        assert "TOMO_APPROVERS=FILE" in caught.value.hint
+        assert "`tomo-policy.yaml`" in caught.value.hint
+
+
+def test_where_policies_changed_since_it_is_to_be_proposed_anew(world: World) -> None:
+    proposal = propose(world)
+    under(world)
+
+    with pytest.raises(PlanRefused, match="the policies in force") as caught:
+        approve(world, proposal)
+
+    assert "proposed anew" in caught.value.hint
+
+
 def test_what_a_policy_denies_nobody_can_agree_to(world: World) -> None:
     world.apply()
     (world.folder / "tomo-policy.yaml").write_text("schema: tomo.policy/v1\nrules: {deletes: deny}\n")
@@ -569,6 +593,27 @@ def test_a_command_runs_once_with_exactly_its_arguments(world: World) -> None:
     assert state_of(world, proposal) is ProposalState.APPLIED
     assert current(world, proposal).output == done.output
     refused(world, proposal, ProposalClosed)
+
+
+def test_a_command_is_not_run_again_whatever_the_database_says(world: World, database: Path) -> None:
+    seen: list[str] = []
+
+    def greet(argv: list[str], *_: object) -> Outcome:
+        seen.append(argv[-1])
+        return Outcome(0, "", "")
+
+    world.nas.commands["greet"] = greet  # type: ignore[assignment]
+    proposal = command(world, "greet", "once")
+    approve(world, proposal)
+    apply(world, proposal)
+    [note] = world.folder.rglob(".pulumi/tomo/*/*/used/*.json")
+    with closing(sqlite3.connect(database)) as there, there:
+        there.execute("UPDATE proposals SET state = 'approved', begun = 0, begun_by = ''")
+        there.execute("DELETE FROM proposal_transitions WHERE state = 'applied'")
+
+    assert "was done before" in refused(world, proposal, PlanRefused)
+    assert seen == ["once"]
+    assert json.loads(note.read_text())["plan"] == proposal.digest
 
 
 def test_a_command_that_fails_is_noted_as_failed(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,6 +156,26 @@ def test_a_plan_is_used_up_by_a_run_that_fails(world: World) -> None:
     world.nas.faults.disk_full = False
 
     assert "was used before" in refused(world)
+
+
+def test_the_note_that_it_is_used_is_on_the_disk_under_the_lock_before_the_first_step(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(world)
+    flushed: dict[str, tuple[int, bool]] = {}
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flush(handle)
+        locked = any(world.folder.glob(".pulumi/locks/**/*.json"))
+        flushed[str(Path(f"/proc/self/fd/{handle}").readlink())] = len(world.nas.docker.writes), locked
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert apply(world).exit_code is ExitCode.OK
+
+    [note] = world.folder.glob(".pulumi/tomo/*/*/used/*.json")
+    assert flushed[str(note)] == flushed[str(note.parent)] == (0, True)
+    assert world.nas.docker.writes
 
 
 def test_a_plan_without_changes_is_used_up_too(world: World) -> None:

@@ -28,7 +28,7 @@ def guard_of(file: Path) -> Guard:
     text = _read(file)
     blob = _openssh(text)
     if blob is not None:
-        cipher, rest = _text(blob[len(_MAGIC) :])
+        cipher, rest = ssh_string(blob[len(_MAGIC) :])
         if _public_type(rest).startswith(b"sk-"):
             return Guard.TOUCH
         if cipher != b"none":
@@ -72,13 +72,14 @@ def _openssh(text: str) -> bytes | None:
 
 def _public_type(after_cipher: bytes) -> bytes:
     """The key type in the first public key: after KDF name, KDF options and the number of keys."""
-    _, rest = _text(after_cipher)
-    _, rest = _text(rest)
-    public, _ = _text(rest[4:])
-    return _text(public)[0]
+    _, rest = ssh_string(after_cipher)
+    _, rest = ssh_string(rest)
+    public, _ = ssh_string(rest[4:])
+    return ssh_string(public)[0]
 
 
-def _text(blob: bytes) -> tuple[bytes, bytes]:
+def ssh_string(blob: bytes) -> tuple[bytes, bytes]:
+    """A string of the SSH wire format (RFC 4251), and what comes after it."""
     length = int.from_bytes(blob[:4], "big")
     return blob[4 : 4 + length], blob[4 + length :]
 

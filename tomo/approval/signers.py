@@ -14,6 +14,7 @@ from typing import Final
 
 from tomo.approval.agreement import NAMESPACE, SignedAgreement
 from tomo.approval.keygen import ssh_keygen
+from tomo.approval.touch import require_touch
 from tomo.errors import ApprovalRefused
 from tomo.frozen import frozen
 from tomo.settings import Settings
@@ -78,7 +79,10 @@ def read_signers(file: Path) -> Signers:
 
 
 def signer_of(signed: SignedAgreement, signers: Signers, settings: Settings, where: str) -> str:
-    """The person who signed; raises ApprovalRefused where it is nobody who may, or the text is another."""
+    """The person who signed; raises ApprovalRefused where it is nobody who may, or the text is another.
+
+    A FIDO key that signed without a touch is nobody.
+    """
     with tempfile.TemporaryDirectory(prefix="tomo-approval-") as folder:
         allowed, signature = Path(folder, "allowed_signers"), Path(folder, "signature")
         # What was read and checked counts, not what the file holds by now.
@@ -87,6 +91,7 @@ def signer_of(signed: SignedAgreement, signers: Signers, settings: Settings, whe
         for person in _candidates(allowed, signature, settings):
             asked = ["-Y", "verify", "-n", NAMESPACE, "-I", person, "-f", str(allowed), "-s", str(signature)]
             if ssh_keygen(settings, asked, feed=signed.agreement.text).code == 0:
+                require_touch(signed.signature, where)
                 return person
     raise ApprovalRefused(
         f"the approval `{where}` is not signed by anybody who may approve",

@@ -9,6 +9,7 @@ from typing import IO
 from tomo.approval.agreement import NAMESPACE, Agreement, SignedAgreement
 from tomo.approval.keygen import ssh_keygen
 from tomo.approval.keys import guard_of
+from tomo.approval.touch import require_touch
 from tomo.errors import ApprovalRefused
 from tomo.settings import Settings
 
@@ -35,7 +36,7 @@ def signed(agreement: Agreement, key: Path, settings: Settings) -> SignedAgreeme
     """The agreement with a signature of the key in a file.
 
     Asks for the key's passphrase at the controlling terminal. Raises ApprovalRefused where there is none,
-    where the key can be used without a person, or where it could not be opened.
+    where the key can be used without a person, or where it could not be opened, or signed without a touch.
     """
     guard_of(key)
     with tempfile.TemporaryDirectory(prefix="tomo-approval-") as folder:
@@ -50,4 +51,6 @@ def signed(agreement: Agreement, key: Path, settings: Settings) -> SignedAgreeme
             raise ApprovalRefused(
                 f"the key `{key}` did not sign: {reason[0]}", hint="check the passphrase, and try again"
             )
-        return SignedAgreement(agreement, signature.read_text("utf-8"))
+        made = SignedAgreement(agreement, signature.read_text("utf-8"))
+    require_touch(made.signature, str(key))
+    return made

@@ -10,7 +10,7 @@ from tomo.frozen import frozen
 
 @frozen
 class Approval:
-    """One person's agreement. `asked_for_it` says that the plan was made for that very person."""
+    """One person's agreement. `asked_for_it` says that the plan is for that very person."""
 
     person: str
     role: str = ""

@@ -26,7 +26,7 @@ class Level(StrEnum):
 class Quorum:
     """Who has to agree: how many people, and of which role; `""` is any that may approve.
 
-    `distinct_person` leaves out the person that the plan was made for.
+    `distinct_person` leaves out the person that the plan is for.
     """
 
     approvers: int = 1

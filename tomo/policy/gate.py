@@ -31,7 +31,7 @@ def refusal(judgement: Judgement, approvals: Sequence[Approval] = ()) -> TomoErr
         f"this plan needs {needed}, for {_rules(lacking)}; {_given(approvals)}, and nothing was done",
         hint="keep it and have it approved: `tomo plan -o FILE`, `tomo approve FILE` (`TOMO_APPROVERS` names "
         f"who may); or change the level of the rule in {_source(judgement)}",
-        detail=_listed(lacking),
+        detail="\n".join([_listed(lacking), *_own(lacking, approvals)]),
     )
 
 
@@ -67,6 +67,14 @@ def _may(role: str, wanted: str) -> bool:
 def _given(approvals: Sequence[Approval]) -> str:
     people = {each.person for each in approvals}
     return f"it has {_counted(people, 'approval')}" if people else "nobody has approved it"
+
+
+def _own(lacking: Sequence[Finding], approvals: Sequence[Approval]) -> list[str]:
+    """Who has agreed without that being enough, since the plan is for them."""
+    if not any(each.quorum is not None and each.quorum.distinct_person for each in lacking):
+        return []
+    people = dict.fromkeys(each.person for each in approvals if each.asked_for_it)
+    return [f"`{person}` has agreed, but it is theirs: somebody else has to" for person in people]
 
 
 def _counted(things: Sequence[object] | set[str], word: str) -> str:

@@ -29,7 +29,7 @@ class Counted:
 
 @frozen
 class Asked:
-    """What approvals are counted for: a stack's id, a digest, and the person it was made for (`""`: none)."""
+    """What approvals are counted for: a stack's id, a digest, and the person it is for (`""`: not known)."""
 
     stack_id: str
     digest: str
@@ -46,27 +46,31 @@ def counted_of(workspace: Workspace, asked: Asked, files: Sequence[Path] = ()) -
     if workspace.settings.approvers is None:
         return Counted()
     shelf = Shelf(workspace.backend.storage, workspace.project, workspace.stack)
-    return counted(workspace.settings, asked, (*shelf.of(asked.digest), *_texts(files)))
+    return counted(workspace.settings, asked, shelf.of(asked.digest), files)
 
 
-def counted(settings: Settings, asked: Asked, found: Iterable[tuple[str, bytes]]) -> Counted:
-    """Those of some approvals that count now, each told with where it was found."""
+def counted(
+    settings: Settings, asked: Asked, found: Iterable[tuple[str, bytes]], files: Sequence[Path] = ()
+) -> Counted:
+    """Those of some approvals that count now, each told with where it was found, and of those in files."""
     signers = approvers(settings)
     if signers is None:
         return Counted()
     count = _Count(asked, signers, settings, known_people(settings))
     people: dict[str, tuple[Approval, str]] = {}
     void: list[str] = []
-    for where, text in found:
+    for where, text in (*found, *_texts(files)):
         try:
             made = read_agreement(text, where)
             approval = count.approval(made, where)
         except ApprovalRefused as error:
             void.append(error.message)
             continue
-        known = people.get(approval.person)
+        # Somebody may stand in the file under two names, and is one person all the same.
+        one = count.known.one_name(approval.person)
+        known = people.get(one)
         if known is None or made.agreement.expires > known[1]:
-            people[approval.person] = approval, made.agreement.expires
+            people[one] = approval, made.agreement.expires
     approvals, expires = zip(*people.values(), strict=True) if people else ((), ())
     return Counted(approvals, expires, tuple(void))
 

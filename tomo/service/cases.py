@@ -73,7 +73,7 @@ class Case:
         asked = Asked(self.proposal.stack_id, self.proposal.digest, self.proposal.person)
         if self.plan is not None and self.workspace is not None:
             return counted_of(self.workspace, asked, files)
-        return counted(self.settings, asked, self.signatures)
+        return counted(self.settings, asked, self.signatures, files)
 
     def denied(self) -> TomoError | None:
         """What stands against it, whoever agrees."""
@@ -85,7 +85,7 @@ class Case:
         if refused is None and self.approvals_on and not agreed.approvals:
             refused = not_approved(kept=True)
         if refused is not None and not self._judgement().denied:
-            refused.hint = f"have it approved: `tomo approve {self.proposal.id}`"
+            refused.hint = self._way_to_agree()
         return refused
 
     def lacking(self, agreed: Counted) -> str:
@@ -93,20 +93,36 @@ class Case:
         asked = [each.quorum or Quorum() for each in self._judgement().awaiting]
         return ", and ".join(dict.fromkeys(str(each) for each in asked if not is_met(each, agreed.approvals)))
 
+    def _way_to_agree(self) -> str:
+        agree = f"`tomo approve {self.proposal.id}`"
+        if self.approvals_on:
+            return f"have it approved: {agree}"
+        file = self._judgement().source
+        return (
+            "here nobody may agree to it yet: name a file of those who may, `TOMO_APPROVERS=FILE`, then "
+            f"{agree}; or change the level of the rule in `{file}`"
+        )
+
     def _judgement(self) -> Judgement:
         """What the policies say; raises PlanRefused where those of the plan are not in force any more."""
         if self.held is None or self.workspace is None:
             return Judgement()
         if self.plan is not None:
-            judgement = self.plan.shown.judgement
-            self.held.require_same(judgement, judgement)
-            return judgement
+            return self._judgement_of_plan(self.held, self.plan.shown.judgement)
         change = read_change(self.proposal.change)
         if isinstance(change, RunCommand):
             return judged_command(self.held, self.workspace, change)
         if isinstance(change, DataChange):
             return judged_data(self.held, self.workspace, change)
         return Judgement()
+
+    def _judgement_of_plan(self, held: Held, judgement: Judgement) -> Judgement:
+        try:
+            held.require_same(judgement, judgement)
+        except PlanRefused as error:
+            error.hint = "look at them with `tomo policy list`, then have it proposed anew"
+            raise
+        return judgement
 
 
 def open_case(doors: Doors, clock: Callable[[], float], id_: str, place: Place | None) -> Case:

@@ -53,7 +53,7 @@ from tomo.service.recording import Act, recorded
 from tomo.service.runs import PlanResult, RunResult
 from tomo.service.stop import Stop
 from tomo.service.who import person_here
-from tomo.service.wiring import Doors
+from tomo.service.wiring import Doors, now
 from tomo.service.workspace import LockTerms, Place
 from tomo.spec.edit import replace_file
 
@@ -321,6 +321,7 @@ class Decisions:
         if case.plan is not None:
             return self._applied_plan(case, request, agreed)
         try:
+            self._use(case, request)
             output = CarryingOut(self._doors, self._clock).do(case.proposal, case.workspace)
         except NotAllowed:
             # Nothing was done, and somebody else may.
@@ -334,6 +335,24 @@ class Decisions:
         state = ProposalState.FAILED if failed else ProposalState.APPLIED
         note = f"exit code {output.exit_code}" if output is not None else ""
         return AppliedProposal(self._finish(case, state, note, output), output=output)
+
+    def _use(self, case: Case, request: ApplyProposalRequest) -> None:
+        """Notes beside the state that a change without a plan is done: no row of a database repeats it then.
+
+        Raises PlanRefused where it was done before.
+        """
+        if case.workspace is None:
+            return
+        workspace, proposal = case.workspace, case.proposal
+        ledger = workspace.backend.plans(workspace.project, workspace.stack)
+        if ledger.was_used(proposal.digest):
+            raise PlanRefused(
+                f"what `{proposal.id}` says was done before", hint="have it proposed anew to do it once more"
+            )
+        agreed = [
+            {"person": each.person, "role": each.role} for each in case.counted(request.approvals).approvals
+        ]
+        ledger.use(proposal.digest, time=now(), user=workspace.settings.user, approvals=agreed)
 
     def _applied_plan(self, case: Case, request: ApplyProposalRequest, agreed: str) -> AppliedProposal:
         use = _Use()

@@ -46,6 +46,11 @@ class KnownPeople:
         near = (each for each in self.users if local and local in {each.name, each.account})
         return next(exact, None) or next(near, None)
 
+    def one_name(self, name: str) -> str:
+        """One name for somebody whom the database knows under several; else the name itself."""
+        user = self.user(name)
+        return user.name if user is not None else name
+
     def are_one(self, one: str, other: str) -> bool:
         """Whether two names mean the same person, as far as can be told."""
         return bool(self._names(one) & self._names(other))

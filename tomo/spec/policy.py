@@ -62,7 +62,10 @@ class Approvals(Model):
     role: Literal["user", "admin"] | None = Field(
         None, description="The role that each of them must have, or a higher one; any that may approve."
     )
-    distinct_person: Flag = Field(default=False, description="Not the person that the plan was made for.")
+    distinct_person: Flag = Field(
+        default=False,
+        description="Not the person that the plan is for: whom a proposal acts for, who applies a kept plan.",
+    )
 
 
 class Rule(Model):

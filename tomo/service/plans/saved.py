@@ -42,6 +42,7 @@ from tomo.service.rollouts import stages_of
 from tomo.service.runs import ApplyRequest, PlanResult, RunResult
 from tomo.service.session import Session
 from tomo.service.stop import Stop
+from tomo.service.who import person_here
 from tomo.service.wiring import now
 from tomo.service.workspace import FLEET_PROJECT, LockTerms, Place
 
@@ -106,7 +107,7 @@ class SavedPlans(KeptPlans):
             refuse_unrepaired(session.stored)
             saved, shown = self._checked(envelope, session)
             basis = saved.basis
-            asked = Asked(basis.stack_id, envelope.digest, request.origin.person)
+            asked = Asked(basis.stack_id, envelope.digest, self._person(request))
             agreed = counted_of(session.workspace, asked, request.approvals)
             _require_allowed(envelope.digest, shown, policies, agreed)
             act.approval = " ".join(each.person for each in agreed.approvals) or request.origin.agreed
@@ -139,6 +140,13 @@ class SavedPlans(KeptPlans):
             return work.carry_out(run, salt, held, observed, shown)
 
     # --- parts ----------------------------------------------------------------------------------------
+
+    def _person(self, request: ApplyPlanRequest) -> str:
+        """Whom the plan is for; nobody knows who made one that was kept in a file, but who wants it done."""
+        settings = self._doors.settings
+        if request.origin.person or settings.approvers is None:
+            return request.origin.person
+        return person_here(settings).name
 
     def _checked(self, envelope: Envelope, session: Session) -> tuple[SavedPlan, PlanResult]:
         """The plan of a file, found to hold here and now; raises PlanRefused by name."""
