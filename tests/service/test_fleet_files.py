@@ -63,6 +63,14 @@ def test_what_is_no_address_is_refused_with_its_form(text: str) -> None:
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["root:{}@nas", "root:{}@", "ssh://root:{}@nas:22", "a:p@{}@nas", ":{}@nas"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(UsageError, match="holds a password") as caught:
+        parse_address(text.format("hunter22"))
+
+    assert "hunter22" not in f"{caught.value}{caught.value.hint}"
+
+
 @pytest.mark.parametrize(
     ("host", "name"),
     [("nas.lan", "nas"), ("192.0.2.1", "server"), ("NAS_1", "nas-1"), ("::1", "server"), ("___", "server")],
@@ -319,7 +327,7 @@ def test_no_passphrase_means_that_nothing_is_written(bare: World) -> None:
         ({"inputs": {"POLING": "1"}}, "no input"),
         ({"inputs": {"POLLING_MINUTES": "soon"}}, "whole number"),
         ({"inputs": {"POLLING_MINUTES": "1"}}, "at least"),
-        ({"inputs": {"DB_PASSWORD": "hunter2"}}, "command line"),
+        ({"inputs": {"DB_PASSWORD": "hunter2"}}, "is a secret"),
         ({"ports": {"wbe": "1"}}, "no port"),
         ({"ports": {"web": "0"}}, "not a port"),
         ({"ports": {"web": "http"}}, "not a port"),

@@ -75,8 +75,16 @@ def test_what_can_not_be_meant_is_told(registries: object, told: str) -> None:
         fleet(registries=registries)
 
 
-def test_a_password_in_the_open_is_not_shown_back() -> None:
+@pytest.mark.parametrize(
+    "registries",
+    [
+        {"r.lan": {**LOGIN, "password": "hunter2"}},
+        {"docker.io": {"mirrors": ["https://me:hunter2@m.lan"]}},
+        {"docker.io": {"mirrors": ["me:hunter2@m.lan"]}},
+    ],
+)
+def test_a_password_in_the_open_is_not_shown_back(registries: object) -> None:
     with pytest.raises(ValidationError) as raised:
-        fleet(registries={"r.lan": {**LOGIN, "password": "hunter2"}})
+        fleet(registries=registries)
 
     assert "hunter2" not in str([error["msg"] for error in raised.value.errors()])

@@ -38,6 +38,12 @@ class Address:
 def parse_address(text: str) -> Address:
     """The address in a text; raises UsageError that says how to write it."""
     user, at, place = text.rpartition("@")
+    if ":" in user.rpartition("://")[2]:
+        # It is not repeated: errors are seen by others, and kept.
+        raise UsageError(
+            "the address holds a password, which would be kept in the open",
+            hint="write `USER@HOST`; the fleet file names a password that `tomo secret set NAME` has set",
+        )
     if at and not user:
         raise _refused(text, "has no user before `@`")
     host, port = _host_and_port(text, place)

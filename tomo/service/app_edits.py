@@ -113,8 +113,9 @@ def _input(definition: AppDefinition, name: str) -> Input:
 def _check_value(definition: AppDefinition, entry: Input, value: str) -> None:
     if entry.secret:
         raise UsageError(
-            f"`{entry.name}` is a secret and does not belong on the command line",
-            hint=f"`tomo secret set NAME` asks for it, then `--secret {entry.name}=NAME` uses it",
+            f"`{entry.name}` is a secret, and its value is never given here",
+            hint="a person sets it with `tomo secret set NAME`; then "
+            f"`--secret {entry.name}=NAME`, or `secret_names` of a tool, says which it is",
         )
     if (value or entry.required) and (problem := complaint(entry, value)):
         hint = (

@@ -28,6 +28,11 @@ class NewServer:
 
     def entry(self) -> dict[str, object]:
         """The server as it stands in a fleet file."""
+        if "PRIVATE KEY" in (self.identity or ""):
+            raise UsageError(
+                "what was given as `identity` is a private key itself, not the path of its file",
+                hint="name the file, such as `~/.ssh/id_ed25519`; and make a new key, for this one was shown",
+            )
         keys = [parse_host_key(text).text for text in self.host_keys]
         given: dict[str, object | None] = {
             "host": self.address.host,

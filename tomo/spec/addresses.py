@@ -33,6 +33,9 @@ def _hostname(text: str) -> str:
 
 
 def _mirror(text: str) -> str:
+    if "@" in (text.partition("://")[2] or text).partition("/")[0]:
+        # Docker refuses it too, and what stands before `@` may be a password: it is not repeated.
+        raise mistake("a mirror's address holds a login, which Docker takes from nobody", "leave it out")
     if not text.startswith(("http://", "https://")):
         raise mistake(f"`{shown(text)}` is not a mirror's address", f"write `https://{shown(text)}`")
     return text

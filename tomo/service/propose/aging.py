@@ -12,6 +12,7 @@ import orjson
 
 from tomo.errors import ProposalClosed, TomoError, UsageError, UserNotFound
 from tomo.model.proposal import BaseDigests, Proposal, ProposalKind, ProposalState, Transition
+from tomo.model.values import Secret
 from tomo.service.catalogs import with_repository
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.marketplace.views import known_repositories
@@ -36,7 +37,6 @@ from tomo.service.who import people_of
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place, Workspace
 from tomo.spec.shown import shown
-from tomo.state.config import open_text
 from tomo.state.config_text import full_key
 from tomo.state.process import Process
 
@@ -85,7 +85,8 @@ def _starts_from(doors: Doors, workspace: Workspace | None, change: OtherChange)
             return [[asdict(each) for each in identities], server.become]
         case ChangeSetting() if workspace is not None:
             value = workspace.config().values.get(full_key(change.key, workspace.project))
-            return None if value is None else open_text(value)
+            # Of a secret nothing goes into a digest that is kept: a short one would be found by it.
+            return ["sealed"] if isinstance(value, Secret) else value
         case SetUserRole() | SetUserDisabled():
             with people_of(doors.settings) as store, store.reading() as people:
                 user = people.user(name=change.name)

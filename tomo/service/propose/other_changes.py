@@ -5,6 +5,7 @@ Policies, approvers and keys are not among them: nothing proposed ever changes w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import ClassVar, Final, TypeAlias
@@ -22,6 +23,11 @@ _MOST_ARGUMENTS: Final = 256
 _LONGEST: Final = 16 * 1024
 _MOST_DAYS: Final = 36_500
 _MOST_ENTRIES: Final = 10**9
+_CALLED_SECRET: Final = re.compile(
+    r"(pass(word|wd|phrase)|pwd|secret|token|credential|(api|access|private|signing)[_-]?key)s?$",
+    re.IGNORECASE,
+)
+"""How keys of secrets end: `db:password`, `apiKey`."""
 
 
 @frozen
@@ -74,6 +80,11 @@ class ChangeSetting:
         """Raises UsageError for a key that is none."""
         if not self.key.strip():
             raise UsageError("which setting?", hint="name a key, such as `tomo:engine`")
+        if self.value is not None and _CALLED_SECRET.search(self.key):
+            raise UsageError(
+                f"`{shown(self.key)}` is called like a secret, and a proposal would keep it in the open",
+                hint=f"a person sets it: `tomo secret set {shown(self.key)}`",
+            )
 
 
 @frozen

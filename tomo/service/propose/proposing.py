@@ -15,7 +15,7 @@ from typing import ClassVar, Final, TypeAlias
 
 import orjson
 
-from tomo.errors import PlanRefused, UsageError
+from tomo.errors import ConfigMissing, PlanRefused, UsageError
 from tomo.frozen import frozen
 from tomo.model.connection import HostBook, HostSpec
 from tomo.model.events import Sink, ignore
@@ -30,6 +30,7 @@ from tomo.model.proposal import (
     Transition,
 )
 from tomo.model.selection import Selection
+from tomo.model.values import Secret
 from tomo.service.app_edits import fleet_after
 from tomo.service.app_history import mark_of
 from tomo.service.apps import used_secrets
@@ -63,9 +64,11 @@ from tomo.service.wiring import Doors, new_id
 from tomo.service.workspace import Place, Workspace
 from tomo.settings import Settings
 from tomo.spec.files import read_bytes
-from tomo.spec.shown import CONTROL
+from tomo.spec.near import did_you_mean
+from tomo.spec.shown import CONTROL, shown
 from tomo.ssh.accepted import AcceptedHosts
 from tomo.ssh.identity import identities
+from tomo.state.config_text import full_key
 
 Change: TypeAlias = FleetChange | OtherChange
 
@@ -260,11 +263,8 @@ class Proposing:
         if not isinstance(change, RunCommand | ChangeSetting | DataChange | CatalogChange):
             return None
         workspace = self._doors.open(place)
-        if isinstance(change, ChangeSetting) and workspace.is_fleet:
-            raise UsageError(
-                "a fleet's settings stand in its own file; its config holds secrets only",
-                hint="propose the change of the server or app that it belongs to",
-            )
+        if isinstance(change, ChangeSetting):
+            _require_setting(workspace, change)
         return workspace
 
     def _installation(self) -> str:
@@ -371,6 +371,24 @@ def _reviewed(workspace: Workspace | None, change: OtherChange, *, by_assistant:
     if isinstance(change, RunCommand):
         return Review(judgement=judged_command(held, workspace, change))
     return Review(judgement=judged_data(held, workspace, change))
+
+
+def _require_setting(workspace: Workspace, change: ChangeSetting) -> None:
+    """Raises UsageError for a secret, ConfigMissing where there is nothing to remove."""
+    if workspace.is_fleet:
+        raise UsageError(
+            "a fleet's settings stand in its own file; its config holds secrets only",
+            hint="propose the change of the server or app that it belongs to",
+        )
+    values, name = workspace.config().values, full_key(change.key, workspace.project)
+    if isinstance(values.get(name), Secret):
+        raise UsageError(
+            f"`{shown(name)}` is a secret, and a proposal would keep its value in the open",
+            hint=f"a person sets it: `tomo secret set {shown(name)}`",
+        )
+    if change.value is None and name not in values:
+        hint = did_you_mean(name, values, "see `tomo config list`")
+        raise ConfigMissing(f"`{shown(name)}` is not set", hint=hint)
 
 
 def _base(workspace: Workspace, text: str, change: FleetChange) -> FleetBase:
