@@ -301,6 +301,12 @@ def _left_out_read(difference: Difference, scene: Scene) -> bool:
     return partial and _concerns(difference, scene, names)
 
 
+def _provider_twice(_difference: Difference, scene: Scene) -> bool:
+    ran, partial = scene.theirs.ran, bool(scene.operation.targets or scene.operation.excludes)
+    providers = [urn for urn in ran.failed | ran.refused if is_default(f"{urn}::id")]
+    return partial and any(f"Duplicate resource URN '{urn}'" in ran.said for urn in providers)
+
+
 def _still_unwell(difference: Difference, scene: Scene) -> bool:
     return scene.operation.verb is Verb.REFRESH and difference.path == "initErrors"
 
@@ -471,6 +477,13 @@ ALLOWED: tuple[Allowed, ...] = (
         " only read before, and imports it where the program says so.",
         "decision 28",
         _left_out_read,
+    ),
+    Allowed(
+        "what is left out keeps what it needs",
+        "What is left out keeps what it needs by its record, declared or not. Pulumi brings that in with its "
+        "default provider, and fails where the program's own resources need that provider, too.",
+        "decision 28",
+        _provider_twice,
     ),
     Allowed(
         "a look doesn't make well",

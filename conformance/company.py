@@ -85,7 +85,7 @@ def _kind(difference: Difference) -> tuple[str, str]:
 
 def _shrink(result: Result) -> Scenario:
     def differs(candidate: Scenario) -> bool:
-        return bool(_play(candidate).kinds & result.kinds)
+        return _play(candidate).kinds >= result.kinds
 
     until = result.scenario.operations[: result.operations]
     return shrunk(replace(result.scenario, operations=until), differs)

@@ -120,6 +120,8 @@ class Chains:
         except Exception as error:  # noqa: BLE001  # whatever it is, the state and the others go on
             run.decided(step)
             run.failed(step, as_tomo_error(error))
+            # Nothing follows the outputs of a component that was refused.
+            run.open_components.pop(request.urn, None)
             return self._given_up(request, step)
         for step in made:
             run.hooks.after(replace(step, new=run.recorder.entry(request.urn) or step.entry))

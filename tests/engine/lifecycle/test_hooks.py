@@ -310,6 +310,29 @@ def test_a_component_has_hooks_before_itself_and_after_its_outputs(lifecycle: Li
     assert heard[3:] == ["before_update", "after_update", "after_delete"]
 
 
+def test_a_component_that_a_hook_refused_is_not_done_by_its_outputs(lifecycle: Lifecycle, sdk) -> None:
+    heard: list[str] = []
+
+    def refuse(_: object) -> None:
+        raise ValueError("not now")
+
+    def program(value: int) -> SdkSource:
+        def main() -> None:
+            before = ResourceHook("before", refuse)
+            after = ResourceHook("after", lambda _: heard.append("after"))
+            binding = ResourceHookBinding(before_update=[before], after_update=[after])
+            Group("group", {"v": value}, hooks=binding).register_outputs({"done": value})
+
+        return sdk(main)
+
+    lifecycle.up(program(1))
+    outcome = lifecycle.up(program(2))
+
+    assert [str(failure.error) for failure in outcome.failures] == ["before hook `before` failed: not now"]
+    assert heard == []
+    assert lifecycle.entry("group").outputs == {"done": 1}
+
+
 # --- error hooks -----------------------------------------------------------------------------------------
 
 
