@@ -62,7 +62,7 @@ def approve_proposal(
     until = f", until {made.expires}" if made.expires else ""
     say(f"{made.person} agrees to {id_}{until}.")
     if made.missing:
-        say(f"It needs {made.missing} in all; `tomo approvals {id_}` tells who has agreed.")
+        say(f"In all it needs {made.missing}; `tomo approvals {id_}` tells who has agreed.")
     else:
         tell_next(made.proposal)
 

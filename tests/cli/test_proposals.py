@@ -292,6 +292,8 @@ def test_where_approvals_are_on_a_person_signs_a_proposal_and_a_command(
         code, screen = desk.typed(monkeypatch, "approve", id_, "--key", str(kim.key))
         assert code == 0, screen
         assert f"kim agrees to {id_}, until " in screen
+        assert f"Apply exactly this, once, with `tomo apply {id_}`." in screen
+        assert json.loads(desk.tomo("proposals", "show", id_, "--json"))["state"] == "approved"
         assert PASSPHRASE not in screen
         assert json.loads(desk.tomo("approvals", id_, "--json"))["approvals"][0]["person"] == "kim"
         desk.tomo("apply", id_)
@@ -308,7 +310,7 @@ def test_who_signs_first_is_told_that_more_have_to(
     code, screen = desk.typed(monkeypatch, "approve", id_, "--key", str(kim.key))
 
     assert code == 0, screen
-    assert f"It needs 2 approvals in all; `tomo approvals {id_}` tells who has agreed." in screen
+    assert f"In all it needs 2 approvals; `tomo approvals {id_}` tells who has agreed." in screen
     assert json.loads(desk.tomo("proposals", "show", id_, "--json"))["state"] == "proposed"
     assert "needs 2 approvals" in desk.tomo("apply", id_, code=4)
 

@@ -16,6 +16,7 @@ from tests.worlds import CONTAINER, World
 from tomo.approval.agreement import Agreement, SignedAgreement, expiry
 from tomo.errors import ApprovalMissing, ApprovalRefused, ExitCode, PlanRefused, UsageError
 from tomo.model.people import Role, User
+from tomo.service.agreed import require_countable
 from tomo.service.app_updates import AppUpdates, RollBackAppRequest, UpdateAppsRequest
 from tomo.service.approvals import ApprovalListing, ApprovalUseCases, ApproveRequest, ListApprovalsRequest
 from tomo.service.plans.making import SavePlanRequest, ShowPlanRequest
@@ -214,6 +215,18 @@ def test_a_person_under_two_names_counts_once(guarded: World, kim: Person, perso
     put(guarded, plan, laptop.signs(agreement(guarded, plan, nonce="1a" * 16)))
 
     assert len(listing(guarded, plan).counted.approvals) == 1
+
+
+def test_an_approval_that_the_database_keeps_from_counting_is_refused_when_it_is_made(
+    guarded: World, kim: Person
+) -> None:
+    put_database(guarded.settings.data_folder)
+    with people_of(guarded.settings) as store, store.changing() as people:
+        people.add_user(User("u1", "kim", Role.READONLY), "")
+    made = kim.signs(agreement(guarded, kept(guarded)))
+
+    with pytest.raises(ApprovalRefused, match="`kim` has the role `readonly`"):
+        require_countable(guarded.settings, made, "x")
 
 
 def test_whoever_applies_a_kept_plan_may_not_agree_alone_where_policy_wants_another(

@@ -75,6 +75,14 @@ def counted(
     return Counted(approvals, expires, tuple(void))
 
 
+def require_countable(settings: Settings, made: SignedAgreement, where: str) -> None:
+    """Raises ApprovalRefused for a new approval that won't count, since the database keeps its maker from it."""
+    asked = Asked(made.agreement.stack_id, made.agreement.plan)
+    void = counted(settings, asked, [(where, made.text)]).void
+    if void:
+        raise ApprovalRefused(void[0], hint="an admin decides who may: `tomo user list` shows who that is")
+
+
 @frozen
 class _Count:
     """What approvals are counted for, and who may approve."""

@@ -15,7 +15,7 @@ from tomo.approval.signers import Signers, signer_of
 from tomo.approval.signing import signed
 from tomo.errors import ApprovalRefused, PlanRefused, UsageError
 from tomo.frozen import frozen
-from tomo.service.agreed import Asked, Counted, approvers, counted_of
+from tomo.service.agreed import Asked, Counted, approvers, counted_of, require_countable
 from tomo.service.effect import Effect
 from tomo.service.plans.basis import require_same_stack
 from tomo.service.plans.making import KeptPlans, ShownPlan, ShowPlanRequest
@@ -99,6 +99,7 @@ class ApprovalUseCases:
             return None
         made = signed(agreement_to(plan.saved.basis.stack_id, plan.digest, request.lasts), key, settings)
         person = signer_of(made, signers, settings, str(key)) if signers is not None else ""
+        require_countable(settings, made, str(key))
         return Approved(made.agreement, person, _put(made, workspace, request.output))
 
     def list(self, request: ListApprovalsRequest) -> ApprovalListing:

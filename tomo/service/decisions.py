@@ -28,6 +28,7 @@ from tomo.errors import (
 from tomo.frozen import frozen
 from tomo.model.audit import AuditOutcome
 from tomo.model.events import Sink, ignore
+from tomo.model.finding import Quorum
 from tomo.model.people import Permission
 from tomo.model.proposal import (
     Output,
@@ -39,7 +40,7 @@ from tomo.model.proposal import (
     require_next,
 )
 from tomo.model.rollout import Rollout
-from tomo.service.agreed import approvers
+from tomo.service.agreed import approvers, require_countable
 from tomo.service.approvals import ApprovalListing, agreement_to, key_of, require_lasting
 from tomo.service.carrying_out import CarryingOut
 from tomo.service.cases import Case, open_case
@@ -188,10 +189,11 @@ class Decisions:
             signers = approvers(self._doors.settings)
             if signers is None:
                 raise ValueError("approvals are on")
-            person = signer_of(made, signers, self._doors.settings, str(request.key or "your key"))
-            self._put(case, made)
+            where = str(request.key or "your key")
+            person = signer_of(made, signers, self._doors.settings, where)
+            require_countable(self._doors.settings, made, where)
             act.approval = person
-            proposal, missing = self._settle(case)
+            proposal, missing = self._settle(self._put(case, made))
             return Decided(proposal, person, made.agreement.expires, missing)
 
     def has_plan(self, id_: str) -> bool:
@@ -256,21 +258,23 @@ class Decisions:
         agreement = agreement_to(case.proposal.stack_id, case.proposal.digest, request.lasts)
         return signed(agreement, key, settings)
 
-    def _put(self, case: Case, made: SignedAgreement) -> None:
-        """Keeps an approval: beside the stack's state as any plan's, or else with the proposal."""
+    def _put(self, case: Case, made: SignedAgreement) -> Case:
+        """The case with a new approval, which is kept beside the stack's state, or else with the proposal."""
         if case.plan is not None and case.workspace is not None:
             workspace = case.workspace
             Shelf(workspace.backend.storage, workspace.project, workspace.stack).put(made)
-            return
+            return case
+        name = f"approval-{made.agreement.nonce}"
         with proposals_of(self._doors.settings) as store:
-            store.put_text(case.proposal.id, f"approval-{made.agreement.nonce}", made.text)
+            store.put_text(case.proposal.id, name, made.text)
+        return replace(case, signatures=(*case.signatures, (name, made.text)))
 
     def _settle(self, case: Case, files: tuple[Path, ...] = ()) -> tuple[Proposal, str]:
         """Notes that a proposal is approved once the policies' quorum is met; else says what is missing."""
         counted = case.counted(files)
         refusal = case.refusal(counted)
         if refusal is not None:
-            return case.proposal, case.lacking(counted) or refusal.message
+            return case.proposal, case.lacking(counted) or str(Quorum())
         if case.proposal.state is ProposalState.APPROVED:
             return case.proposal, ""
         people = ", ".join(each.person for each in counted.approvals)
