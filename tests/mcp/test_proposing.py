@@ -39,6 +39,20 @@ def test_a_proposal_names_the_assistant_and_whom_it_acts_for(world: World) -> No
     assert made["says"]["value"]["why"] == "because"
 
 
+def test_a_proposal_says_what_policies_find_where_and_who_has_to_agree(world: World) -> None:
+    (world.folder / "tomo-policy.yaml").write_text(
+        "schema: tomo.policy/v1\nrules: {replaces: {level: require_approval, approvals: {role: admin}}}\n"
+    )
+
+    made = proposed(Assistant(world), "update_app", name="web", inputs={"GREETING": "hi"})
+
+    [found] = made["says"]["value"]["findings"]
+    assert (found["rule"], found["level"], found["resource"]) == ("replaces", "require_approval", "web@nas")
+    assert found["field"]
+    assert found["hint"]
+    assert found["needs"] == "1 approval of the role `admin`"
+
+
 @pytest.mark.parametrize(
     ("name", "version"), [("\u200b", ""), ("", ""), (" \x1b[0m ", "\u2060"), ("\u115f", "")]
 )

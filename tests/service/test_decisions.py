@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
@@ -310,6 +311,21 @@ def test_another_fleet_file_in_the_database_is_refused(world: World, database: P
         there.execute("UPDATE proposal_texts SET content = ? WHERE name = 'after'", (b"fleet: home\n",))
 
     assert "changed after it was made" in refused(world, proposal, PlanRefused)
+
+
+def test_no_other_change_is_shown_beside_the_plan_whatever_the_database_says(
+    world: World, database: Path
+) -> None:
+    proposal = propose(world)
+    other = b"fleet: home\nservers: {}\n"
+    digest = hashlib.sha256(other).hexdigest()
+    with closing(sqlite3.connect(database)) as there, there:
+        there.execute("UPDATE proposal_texts SET content = ? WHERE name = 'after'", (other,))
+        there.execute("UPDATE proposals SET base = json_set(base, '$.after', ?)", (digest,))
+
+    with pytest.raises(PlanRefused, match="changed after it was made"):
+        Proposing(world.doors, lambda: NOW).show(ShowProposalRequest(proposal.id))
+    refused(world, proposal, PlanRefused)
 
 
 # --- at once, and killed ---------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import pytest
 from tests.ssh.conftest import Sshd, Thief
 from tests.worlds import PASSPHRASE, salt
 from tomo.model.snapshot import Snapshot
+from tomo.model.values import Secret
+from tomo.service.configs import Configs, SetConfigRequest
 from tomo.service.looking import accepted_hosts
 from tomo.service.planning import Planning
 from tomo.service.runs import PlanRequest, PlanResult
@@ -111,6 +113,17 @@ def test_no_part_of_what_was_accepted_may_change(fleet: Fleet, changes: dict[str
     assert [each.code for each in found.plan.unlooked] == ["host-not-accepted"]
     assert fleet.server.connections() == 0
     assert found.exit_code == 0
+
+
+def test_a_password_that_is_set_is_sent_nowhere_that_nobody_accepted(fleet: Fleet) -> None:
+    secret = Secret("the-password-of-another-server")
+    Configs(Doors(fleet.settings)).set(SetConfigRequest(Place(fleet.file.parent), "other", secret))
+    thief = {"port": fleet.thief.port, "host_key": fleet.thiefs_key}
+
+    found = [fleet.plan(fleet.text(password="{secret: other}", **more)) for more in ({}, thief)]
+
+    assert [each.code for plan in found for each in plan.plan.unlooked] == ["host-not-accepted"] * 2
+    assert (fleet.server.connections(), fleet.thief.dialled, fleet.thief.shown) == (0, 0, [])
 
 
 def test_a_server_without_its_pin_is_another_one(fleet: Fleet) -> None:

@@ -51,8 +51,10 @@ def proposal_view(proposal: Proposal) -> Shown:
                 "level": each.level.value,
                 "rule": each.rule,
                 "resource": each.resource.name if each.resource else "",
+                "field": each.field,
                 "message": each.message,
                 "hint": each.hint,
+                "needs": str(each.quorum) if each.quorum is not None else "",
             }
             for each in review.findings
         ],

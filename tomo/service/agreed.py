@@ -76,7 +76,7 @@ def counted(
 
 
 def require_countable(settings: Settings, made: SignedAgreement, where: str) -> None:
-    """Raises ApprovalRefused for a new approval that won't count, since the database keeps its maker from it."""
+    """Raises ApprovalRefused for a new approval that won't count: the database keeps its maker from it."""
     asked = Asked(made.agreement.stack_id, made.agreement.plan)
     void = counted(settings, asked, [(where, made.text)]).void
     if void:

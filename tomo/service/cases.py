@@ -120,7 +120,10 @@ class Case:
         try:
             held.require_same(judgement, judgement)
         except PlanRefused as error:
-            error.hint = "look at them with `tomo policy list`, then have it proposed anew"
+            error.hint = (
+                "look at them with `tomo policy list`; name the file that is meant with `TOMO_POLICY=FILE`, "
+                "or have it proposed anew"
+            )
             raise
         return judgement
 

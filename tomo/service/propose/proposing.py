@@ -326,7 +326,8 @@ def shown_proposal(proposal: Proposal, plan: bytes, before: bytes, after: bytes)
 
 def _plan_of(proposal: Proposal, text: bytes) -> ShownPlan:
     plan = shown_plan(read_envelope(text, proposal.id))
-    if plan.digest != proposal.digest:
+    # The fleet file that is shown must be the one that the plan was made of.
+    if plan.digest != proposal.digest or proposal.base.after not in plan.saved.basis.files.values():
         raise _changed(proposal)
     return plan
 
