@@ -193,3 +193,26 @@ def test_a_policy_keeps_the_last_entries_whatever_their_age() -> None:
     assert removal(entries, 8, Policy(1, 6), NOW).last == 2
     assert removal(entries, 8, Policy(1, 9), NOW).count == 0
     assert removal(entries, 8, Policy(400), NOW).count == 0
+
+
+def test_a_record_made_anew_behind_a_retention_that_never_was_is_told_by_a_head_noted_elsewhere() -> None:
+    noted = head_of(chain(8)[-1])
+    gone = {"removed_to": "8", "removed_digest": "0" * 64}
+    forged = [sealed(AuditHead(8, "0" * 64), event(9, action=ACTION, details=gone))]
+
+    alone = checked(forged, head_of(forged[-1]))
+    compared = checked(forged, head_of(forged[-1]), {"the note": noted, "the head": head_of(chain(3)[-1])})
+
+    assert alone.findings == ()
+    assert [each.message for each in compared.findings] == [
+        "entry 3 was removed, so the record can't be compared with what the head knows",
+        "entry 8 was removed, so the record can't be compared with what the note knows",
+    ]
+
+
+def test_the_last_entry_that_retention_removed_is_still_known_by_its_digest() -> None:
+    entries = chain(8)
+
+    left = retained(entries, Policy(5), NOW)
+
+    assert checked(left, head_of(left[-1]), {"the note": head_of(entries[3])}).findings == ()

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from mcp.client import Client
 
 from tests.mcp.conftest import CLIENT, envelope
@@ -13,6 +14,7 @@ from tomo.logs.lines import json_log
 from tomo.mcp.serving import Terms, over_stdio
 from tomo.model.log import LogLevel
 from tomo.service.propose.desk import ProposalDesk
+from tomo.service.read.servers import ServerReads
 from tomo.service.read.services import Reading, for_assistants
 
 
@@ -55,3 +57,36 @@ def test_a_call_that_fails_stands_in_the_log_with_its_code(world: World) -> None
 
     found = next(line for line in lines if line["event"] == "tool")
     assert (found["error"], found["level"]) == ("host-unreachable", "warning")
+
+
+def test_calls_that_come_to_nothing_stand_in_the_log_too(world: World) -> None:
+    lines = logged(
+        world,
+        ("list_servers", {"bad": "hunter22"}),
+        ("apply_plan", {"id": "p-1"}),
+        ("get_server_status", {"name": "nax"}),
+    )
+
+    found = [line for line in lines if line["event"] == "tool"]
+    assert [(line["tool"], line["error"], line["level"]) for line in found] == [
+        ("list_servers", "invalid-arguments", "warning"),
+        ("apply_plan", "unknown-tool", "warning"),
+        ("get_server_status", "usage", "warning"),
+    ]
+    assert len({line["correlation"] for line in found}) == len(found)
+    assert "hunter22" not in str(lines)
+
+
+def test_a_defect_stands_in_the_log_under_the_id_that_the_assistant_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: ServerReads, _by: object) -> Any:
+        raise RuntimeError("the password is hunter22")
+
+    monkeypatch.setattr(ServerReads, "list", broken)
+
+    lines = logged(world, ("list_servers", {}))
+
+    (found,) = [line for line in lines if line["event"] == "tool"]
+    assert (found["error"], found["level"], len(found["correlation"])) == ("RuntimeError", "error", 32)
+    assert "hunter22" not in str(lines)

@@ -261,6 +261,42 @@ def test_a_record_shortened_with_its_head_is_found_by_this_machines_note(world: 
     ]
 
 
+def test_what_is_recorded_afterwards_does_not_hide_that_the_record_was_shortened(world: World) -> None:
+    some(world)
+    rows(
+        world,
+        "DELETE FROM audit_entries WHERE number > 4;"
+        "UPDATE audit_head SET number = 4, digest = (SELECT digest FROM audit_entries WHERE number = 4);",
+    )
+
+    some(world, 2)
+    found = Audits(world.doors).verify(VerifyAuditRequest())
+
+    assert [each.message for each in found.findings] == [
+        "entry 6 is not the one that this machine's own note knows"
+    ]
+
+
+def test_after_another_machines_retention_a_newer_head_takes_the_place_of_the_note(
+    world: World, tmp_path: Path
+) -> None:
+    shared = replace(world.settings, database_url=f"sqlite:///{database_address(world.settings).file}")
+    here = Audits(replace(world.doors, settings=shared))
+    there = Audits(replace(world.doors, settings=replace(shared, home=tmp_path / "there")))
+    old = [event(number, time="2020-01-01T00:00:00Z") for number in range(1, 7)]
+    with audit_store(shared) as store:
+        store.append(old[:2], sealed)
+        here.verify(VerifyAuditRequest())
+        store.append(old, sealed)
+
+    there.retain(RetainAuditRequest(Policy(30)))
+    alone = here.verify(VerifyAuditRequest()).findings
+    told = here.verify(VerifyAuditRequest(str(there.verify(VerifyAuditRequest()).head))).findings
+
+    assert ["entry 2 was removed" in each.message for each in alone] == [True]
+    assert told == here.verify(VerifyAuditRequest()).findings == ()
+
+
 def test_a_head_that_was_noted_is_found_again(world: World) -> None:
     some(world)
     audits = Audits(world.doors)

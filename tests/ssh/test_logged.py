@@ -11,8 +11,10 @@ from tests.ssh.conftest import Sshd
 from tomo.errors import HostUnreachable
 from tomo.logs.lines import json_log
 from tomo.logs.watched import WatchedConnections
-from tomo.model.connection import HostSpec
+from tomo.model.connection import HostBook, HostSpec
 from tomo.model.log import LogLevel
+from tomo.service.looking import only_looks
+from tomo.ssh.looking import LookingConnections
 from tomo.ssh.pool import ConnectionPool
 
 pytestmark = pytest.mark.sshd
@@ -55,3 +57,16 @@ def test_a_dial_that_fails_is_a_warning_with_its_code(
         ("dial", "host-unreachable"),
         ("command", "host-unreachable"),
     ]
+
+
+def test_a_road_that_only_looks_tells_its_dials_too(
+    sshd: Callable[..., Sshd], pool: ConnectionPool, spec_for: Callable[..., HostSpec]
+) -> None:
+    lines: list[str] = []
+    log = json_log(lines.append, LogLevel.DEBUG, pytest.fail).bind(correlation="c1")
+    looking = LookingConnections(pool, HostBook(), only_looks)
+
+    WatchedConnections(looking, log).get(spec_for(sshd())).run(["true"])
+
+    told = [json.loads(line) for line in lines]
+    assert [(line["event"], line["correlation"]) for line in told] == [("dial", "c1"), ("command", "c1")]

@@ -69,7 +69,7 @@ class _Walk:
         self._last = AuditHead(entry.number, entry.digest)
 
     def ended(self, head: AuditHead) -> Checked:
-        findings = [*self._beginning(), *self._findings, *self._end(head)]
+        findings = [*self._beginning(), *self._removed_heads(), *self._findings, *self._end(head)]
         findings.sort(key=lambda finding: finding.number)
         removed = self._first.number - 1 if self._first else 0
         return Checked(self._count, self._last, removed, tuple(findings))
@@ -96,6 +96,19 @@ class _Walk:
             if known.number > max(last.number, head.number):
                 missing = _range(last.number + 1, known.number)
                 yield Finding(last.number + 1, f"{missing} missing: {place} knows entry {known.number}")
+
+    def _removed_heads(self) -> Iterator[Finding]:
+        """Heads of entries that retention removed: a record that somebody made anew could say so too."""
+        first = self._first
+        if first is None:
+            return
+        for place, known in self._known.items():
+            if known == AuditHead(first.number - 1, first.previous):
+                continue
+            if 0 < known.number < first.number:
+                removed = f"entry {known.number} was removed"
+                words = f"{removed}, so the record can't be compared with what {place} knows"
+                yield Finding(known.number, words)
 
 
 def _link(last: AuditHead, entry: AuditEntry) -> Iterator[Finding]:

@@ -213,7 +213,9 @@ class WatchedStorage:
         """Ends connections."""
         self._storage.close()
 
-    def _told(self, act: str, paths: Iterable[str], size: int | None = None) -> AbstractContextManager[None]:
+    def _told(
+        self, act: str, paths: Iterable[str], size: int | None = None
+    ) -> AbstractContextManager[object]:
         sizes = {} if size is None else {"bytes": size}
         return told(self._log, "state", LogLevel.INFO, act=act, paths=[*paths], **sizes)
 

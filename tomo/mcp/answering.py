@@ -103,18 +103,19 @@ class Answering:
         log = self.desk.log.bind(correlation=correlation) if self.desk.log is not None else None
         mask: Mask = str
         try:
-            by = await anyio.to_thread.run_sync(self.desk.asker, context, correlation, client)
-            await self._require(by)
-            mask = await anyio.to_thread.run_sync(self.desk.mask)
-            filled = await asked_for(context, self.name, self.arguments, given)
-            if isinstance(filled, InputRequiredToolResult):
-                return filled
-            read = self.arguments.read(filled)
-            with told(log, "tool", LogLevel.INFO, tool=self.name, person=by.person.name, client=by.assistant):
+            with told(log, "tool", LogLevel.INFO, tool=self.name) as line:
+                by = await anyio.to_thread.run_sync(self.desk.asker, context, correlation, client)
+                line |= {"person": by.person.name, "client": by.assistant}
+                await self._require(by)
+                mask = await anyio.to_thread.run_sync(self.desk.mask)
+                filled = await asked_for(context, self.name, self.arguments, given)
+                if isinstance(filled, InputRequiredToolResult):
+                    return filled
+                read = self._read(filled, mask)
+                if isinstance(read, Envelope):
+                    line["error"] = INVALID
+                    return read
                 return succeeded(await self._called(context, by, read), mask)
-        except ValidationError as error:
-            hint = f"`{self.name}` takes {_listed(self.arguments)}"
-            return refused(INVALID, wrong(error), hint, mask)
         except TomoError as error:
             return failed(error, mask)
         except AuthorizationError:
@@ -125,6 +126,13 @@ class Answering:
             _LOG.error("a defect in `%s`: %s at %s, correlation %s", self.name, kind, where, correlation)
             hint = f"report this with the correlation id {correlation}; the server's log has it too"
             return refused(INTERNAL, f"a defect in Tomo: {type(error).__name__}", hint, mask)
+
+    def _read(self, given: Mapping[str, object], mask: Mask) -> Mapping[str, object] | Envelope:
+        """The arguments in their types; or the answer that says what is wrong with them."""
+        try:
+            return self.arguments.read(given)
+        except ValidationError as error:
+            return refused(INVALID, wrong(error), f"`{self.name}` takes {_listed(self.arguments)}", mask)
 
     async def _require(self, by: Asker) -> None:
         """Raises NotAllowed; that somebody tried to change something is recorded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -25,6 +26,7 @@ from tomo.mcp.profiles import DEFAULT, shown_tools
 from tomo.mcp.prompts import prompts
 from tomo.mcp.resources import resources
 from tomo.mcp.toolbox import Toolbox
+from tomo.model.log import LogLevel
 
 _TASKS: Final = 4
 """Long calls at once; each has threads of its own for its hosts."""
@@ -112,6 +114,9 @@ class _Shown(Middleware):
         name = context.message.name
         if name in self._found:
             return await call_next(self._signed(context, self._found[name]))
+        if self._desk.log is not None:
+            id_ = uuid.uuid4().hex
+            self._desk.log.tell(LogLevel.WARNING, "tool", correlation=id_, tool=name, error=UNKNOWN)
         words = "there is no such tool; none applies, approves or runs anything"
         return as_result(refused(UNKNOWN, words, "find one with `search_tools`", str))
 

@@ -50,22 +50,30 @@ class Dials(Protocol):
 
 
 @contextmanager
-def told(log: Log | None, event: str, level: LogLevel = LogLevel.DEBUG, **fields: Field) -> Iterator[None]:
-    """Has what is done inside stand in the log when it has ended: how long it took, and its error's code."""
+def told(
+    log: Log | None, event: str, level: LogLevel = LogLevel.DEBUG, **fields: Field
+) -> Iterator[dict[str, Field]]:
+    """Has what is done inside stand in the log when it has ended: how long it took, and its error's code.
+
+    What is learned meanwhile is put into the mapping it gives; an `error` among it makes the line a warning.
+    """
+    more: dict[str, Field] = {}
     if log is None:
-        yield
+        yield more
         return
     begun = time.monotonic()
     try:
-        yield
+        yield more
     except TomoError as error:
-        what = {"error": error.code, "message": str(error)}
-        log.tell(LogLevel.WARNING, event, **fields, seconds=_since(begun), **what)
+        more |= {"error": error.code, "message": str(error)}
+        log.tell(LogLevel.WARNING, event, **fields, **more, seconds=_since(begun))
         raise
     except BaseException as error:
-        log.tell(LogLevel.ERROR, event, **fields, seconds=_since(begun), error=type(error).__name__)
+        more |= {"error": type(error).__name__}
+        log.tell(LogLevel.ERROR, event, **fields, **more, seconds=_since(begun))
         raise
-    log.tell(level, event, **fields, seconds=_since(begun))
+    ended = LogLevel.WARNING if "error" in more else level
+    log.tell(ended, event, **fields, **more, seconds=_since(begun))
 
 
 def _since(begun: float) -> float:

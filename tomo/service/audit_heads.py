@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from tomo.db.address import database_address
 from tomo.errors import UsageError
-from tomo.model.audit import AuditHead
+from tomo.model.audit import AuditHead, AuditStore
 from tomo.settings import Settings
 from tomo.state.files import translated, write_atomically
 
 _DIGEST_LENGTH: Final = 64
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 PLACE: Final = "this machine's own note"
 
 
@@ -30,6 +32,14 @@ class NotedHead:
             return {PLACE: read_head(self._file.read_text("ascii", "replace").strip())}
         return {}
 
+    def follow(self, store: AuditStore, head: AuditHead) -> None:
+        """Notes a newer head, where the record still has the one noted before.
+
+        Otherwise that one stays, so that the next command doesn't hide what was done to the record.
+        """
+        if all(_has(store, noted) for noted in self.read().values()):
+            self.write(head)
+
     def write(self, head: AuditHead) -> None:
         """Notes it, on the disk on return."""
         with translated(self._file, "write"):
@@ -39,8 +49,15 @@ class NotedHead:
 def read_head(text: str) -> AuditHead:
     """`NUMBER:DIGEST`; raises UsageError for anything else."""
     number, _, digest = text.partition(":")
-    if not number.isdecimal() or len(digest) != _DIGEST_LENGTH:
+    if not _NUMBER.fullmatch(number) or len(digest) != _DIGEST_LENGTH:
         raise UsageError(
-            "that is no head of an audit record", hint="`tomo audit verify` shows one, as `NUMBER:DIGEST`"
+            f"`{text}` is no head of an audit record",
+            hint="`tomo audit verify` shows one, as `NUMBER:DIGEST`",
         )
     return AuditHead(int(number), digest)
+
+
+def _has(store: AuditStore, head: AuditHead) -> bool:
+    with store.whole(head.number) as (_, entries):
+        found = next(entries, None)
+    return found is not None and AuditHead(found.number, found.digest) == head

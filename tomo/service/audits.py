@@ -14,7 +14,7 @@ from tomo.audit.check import Checked, check
 from tomo.audit.retention import ACTION, Policy, Removal, removal
 from tomo.errors import AuditBroken
 from tomo.frozen import frozen
-from tomo.model.audit import AuditEntry, AuditEvent, AuditOutcome, AuditStore
+from tomo.model.audit import AuditEntry, AuditEvent, AuditHead, AuditOutcome, AuditStore
 from tomo.model.people import Permission
 from tomo.service.audit_heads import NotedHead, read_head
 from tomo.service.effect import Effect
@@ -73,10 +73,8 @@ class Audits:
         """Checks every entry, against the head and what this machine noted of it; notes the new head."""
         noted = NotedHead(self._doors.settings)
         given = {"the head you gave": read_head(request.head)} if request.head else {}
-        with self._store() as store:
-            known = {**noted.read(), **given}
-            with store.whole() as (head, entries):
-                checked = check(entries, head, known)
+        with self._store() as store, store.whole() as (head, entries):
+            checked = check(entries, head, {**_not_older(noted.read(), given), **given})
         if not checked.findings:
             noted.write(checked.head)
         return checked
@@ -143,6 +141,12 @@ def _ends(entries: Sequence[AuditEntry]) -> list[AuditEntry]:
         if entry.event.outcome is not AuditOutcome.BEGUN
         or (entry.event.correlation, entry.event.action) not in ended
     ]
+
+
+def _not_older(noted: Mapping[str, AuditHead], given: Mapping[str, AuditHead]) -> Mapping[str, AuditHead]:
+    """What was noted, but for what lies before a head that is given: that one vouches for it."""
+    least = max((head.number for head in given.values()), default=0)
+    return {place: head for place, head in noted.items() if head.number >= least}
 
 
 def _require_whole(checked: Checked) -> None:

@@ -334,7 +334,7 @@ def keep_waiting(settings: Settings, store: AuditStore) -> None:
     """Takes what waits into the store, and notes the head that it has then."""
 
     def keep(events: Sequence[AuditEvent]) -> None:
-        NotedHead(settings).write(store.append(events, sealed))
+        NotedHead(settings).follow(store, store.append(events, sealed))
 
     Waiting(settings.data_folder).take(keep)
 

@@ -17,6 +17,7 @@ from tomo.model.connection import (
     HostBook,
     HostSpec,
 )
+from tomo.model.log import Dials, Log
 from tomo.ssh.accepted import AcceptedHosts
 
 MayRun = Callable[[Argv, bytes], bool]
@@ -54,6 +55,11 @@ class LookingConnections:
         """Begins to dial an accepted host."""
         if self._accepts(spec):
             self._inner.prepare(spec)
+
+    def listen(self, log: Log) -> None:
+        """Has every dial from now on told to a log."""
+        if isinstance(self._inner, Dials):
+            self._inner.listen(log)
 
     def redial(self, error: HostError | None = None) -> None:
         """Has the next use dial again where dialling failed."""
