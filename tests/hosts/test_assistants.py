@@ -159,7 +159,7 @@ def test_an_assistant_proposes_and_a_person_has_it_done(site: Site, host: Host) 
 def test_a_plan_that_was_changed_is_refused(site: Site, host: Host) -> None:
     made = Assistant(site).proposes("update_app", name="page", inputs={"GREETING": "hei"})
     approve(site, made["id"])
-    _change_a_byte(site.doors.settings.data_folder / FILE_NAME, made["id"])
+    change_a_byte(site.doors.settings.data_folder / FILE_NAME, made["id"])
 
     with pytest.raises(PlanRefused, match="changed after it was made"):
         apply(site, made["id"])
@@ -214,7 +214,7 @@ def test_a_real_containers_log_reaches_the_assistant_as_marked_data(site: Site, 
             assert marked or MARK not in text
 
 
-def _change_a_byte(database: Path, id_: str) -> None:
+def change_a_byte(database: Path, id_: str) -> None:
     """As somebody could who has the account."""
     with closing(sqlite3.connect(database)) as there, there:
         wanted = (id_, "plan")
