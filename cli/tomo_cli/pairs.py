@@ -21,14 +21,14 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     return found
 
 
-def read_secret(name: str) -> str:
+def read_secret(name: str, question: str = "") -> str:
     """A secret's value: asked for twice at a terminal, else all of stdin without its last line break."""
     if not sys.stdin.isatty():
         return _piped(name)
     import getpass
 
     try:
-        first = getpass.getpass(f"Value of {name}: ", stream=sys.stderr)
+        first = getpass.getpass(f"{question or f'Value of {name}'}: ", stream=sys.stderr)
         again = getpass.getpass("Once more: ", stream=sys.stderr)
     except EOFError:
         raise UsageError(

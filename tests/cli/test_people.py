@@ -100,6 +100,13 @@ def test_a_wrong_login_ends_with_the_exit_code_of_logins(tomo: Tomo, anna: Doors
     assert "no such name and password" in ran.err
 
 
+def test_a_token_before_there_is_anybody_says_how_to_begin(tomo: Tomo, world: World) -> None:
+    ran = tomo(doors_of(world, "anna"), "token", "create", "ci")
+
+    assert ran.code == 64
+    assert "tomo user add NAME --role admin" in ran.err
+
+
 def test_a_token_is_shown_once(tomo: Tomo, anna: Doors) -> None:
     made = tomo(anna, "token", "create", "ci", "--user", "bob", "--scope", "read")
     listed = tomo(anna, "token", "list")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import time
-from collections.abc import Iterator
 from hashlib import sha1
-from threading import Thread
+from http.server import HTTPServer
 
 import jwt
 import pytest
 
+from tests.identity.conftest import LEAKED
 from tomo.errors import LoginFailed, TooManyAttempts, UsageError
 from tomo.identity.breach import times_leaked
 from tomo.identity.limits import BY_NAME, require_not_limited
@@ -106,40 +105,8 @@ def test_who_has_to_wait_is_told_how_long() -> None:
 
 # --- leaks -------------------------------------------------------------------------------------------
 
-LEAKED = "a password that leaked"
 
-
-class _Ranges(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers["Add-Padding"]))  # type: ignore[attr-defined]
-        if self.server.broken:  # type: ignore[attr-defined]
-            self.send_error(503)
-            return
-        rest = sha1(LEAKED.encode()).hexdigest().upper()[5:]
-        body = f"{'0' * 35}:0\r\n{rest}:42\r\n".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def ranges() -> Iterator[http.server.HTTPServer]:
-    """A service of leaked passwords on loopback."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), _Ranges)
-    server.asked, server.broken = [], False  # type: ignore[attr-defined]
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_only_five_digits_of_a_digest_leave_the_machine(ranges: http.server.HTTPServer) -> None:
+def test_only_five_digits_of_a_digest_leave_the_machine(ranges: HTTPServer) -> None:
     url = f"http://127.0.0.1:{ranges.server_port}/range/"
 
     counts = [times_leaked(LEAKED, url), times_leaked("another one altogether", url)]
@@ -148,7 +115,7 @@ def test_only_five_digits_of_a_digest_leave_the_machine(ranges: http.server.HTTP
     assert ranges.asked[0] == (f"/range/{sha1(LEAKED.encode()).hexdigest().upper()[:5]}", "true")  # type: ignore[attr-defined]
 
 
-def test_a_service_that_does_not_answer_says_nothing(ranges: http.server.HTTPServer) -> None:
+def test_a_service_that_does_not_answer_says_nothing(ranges: HTTPServer) -> None:
     ranges.broken = True  # type: ignore[attr-defined]
 
     assert times_leaked(LEAKED, f"http://127.0.0.1:{ranges.server_port}/range") is None

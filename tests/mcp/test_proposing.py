@@ -129,6 +129,30 @@ def test_every_proposing_tool_makes_a_proposal_of_its_kind(world: World) -> None
     assert not world.nas.docker.writes[len(world.nas.docker.writes) :]
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "said"),
+    [
+        ("propose_user", {"name": "Eve Root", "role": "user"}, "not a name"),
+        ("propose_user", {"name": "tester", "role": "user"}, "already"),
+        ("propose_user", {"name": "eve", "role": "user", "account": "tester"}, "`tester`'s"),
+        ("propose_user", {"name": "eve", "role": "user", "account": "e\x1b[2Jve"}, "not an account"),
+        ("propose_user_role", {"name": "tester", "role": "user"}, "last admin"),
+        ("propose_user_access", {"name": "tester", "disabled": True}, "last admin"),
+        ("propose_user_access", {"name": "nobody", "disabled": True}, "nobody called"),
+    ],
+)
+def test_what_could_not_be_done_with_people_is_not_proposed(
+    world: World, tool: str, given: dict[str, Any], said: str
+) -> None:
+    with people_of(world.settings) as store, store.changing() as people:
+        people.add_user(User("t", "tester", Role.ADMIN, world.settings.account or world.settings.user), "")
+
+    answer = Assistant(world).call(tool, why="because", **given)
+
+    assert not answer["success"], answer
+    assert said in answer["message"]
+
+
 def test_a_server_is_cleaned_only_where_its_name_is_written_twice(world: World) -> None:
     answer = Assistant(world).call("full_cleanup", name="nas", confirm="yes", why="because")
 

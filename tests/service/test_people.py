@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.db.conftest import address, empty, opened, server  # noqa: F401  # fixtures
+from tests.identity.conftest import LEAKED, ranges  # noqa: F401  # fixture
 from tomo.db.address import DatabaseAddress
 from tomo.db.tables import NEWEST
 from tomo.errors import (
@@ -91,6 +93,17 @@ def test_the_first_admin_needs_the_code_of_the_terminal(office: Office, code: st
         office.people().add(AddUserRequest("anna", Role.ADMIN, "anna", PASSWORD, code))
 
     assert office.people().is_empty()
+
+
+def test_a_wrong_code_is_told_before_anything_else_is_asked_for(office: Office) -> None:
+    right = office.people().first_code()
+    office.people().require_code(right)
+
+    with pytest.raises(NotAllowed):
+        office.people().require_code("WRONG")
+
+    with pytest.raises(NotAllowed):
+        office.people().require_code(right)
 
 
 def test_a_code_counts_once_and_for_ten_minutes(office: Office) -> None:
@@ -192,6 +205,20 @@ def test_the_last_admin_stays_one(staffed: Office) -> None:
         people.remove("anna")
 
 
+def test_an_admin_whom_no_account_is_is_not_the_one_who_stays(staffed: Office) -> None:
+    """People are changed at a command line alone, and who has no account works at none."""
+    people = staffed.people()
+    people.add(AddUserRequest("dora", Role.ADMIN, password=PASSWORD))
+
+    with pytest.raises(UsageError, match="last admin with an account"):
+        people.remove("anna")
+    people.add(AddUserRequest("emil", Role.ADMIN, "emil"))
+    people.remove("dora")
+    people.remove("anna")
+
+    assert {user.name for user in people.list()} == {"bob", "carl", "emil"}
+
+
 def test_only_admins_change_people_and_everybody_an_own_password(staffed: Office) -> None:
     new = Secret("gnudl frobz wexlip")
     staffed.people("bob").set_password(PasswordRequest("bob", new))
@@ -212,6 +239,8 @@ def test_names_and_accounts_are_one_persons(staffed: Office) -> None:
         people.add(AddUserRequest("dora", Role.USER, "bob"))
     with pytest.raises(UsageError):
         people.add(AddUserRequest("../dora", Role.USER))
+    with pytest.raises(UsageError):
+        people.add(AddUserRequest("dora", Role.USER, "do\x1bra"))
     with pytest.raises(UserNotFound):
         people.change_role("nobody", Role.USER)
 
@@ -221,6 +250,46 @@ def test_a_bad_password_adds_nobody(staffed: Office) -> None:
         staffed.people().add(AddUserRequest("dora", Role.USER, password=Secret("doradoradoradora")))
 
     assert len(staffed.people().list()) == 3
+
+
+@pytest.fixture
+def leaks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine from which nothing leaves; what was asked for is noted."""
+    asked: list[str] = []
+
+    def refused(_self: object, host: str, *_more: object, **_options: object) -> None:
+        asked.append(host)
+        raise OSError
+
+    monkeypatch.setattr("http.client.HTTPConnection.__init__", refused)
+    return asked
+
+
+def test_a_new_password_is_not_looked_up_anywhere_unless_that_is_asked_for(
+    staffed: Office, leaks: list[str]
+) -> None:
+    staffed.people().set_password(PasswordRequest("bob", PASSWORD))
+    unasked = list(leaks)
+
+    staffed.settings = replace(staffed.settings, breach_url="https://192.0.2.1/range")
+    staffed.people().set_password(PasswordRequest("bob", PASSWORD))
+
+    assert (unasked, leaks) == ([], ["192.0.2.1"])
+
+
+def test_a_leaked_password_is_refused_where_leaks_are_looked_up(
+    staffed: Office,
+    ranges: HTTPServer,  # noqa: F811
+) -> None:
+    leaked = Secret(LEAKED)
+    staffed.people().set_password(PasswordRequest("bob", leaked))
+    staffed.settings = replace(staffed.settings, breach_url=f"http://127.0.0.1:{ranges.server_port}/range")
+
+    with pytest.raises(PasswordRefused, match="in 42 leaks") as caught:
+        staffed.people().set_password(PasswordRequest("bob", leaked))
+
+    assert LEAKED not in f"{caught.value}{caught.value.hint}"
+    staffed.people().set_password(PasswordRequest("bob", PASSWORD))
 
 
 # --- logins ------------------------------------------------------------------------------------------
@@ -283,6 +352,17 @@ def test_an_address_that_guesses_waits_whatever_name_it_tries(staffed: Office) -
     assert staffed.login("bob", origin="192.0.2.7")
 
 
+def test_who_has_a_token_is_not_kept_out_by_what_guesses_at_the_same_address(staffed: Office) -> None:
+    _, text = staffed.people().create_token(NewTokenRequest("ci", "bob"))
+    for number in range(20):
+        with pytest.raises(LoginFailed):
+            staffed.people().by_token(f"tomo_{number}", "127.0.0.1")
+
+    with pytest.raises(TooManyAttempts):
+        staffed.people().by_token("tomo_20", "127.0.0.1")
+    assert staffed.people().by_token(text, "127.0.0.1").name == "bob"
+
+
 def test_people_see_their_own_sessions_and_admins_all(staffed: Office) -> None:
     staffed.login("bob")
     staffed.login("anna")
@@ -306,6 +386,21 @@ def test_a_token_has_its_scopes_until_it_is_revoked(staffed: Office) -> None:
     assert (person.name, person.role, person.scopes) == ("bob", Role.USER, request.scopes)
     with pytest.raises(LoginFailed):
         staffed.people().by_token(text)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a\x1b[31mb", "x" * 65])
+def test_a_token_has_a_name_that_it_is_told_by(staffed: Office, name: str) -> None:
+    with pytest.raises(UsageError, match="not a token's name"):
+        staffed.people().create_token(NewTokenRequest(name, "bob"))
+
+    assert staffed.people().tokens() == []
+
+
+def test_a_token_of_nobody_says_how_to_begin(office: Office) -> None:
+    with pytest.raises(UsageError, match="nobody was added yet") as caught:
+        office.people().create_token(NewTokenRequest("ci"))
+
+    assert "tomo user add NAME --role admin" in caught.value.hint
 
 
 def test_a_token_expires(staffed: Office) -> None:

@@ -57,9 +57,9 @@ class PeopleRead:
         """The digest of somebody's password; `""` for none."""
         return self._connection.scalar(select(USERS.c.password).where(USERS.c.id == user)) or ""
 
-    def admins(self) -> int:
-        """How many admins could act."""
-        query = select(func.count()).select_from(USERS)
+    def admins_besides(self, id_: str) -> int:
+        """How many others are admins who could act: let in, and with an account at a command line."""
+        query = select(func.count()).select_from(USERS).where(USERS.c.id != id_, USERS.c.account.is_not(None))
         where = query.where(USERS.c.role == Role.ADMIN.value, USERS.c.disabled.is_(False))
         return self._connection.scalar(where) or 0
 

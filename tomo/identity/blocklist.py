@@ -11,8 +11,9 @@ _WORDS: Final = frozenset(
     """
     a able about access account action admin administrator adventure again all alpha always amazing american
     an and angel animal anything apple april are at august autumn awesome baby backup ball banana base
-    baseball basic basket basketball batman be bear beautiful because beer best better big bird birthday
-    black blue boat book boss box boy bread bridge bright brother brown bull bus business butter butterfly
+    baseball basic basket basketball batman battery be bear beautiful because beer best better big bird
+    birthday black blue boat book boss box boy bread bridge bright brother brown bull bus business
+    butter butterfly
     by cable cake camp can candy captain car card care castle cat center chair chance change charlie cheese
     chelsea cherry chicken chief child chocolate christmas church city class clean clear cloud club coffee
     cold college color computer connect control cook cookie cool correct country cow crazy cream cross
@@ -34,8 +35,8 @@ _WORDS: Final = frozenset(
     queen rabbit radio rain rainbow ready red remember right ring river road rock room root rose run sad
     sail same samsung saturday school sea second secret secure security see september server service seven
     shadow she shoe shop shut silver simple sing sister six sky sleep small smile snow so soccer some
-    something sometimes son song soon south space spring star start station steel stone store storm story
-    street strong student sugar summer sun sunday sunset sunshine super superman support sure sweet swim
+    something sometimes son song soon south space spring staple star start station steel stone store storm
+    story street strong student sugar summer sun sunday sunset sunshine super superman support sure sweet swim
     system table tea teacher team ten tennis test tester testing thank thanks that the their them then
     there these they thing think this three thunder thursday tiger time to today together tomorrow top
     train travel tree true trust truth tuesday turtle two ultimate uncle unknown up us user very victory
@@ -54,6 +55,8 @@ _ROWS: Final = (
     "azertyuiop",
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol",
     "qazwsxedcrfvtgbyhnujmikolp",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "q1w2e3r4t5y6u7i8o9p0",
 )
 _LOOKALIKES: Final = str.maketrans("@401!3$57+", "aaoiiesstt")
 _LONGEST_PERIOD: Final = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,14 @@ from tomo.identity.tokens import (
 from tomo.model.people import Attempts, Permission, Person, Role, Session, Token, User
 from tomo.model.values import Secret
 from tomo.service.effect import Effect
+from tomo.service.people_rules import (
+    require_account,
+    require_free,
+    require_name,
+    require_nobody,
+    require_other_admin,
+    require_token_name,
+)
 from tomo.service.recording import recorded
 from tomo.service.who import people_of, person_here
 from tomo.service.wiring import Doors
@@ -39,7 +46,6 @@ from tomo.spec.shown import shown
 if TYPE_CHECKING:
     from tomo.db.people import PeopleChange, PeopleRead
 
-_NAME: Final = r"[a-z0-9][a-z0-9._@-]{0,63}"
 _SIGNING: Final = "sessions"
 _FIRST: Final = "first-admin"
 _CODE_SECONDS: Final = 600
@@ -120,15 +126,23 @@ class Identities:
         """A code that makes the first admin within ten minutes; a new one replaces it."""
         made = new_code()
         with self._changing() as people:
-            _require_nobody(people)
+            require_nobody(people)
             people.put_key(_FIRST, made.digest, self._now())
         return made.text
 
+    def require_code(self, code: str) -> None:
+        """Raises NotAllowed for a wrong code of the first admin, which is used up by that."""
+        with self._reading() as people:
+            kept = people.key(_FIRST)
+        if not self._is_code(kept, code):
+            self._redeem(code)
+
     def require_addable(self, request: AddUserRequest) -> None:
         """Raises UsageError for a name that can't be, before a password is asked for."""
-        _require_name(request.name)
+        require_name(request.name)
+        require_account(request.account)
         with self._reading() as people:
-            _require_free(people, request)
+            require_free(people, request.name, request.account)
             if not people.users() and request.role is not Role.ADMIN:
                 raise UsageError(
                     "the first person must be an admin", hint=f"`tomo user add {request.name} --role admin`"
@@ -145,7 +159,7 @@ class Identities:
             if self.is_empty():
                 self._redeem(request.code)
             with self._changing() as people:
-                _require_free(people, request)
+                require_free(people, request.name, request.account)
                 people.add_user(made, password)
         return made
 
@@ -157,7 +171,7 @@ class Identities:
         """Gives somebody another role; the last admin stays one."""
         with self._changed("user.role", name, role=role.value) as (people, user):
             if user.role is Role.ADMIN and role is not Role.ADMIN:
-                _require_other_admin(people, user)
+                require_other_admin(people, user)
             people.change_user(user.id, role=role.value)
             people.end_sessions(user=user.id)
         return replace(user, role=role)
@@ -166,7 +180,7 @@ class Identities:
         """Keeps somebody out, or lets in again; ends the sessions, and stops the tokens meanwhile."""
         with self._changed("user.disable" if disabled else "user.enable", name) as (people, user):
             if disabled:
-                _require_other_admin(people, user)
+                require_other_admin(people, user)
             people.change_user(user.id, disabled=disabled)
             people.end_sessions(user=user.id)
         return replace(user, disabled=disabled)
@@ -174,7 +188,7 @@ class Identities:
     def remove(self, name: str) -> User:
         """Removes somebody with all sessions and tokens; the audit record keeps the name."""
         with self._changed("user.remove", name) as (people, user):
-            _require_other_admin(people, user)
+            require_other_admin(people, user)
             people.remove_user(user.id)
         return user
 
@@ -244,6 +258,7 @@ class Identities:
     def create_token(self, request: NewTokenRequest) -> tuple[Token, str]:
         """A new token and its text, which nobody can read again."""
         user = self._read(lambda people: _found(people, request.user or self._own(people)))
+        require_token_name(request.name)
         excess = [scope for scope in request.scopes if scope not in ALLOWED[user.role]]
         if excess:
             raise UsageError(
@@ -263,14 +278,17 @@ class Identities:
         return replace(token, user=user.name), made.text
 
     def by_token(self, text: str, address: str = "") -> Person:
-        """Whose token a text is, with its scopes; raises LoginFailed, and limits an address that guesses."""
+        """Whose token a text is, with its scopes; raises LoginFailed, and limits an address that guesses.
+
+        Who has a token is let in whatever else guessed at that address: on loopback all programs share one.
+        """
         keys = self._address(address)
-        self._require_free_to_try(keys)
         digest = digest_of(text)
         with self._reading() as people:
             found = people.token(digest)
         now = self._now()
         if found is None or found[0].disabled or (found[1].expires and found[1].expires <= now):
+            self._require_free_to_try(keys)
             self._failed(keys)
             raise LoginFailed(
                 "the token is not one of this installation", hint="an own one: `tomo token create`"
@@ -335,6 +353,11 @@ class Identities:
 
     def _own(self, people: PeopleRead) -> str:
         user = people.user(account=self._settings.account or self._settings.user)
+        if user is None and not people.users():
+            raise UsageError(
+                "a token is a person's, and nobody was added yet",
+                hint="begin with `tomo user add NAME --role admin`",
+            )
         if user is None:
             raise UsageError("whose token is it to be?", hint="name somebody: `--user NAME`")
         return user.name
@@ -355,14 +378,17 @@ class Identities:
     def _redeem(self, code: str) -> None:
         """Uses up the first admin's code, whether it is right or not."""
         with self._changing() as people:
-            _require_nobody(people)
+            require_nobody(people)
             kept = people.key(_FIRST)
             people.put_key(_FIRST, "", self._now())
-        fresh = kept is not None and self._now() - kept[1] < _CODE_SECONDS
-        if kept is None or not fresh or not hmac.compare_digest(kept[0], code_digest(code)):
+        if not self._is_code(kept, code):
             raise NotAllowed(
                 "that is not the code of the first admin", hint="run the command again for a new one"
             )
+
+    def _is_code(self, kept: tuple[str, int] | None, code: str) -> bool:
+        fresh = kept is not None and self._now() - kept[1] < _CODE_SECONDS
+        return kept is not None and fresh and hmac.compare_digest(kept[0], code_digest(code))
 
     def _address(self, address: str) -> Keys:
         return [(BY_ADDRESS, f"address:{address}")] if address else []
@@ -378,36 +404,6 @@ class Identities:
             people.forget_attempts(now - _REMEMBERED)
             for limit, key in keys:
                 people.note_attempts(digest_of(key), limit.failed(people.attempts(digest_of(key)), now))
-
-
-def _require_name(name: str) -> None:
-    if not re.fullmatch(_NAME, name):
-        raise UsageError(
-            f"`{shown(name)}` is not a name", hint="lower-case letters, digits, `.`, `_`, `-`, `@`: `anna`"
-        )
-
-
-def _require_free(people: PeopleRead, request: AddUserRequest) -> None:
-    if people.user(name=request.name) is not None:
-        raise UsageError(f"there is a `{request.name}` already", hint="see `tomo user list`")
-    taken = people.user(account=request.account) if request.account else None
-    if taken is not None:
-        raise UsageError(
-            f"the account `{shown(request.account)}` is `{taken.name}`'s", hint="an account is one person's"
-        )
-
-
-def _require_nobody(people: PeopleRead) -> None:
-    if people.users():
-        raise UsageError("there are people already", hint="an admin adds others: `tomo user add NAME`")
-
-
-def _require_other_admin(people: PeopleRead, user: User) -> None:
-    """Without an admin nobody could ever add one."""
-    if user.role is Role.ADMIN and not user.disabled and people.admins() == 1:
-        raise UsageError(
-            f"`{user.name}` is the last admin", hint="make another one first: `tomo user role NAME admin`"
-        )
 
 
 def _found(people: PeopleRead, name: str) -> User:

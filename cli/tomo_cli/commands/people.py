@@ -91,14 +91,18 @@ def _typed_code(service: Identities) -> str:
     if not at_terminal():
         raise UsageError("the first admin is added at a terminal", hint="run the command there, by hand")
     say(f"This makes the first admin. The code is {service.first_code()}.")
-    return answer("Type the code: ")
+    code = answer("Type the code: ")
+    service.require_code(code)
+    return code
 
 
 def _new_password(name: str) -> Secret:
+    from tomo.identity.passwords import SHORTEST
     from tomo.model.values import Secret
     from tomo_cli.pairs import read_secret
 
-    return Secret(read_secret(f"the password of {name}"))
+    question = f"New password of {name}, {SHORTEST} characters or more"
+    return Secret(read_secret(f"the password of {name}", question))
 
 
 def _role(text: str) -> Role:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from tomo.errors import ProposalClosed, TomoError, UsageError, UserNotFound
+from tomo.model.people import Role
 from tomo.model.proposal import BaseDigests, Proposal, ProposalKind, ProposalState, Transition
 from tomo.model.values import Secret
 from tomo.service.catalogs import with_repository
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.marketplace.views import known_repositories
+from tomo.service.people_rules import require_account, require_free, require_name, require_other_admin
 from tomo.service.plans.basis import host_identities
 from tomo.service.propose.catalog_changes import AddRepository, CatalogChange, RateApp, SyncRepository
 from tomo.service.propose.other_changes import (
@@ -88,13 +90,7 @@ def _starts_from(doors: Doors, workspace: Workspace | None, change: OtherChange)
             # Of a secret nothing goes into a digest that is kept: a short one would be found by it.
             return ["sealed"] if isinstance(value, Secret) else value
         case SetUserRole() | SetUserDisabled():
-            with people_of(doors.settings) as store, store.reading() as people:
-                user = people.user(name=change.name)
-            if user is None:
-                raise UserNotFound(
-                    f"there is nobody called `{shown(change.name)}`", hint="see `tomo user list`"
-                )
-            return [user.id, user.role, user.disabled]
+            return _person_as_is(doors, change)
         case AddUser():
             _require_addable(doors, change)
             return None
@@ -121,15 +117,25 @@ def _catalog_starts_from(doors: Doors, workspace: Workspace | None, change: Cata
 
 
 def _require_addable(doors: Doors, change: AddUser) -> None:
+    require_name(change.name)
+    require_account(change.account)
     with people_of(doors.settings) as store, store.reading() as people:
-        anybody, taken = bool(people.users()), people.user(name=change.name) is not None
-    if not anybody:
-        raise UsageError(
-            "nobody was added yet, and the first one is an admin whom a person adds at a terminal",
-            hint="`tomo user add NAME --role admin`",
-        )
-    if taken:
-        raise UsageError(f"there is a `{shown(change.name)}` already", hint="see `tomo user list`")
+        if not people.users():
+            raise UsageError(
+                "nobody was added yet, and the first one is an admin whom a person adds at a terminal",
+                hint="`tomo user add NAME --role admin`",
+            )
+        require_free(people, change.name, change.account)
+
+
+def _person_as_is(doors: Doors, change: SetUserRole | SetUserDisabled) -> object:
+    with people_of(doors.settings) as store, store.reading() as people:
+        user = people.user(name=change.name)
+        if user is None:
+            raise UserNotFound(f"there is nobody called `{shown(change.name)}`", hint="see `tomo user list`")
+        if change.disabled if isinstance(change, SetUserDisabled) else change.role is not Role.ADMIN:
+            require_other_admin(people, user)
+    return [user.id, user.role, user.disabled]
 
 
 @dataclass(slots=True)
