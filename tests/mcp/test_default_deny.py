@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,82 @@ def test_an_own_login_and_token_can_be_ended(office: Office) -> None:
     assert [answer["success"] for answer in ended] == [True, True], ended
     after = office.calls("carl", ("list_sessions", {}), ("list_tokens", {}))
     assert [len(answer["data"]) for answer in after] == [0, 1]
+
+
+OWNED = ("id", "token_id", "replaces")
+"""Arguments of tools that name what is one person's alone: a login, a token, a proposal."""
+OF_ALL = frozenset(
+    """
+    account address app apps architecture argv backup become branch category channel code confirm container
+    count days disabled docker entries exposure host_key hostnames identity images incremental inputs key lan
+    lines live memory_mib name note number password_secret_name ports proposal_id registry_mirrors remove_data
+    repository resource role secret_names server servers stars state tag timeout timezone unset url value
+    version volumes why words
+    """.split()  # noqa: SIM905  # fifty-four texts
+)
+"""Arguments that name what everybody in a role may see, or nothing at all."""
+
+
+def test_every_argument_is_known_to_name_what_is_ones_own_or_not() -> None:
+    """A new tool's argument stands in one of the two, or the walk below would pass it by."""
+    assert {name for tool in found_tools() for name in tool.arguments.names} == {*OWNED, *OF_ALL}
+
+
+def filled(tool: FoundTool, **given: Any) -> dict[str, Any]:
+    """A tool's arguments, of which the required ones are made up where they are not given."""
+    texts = {"name": "web" if tool.module == "app" else "nas", "confirm": "nas", "server": "nas"}
+    texts |= {"app": "uptime-kuma", "address": "192.0.2.11", "url": "https://192.0.2.9/apps.git"}
+    schemas = tool.arguments.schema["properties"]
+    kinds = {"string": "because", "integer": 3, "array": ["nas"], "boolean": True}
+    required = tool.arguments.schema.get("required", ())
+    return {name: texts.get(name) or kinds[schemas[name]["type"]] for name in required} | given
+
+
+async def theirs(address: str, office: Office, name: str) -> dict[str, list[str]]:
+    """What is somebody's alone, by the argument that names it."""
+    async with connected(address, office.tokens[name]) as client:
+        found = [
+            await envelope(client, tool, {}) for tool in ("list_sessions", "list_tokens", "list_proposals")
+        ]
+    sessions, tokens, proposals = (each["data"] for each in found)
+    own = [f"{each['id']} {each['state']}" for each in proposals if each["person"] == name]
+    return {
+        "id": [each["id"] for each in sessions],
+        "token_id": [each["id"] for each in tokens],
+        "replaces": own,
+    }
+
+
+@pytest.mark.parametrize("who", ["anna", "bob", "carl"])
+def test_no_tool_takes_in_any_role_what_is_somebody_elses(office: Office, who: str) -> None:
+    others = [name for name in office.tokens if name != who]
+    command = {"server": "nas", "argv": ["uptime"], "why": "because"}
+
+    async def work(address: str) -> list[Any]:
+        for name in others:
+            async with connected(address, office.tokens[name]) as client:
+                await envelope(client, "propose_command", command)
+        before = [await theirs(address, office, name) for name in others]
+        walked = [
+            (tool, {argument: each.split()[0]})
+            for tool, each_ones in product(found_tools(), before)
+            for argument in OWNED
+            if argument in tool.arguments.names
+            for each in each_ones[argument]
+        ]
+        async with connected(address, office.tokens[who]) as client:
+            answers = [await envelope(client, tool.name, filled(tool, **given)) for tool, given in walked]
+        return [before, answers, [await theirs(address, office, name) for name in others]]
+
+    before, answers, after = office.serving(work)
+
+    assert all(each["id"] and each["token_id"] for each in before)
+    assert any(each["replaces"] for each in before)
+    codes = {answer["error"]["code"] for answer in answers}
+    assert codes == {"user-not-found", "not-allowed" if who == "carl" else "usage"}
+    told = "not a proposal of yours|doesn't say where backups go"
+    assert all(re.search(told, each["message"]) for each in answers if each["error"]["code"] == "usage")
+    assert after == before
 
 
 @pytest.mark.parametrize("who", ["anna", "bob"])

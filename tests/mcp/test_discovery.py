@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module, invalidate_caches
@@ -9,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from tomo.errors import ToolsInvalid
+from tomo.mcp.declaration import ToolEffect
 from tomo.mcp.discovery import found_tools, made, name_mistakes
 from tomo.mcp.envelope import output_schema
 
@@ -135,14 +137,54 @@ def test_tools_are_given_the_services_that_they_ask_for(package: Package) -> Non
 def test_every_tool_of_tomo_is_declared_rightly() -> None:
     found = found_tools()
 
-    assert len(found) >= 27
-    assert {tool.module for tool in found} >= {
-        "server",
-        "docker",
-        "app",
-        "deployment",
-        "session",
-        "auth",
-        "logs",
-    }
+    assert len(found) == len({tool.name for tool in found})
+    assert all(tool.declared.role and tool.declared.effect for tool in found)
     assert output_schema()["required"] == ["success", "data", "message", "error"]
+
+
+TOOLS = {
+    "server": "add_server remove_server list_servers prepare_server test_server_connection get_server_status "
+    "full_cleanup",
+    "docker": "install_docker verify_docker list_containers",
+    "app": "search_apps get_app_details install_app uninstall_app update_app list_apps check_app_status",
+    "deployment": "propose_plan propose_command get_plan list_proposals explain_change show_program "
+    "detect_drift get_outputs get_run",
+    "session": "list_sessions end_session",
+    "auth": "whoami list_tokens revoke_token",
+    "logs": "get_container_logs list_runs",
+    "audit": "list_audit_entries verify_audit",
+    "settings": "get_settings propose_setting",
+    "retention": "preview_retention propose_retention",
+    "health": "check_health check_fleet",
+    "system": "get_system_info search_tools",
+}
+"""What people write down in their clients' settings: these names stay."""
+
+
+@pytest.mark.parametrize("module", TOOLS)
+def test_a_module_has_the_tools_that_people_know_it_by(module: str) -> None:
+    found = {tool.name for tool in found_tools() if tool.module == module}
+
+    assert found >= set(TOOLS[module].split())
+
+
+def test_what_changes_something_is_a_proposal_by_its_effect() -> None:
+    """Every other effect is told apart by its name, and there are no more than these three."""
+    changing = re.compile(
+        r"(add|remove|prepare|install|uninstall|update|roll|full|create|restore|rate|propose|sync)_"
+    )
+    by_effect = {
+        effect: {tool.name for tool in found_tools() if tool.declared.effect is effect}
+        for effect in ToolEffect
+    }
+
+    assert by_effect[ToolEffect.OWN_SESSION] == {"end_session", "revoke_token"}
+    assert {name for name in by_effect[ToolEffect.READ] if changing.match(name)} == set()
+    assert {name for name in by_effect[ToolEffect.PROPOSE] if not changing.match(name)} == {"verify_backup"}
+
+
+def test_asking_for_the_removal_of_data_and_for_a_cleanup_has_words_of_its_own() -> None:
+    arguments = {tool.name: tool.arguments.schema for tool in found_tools()}
+
+    assert "confirm" in arguments["full_cleanup"]["required"]
+    assert arguments["uninstall_app"]["properties"]["remove_data"]["default"] is False

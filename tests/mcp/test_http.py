@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import fastmcp
 import httpx2
 import pytest
 
 from tests.mcp.conftest import envelope
-from tests.mcp.office import HEADERS, LIST, Office, connected, make_office
-from tomo.errors import UsageError
-from tomo.mcp.http import require_loopback
+from tests.mcp.office import HEADERS, LIST, Office, as_account, connected, make_office
+from tomo.errors import DatabaseError, UsageError
+from tomo.mcp.http import PATH, Guard, require_loopback
+from tomo.model.people import Person, Role
 
 
 @pytest.fixture
@@ -84,6 +87,84 @@ def test_an_address_that_guesses_tokens_has_to_wait_whatever_it_says_of_itself(o
     assert answers[-2].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
     assert answers[-1].json()["error"] == "too-many-attempts"
+
+
+def test_a_token_counts_though_another_program_guesses_beside_it(office: Office) -> None:
+    """On loopback all come from one address."""
+
+    async def work(address: str) -> tuple[list[int], bool]:
+        async with httpx2.AsyncClient() as http, connected(address, office.tokens["bob"]) as client:
+            stale = {**HEADERS, "Authorization": "Bearer tomo_of-last-year"}
+            codes = [(await http.post(address, json=LIST, headers=stale)).status_code for _ in range(25)]
+            return codes, (await envelope(client, "whoami", {}))["success"]
+
+    codes, let_in = office.serving(work)
+
+    assert codes[-1] == 429
+    assert let_in
+
+
+def test_another_role_counts_from_the_next_request_on(office: Office) -> None:
+    command = {"server": "nas", "argv": ["uptime"], "why": "because"}
+
+    async def work(address: str) -> list[Any]:
+        async with connected(address, office.tokens["bob"]) as client:
+            before = await envelope(client, "propose_command", command)
+            with as_account(office.world.doors, "anna") as people:
+                people.change_role("bob", Role.READONLY)
+            listed = {tool.name for tool in (await client.list_tools()).tools}
+            return [before, await envelope(client, "propose_command", command), listed]
+
+    before, after, listed = office.serving(work)
+
+    assert before["success"]
+    assert after["error"]["code"] == "not-allowed"
+    assert "list_servers" in listed
+    assert not listed & {"propose_command", "install_app", "get_container_logs"}
+
+
+def test_somebody_who_is_kept_out_is_out_with_the_next_request(office: Office) -> None:
+    async def work(address: str) -> list[int]:
+        headers = {**HEADERS, "Authorization": f"Bearer {office.tokens_narrow['bob']}"}
+        async with httpx2.AsyncClient() as http:
+            before = await http.post(address, json=LIST, headers=headers)
+            with as_account(office.world.doors, "anna") as people:
+                people.disable("bob", disabled=True)
+            return [before.status_code, (await http.post(address, json=LIST, headers=headers)).status_code]
+
+    assert office.serving(work) == [403, 401]
+
+
+def test_where_nobody_can_say_whose_token_it_is_nobody_is_let_in(caplog: pytest.LogCaptureFixture) -> None:
+    async def inside(_scope: object, _receive: object, _send: object) -> None:
+        raise AssertionError
+
+    def broken(_token: str, _address: str) -> Person:
+        raise DatabaseError("the database at `192.0.2.5` does not answer")
+
+    async def work() -> httpx2.Response:
+        guard = httpx2.ASGITransport(Guard(inside, 8765, broken))
+        async with httpx2.AsyncClient(transport=guard, base_url="http://127.0.0.1:8765") as http:
+            return await http.post(PATH, json=LIST, headers={**HEADERS, "Authorization": "Bearer x"})
+
+    answer = asyncio.run(work())
+
+    assert answer.status_code == 503
+    assert "192.0.2.5" not in answer.text
+    assert "192.0.2.5" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["", "sse", "messages", "docs", ".well-known/oauth-protected-resource/mcp"])
+def test_there_is_one_way_in_and_no_other(office: Office, path: str) -> None:
+    async def work(address: str) -> list[int]:
+        headers = {**HEADERS, "Authorization": f"Bearer {office.tokens['anna']}"}
+        url = address.removesuffix("mcp") + path
+        async with httpx2.AsyncClient() as http:
+            return [
+                (await http.request(method, url, headers=headers)).status_code for method in ("GET", "POST")
+            ]
+
+    assert office.serving(work) == [404, 404]
 
 
 # --- what a browser can't be made to do --------------------------------------------------------------

@@ -174,6 +174,24 @@ def test_the_command_serves_over_http_until_it_is_ended(tmp_path: Path, ending: 
     assert "Traceback" not in err
 
 
+def test_a_server_that_nobody_has_a_token_for_says_so(world: World) -> None:
+    with subprocess.Popen(
+        command(world, "--http", "--port", "0"),
+        env=environment(world),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+    assert said[0].startswith("Serving assistants at")
+    assert "`tomo token create NAME` makes one" in said[1]
+
+
 def test_fifty_clients_at_once_lose_nothing(tmp_path: Path) -> None:
     office = make_office(tmp_path)
     names = [("anna", "bob")[number % 2] for number in range(CLIENTS)]

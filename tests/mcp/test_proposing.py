@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp_types import Implementation
 
 from tests.mcp.conftest import Assistant
-from tests.worlds import World
+from tests.worlds import World, host_key
+from tomo.mcp.declaration import ToolEffect
+from tomo.mcp.discovery import found_tools
 from tomo.model.people import Role, User
 from tomo.service.who import people_of
 
@@ -104,29 +107,63 @@ def test_an_app_and_a_server_can_be_proposed_together_with_nothing_dialled_that_
     assert bare.hosts["192.0.2.11"].dialled == 0
 
 
-def test_every_proposing_tool_makes_a_proposal_of_its_kind(world: World) -> None:
+PROPOSED: list[tuple[str, str, dict[str, Any]]] = [
+    ("add_server", "fleet", {"name": "pi", "address": "192.0.2.11"}),
+    ("remove_server", "fleet", {"name": "spare"}),
+    ("full_cleanup", "fleet", {"name": "nas", "confirm": "nas", "remove_data": True}),
+    ("prepare_server", "fleet", {"name": "nas", "timezone": "Europe/Berlin"}),
+    ("install_docker", "fleet", {"server": "nas", "registry_mirrors": ["https://192.0.2.9"]}),
+    ("install_app", "fleet", {"app": "uptime-kuma", "servers": ["nas"]}),
+    ("update_app", "fleet", {"name": "web", "images": {"": "tomo-test/web:2.0"}}),
+    ("roll_back_app", "fleet", {"name": "web", "version": 1}),
+    ("uninstall_app", "fleet", {"name": "web", "remove_data": True}),
+    ("propose_plan", "fleet", {}),
+    ("propose_command", "command", {"server": "nas", "argv": ["uptime"]}),
+    ("propose_retention", "settings", {"days": 365}),
+    ("propose_user", "people", {"name": "anna", "role": "admin"}),
+    ("propose_user_role", "people", {"name": "bob", "role": "admin"}),
+    ("propose_user_access", "people", {"name": "bob", "disabled": True}),
+]
+ELSEWHERE = {
+    "propose_setting": "test_given_secrets.py",
+    "create_backup": "test_backups.py",
+    "verify_backup": "test_backups.py",
+    "restore_backup": "test_backups.py",
+    "add_repository": "test_marketplace.py",
+    "sync_repository": "test_marketplace.py",
+    "rate_app": "test_marketplace.py",
+}
+"""Tools that are proposed with in other tests, for they want more than a fleet."""
+
+
+def test_every_tool_that_proposes_is_tried() -> None:
+    proposing = {tool.name for tool in found_tools() if tool.declared.effect is ToolEffect.PROPOSE}
+
+    assert {tool for tool, *_ in PROPOSED} | ELSEWHERE.keys() == proposing
+    for tool, file in ELSEWHERE.items():
+        assert f'"{tool}"' in (Path(__file__).parent / file).read_text()
+
+
+def test_every_proposing_tool_makes_a_proposal_of_its_kind_and_changes_nothing(world: World) -> None:
     with people_of(world.settings) as store, store.changing() as people:
         people.add_user(User("t", "tester", Role.ADMIN, world.settings.account or world.settings.user), "")
-    assistant = Assistant(world)
-    wanted: list[tuple[str, str, dict[str, Any]]] = [
-        ("add_server", "fleet", {"name": "pi", "address": "192.0.2.11"}),
-        ("full_cleanup", "fleet", {"name": "nas", "confirm": "nas", "remove_data": True}),
-        ("prepare_server", "fleet", {"name": "nas", "timezone": "Europe/Berlin"}),
-        ("install_docker", "fleet", {"server": "nas", "registry_mirrors": ["https://192.0.2.9"]}),
-        ("install_app", "fleet", {"app": "uptime-kuma", "servers": ["nas"]}),
-        ("update_app", "fleet", {"name": "web", "images": {"": "tomo-test/web:2.0"}}),
-        ("roll_back_app", "fleet", {"name": "web", "version": 1}),
-        ("uninstall_app", "fleet", {"name": "web", "remove_data": True}),
-        ("propose_command", "command", {"server": "nas", "argv": ["uptime"]}),
-        ("propose_retention", "settings", {"days": 365}),
-        ("propose_user", "people", {"name": "anna", "role": "admin"}),
-    ]
+        people.add_user(User("b", "bob", Role.USER), "")
+    spare = f"  spare:\n    host: 192.0.2.12\n    host_key: {host_key(2)}\n    docker: false\n"
+    world.edit("apps:\n", f"{spare}apps:\n")
+    file, state, writes = world.file.read_bytes(), world.state.read_bytes(), len(world.nas.docker.writes)
 
-    answers = assistant.calls(*((tool, {"why": "because", **given}) for tool, _, given in wanted))
+    answers = Assistant(world).calls(*((tool, {"why": "because", **given}) for tool, _, given in PROPOSED))
 
-    assert [answer["success"] for answer in answers] == [True] * len(wanted), answers
-    assert [answer["data"]["kind"] for answer in answers] == [kind for _, kind, _ in wanted]
-    assert not world.nas.docker.writes[len(world.nas.docker.writes) :]
+    assert [answer["success"] for answer in answers] == [True] * len(PROPOSED), answers
+    assert [answer["data"]["kind"] for answer in answers] == [kind for _, kind, _ in PROPOSED]
+    assert {answer["data"]["state"] for answer in answers} == {"proposed"}
+    assert (world.file.read_bytes(), world.state.read_bytes()) == (file, state)
+    assert len(world.nas.docker.writes) == writes
+    with people_of(world.settings) as store, store.reading() as found:
+        assert [(user.name, user.role, user.disabled) for user in found.users()] == [
+            ("bob", Role.USER, False),
+            ("tester", Role.ADMIN, False),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from pathlib import Path
 from typing import Any
 
+import pytest
 from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp_tasks import call_tool_task
+from fastmcp_tasks.client import ToolTask
+from mcp.shared.exceptions import MCPError
 
 from tests.mcp.conftest import CLIENT
+from tests.mcp.office import make_office
 from tests.worlds import World
 from tomo.mcp.discovery import found_tools
 from tomo.mcp.serving import Terms, over_stdio
@@ -42,6 +49,60 @@ def test_a_proposal_can_be_made_as_a_task_that_is_asked_after(world: World) -> N
     assert answer["data"]["state"] == "proposed"
     assert answer["data"]["person"] == "tester"
     assert answer["data"]["says"]["value"]["assistant"] == "test-client 1.2"
+
+
+class Slow(World):
+    """A world whose roads to hosts open when they are told to."""
+
+    asked: threading.Event
+    go_on: threading.Event
+
+    def connections(self, settings: Any, book: Any, ask: object) -> Any:
+        self.asked.set()
+        assert self.go_on.wait(60)
+        return super().connections(settings, book, ask)
+
+
+def test_a_task_says_how_far_it_is_while_it_is_at_work(world: World) -> None:
+    slow = Slow(**vars(world))
+    slow.asked, slow.go_on = threading.Event(), threading.Event()
+
+    async def work(client: Client[Any]) -> tuple[str, str | None, Any]:
+        task = await call_tool_task(client, "test_server_connection", {"name": "nas"})
+        await asyncio.to_thread(slow.asked.wait, 60)
+        meanwhile = await task.status()
+        slow.go_on.set()
+        return meanwhile.status, meanwhile.status_message, (await task.result()).structured_content
+
+    status, told, answer = using(slow, work)
+
+    assert (status, told) == ("working", "logging in to nas")
+    assert answer["success"], answer
+
+
+def test_a_task_is_its_persons_alone_over_http(tmp_path: Path) -> None:
+    office = make_office(tmp_path)
+
+    def client(address: str, name: str) -> Client[Any]:
+        headers = {"Authorization": f"Bearer {office.tokens[name]}"}
+        return Client(StreamableHttpTransport(address, headers=headers), client_info=CLIENT)
+
+    async def work(address: str) -> tuple[str, list[str]]:
+        async with client(address, "bob") as bob, client(address, "anna") as anna:
+            made = await call_tool_task(bob, "test_server_connection", {"name": "nas"})
+            result = (await made.result()).structured_content
+            refusals = []
+            taken = ToolTask(anna, "test_server_connection", made.create_result)
+            for ask in (taken.status, taken.result, taken.cancel):
+                with pytest.raises(MCPError) as refused:
+                    await ask()
+                refusals.append(str(refused.value))
+            return result["message"], refusals
+
+    said, refusals = office.serving(work)
+
+    assert said == "the login to `nas` works"
+    assert all("not found" in each for each in refusals)
 
 
 def test_a_task_that_fails_ends_with_the_same_envelope(world: World) -> None:

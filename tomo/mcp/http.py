@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
@@ -14,10 +15,11 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tomo.errors import LoginFailed, TooManyAttempts, UsageError
+from tomo.errors import LoginFailed, TomoError, TooManyAttempts, UsageError
 from tomo.mcp.callers import token_of
 from tomo.model.people import Permission, Person
 
+_LOG: Final = logging.getLogger(__name__)
 PATH: Final = "/mcp"
 _LOCAL: Final = "localhost"
 _PERSON: Final = "tomo.person"
@@ -61,7 +63,8 @@ class PersonsToken(TokenVerifier):
 class Guard:
     """Stands before everything else: no name that was made to point here is answered, and nobody guesses on.
 
-    Answers 421 to a foreign Host, 403 to a foreign Origin, 429 to an address that guesses tokens.
+    Answers 421 to a foreign Host, 403 to a foreign Origin, 429 to an address that guesses tokens, and 503
+    where nobody can say whose one is.
     """
 
     def __init__(self, app: ASGIApp, port: int, by_token: ByToken) -> None:
@@ -99,6 +102,10 @@ class Guard:
             return None
         except TooManyAttempts as error:
             return _answer(429, error.code, error.message, {"Retry-After": str(error.seconds)})
+        except TomoError as error:
+            # Its words may name the database: they are for who runs this, not for who knocks.
+            _LOG.warning("nobody can say whose token a request has: %s", error)
+            return _answer(503, error.code, "nobody can say now whose token this is")
         return None
 
 

@@ -68,4 +68,10 @@ def mcp(
         run_stdio(over_stdio(reading, desk, terms, through.log))
         return
     built = over_http(reading, desk, terms, through.log)
-    run_http(built, reading.people.by_token, terms, lambda address: say(f"Serving assistants at {address}"))
+
+    def bound(address: str) -> None:
+        say(f"Serving assistants at {address}")
+        if not reading.people.has_tokens():
+            say("Nobody can come in yet, for there is no token; `tomo token create NAME` makes one.")
+
+    run_http(built, reading.people.by_token, terms, bound)

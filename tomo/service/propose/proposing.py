@@ -162,6 +162,7 @@ class Proposing:
         object_ = str(request.place)
         with recorded(self._doors, "proposal.propose", object_, needs=needs, details=details) as act:
             change = request.change
+            self._require_own(request)
             made = (
                 self._without_plan(request, change)
                 if isinstance(change, OtherChange)
@@ -309,6 +310,16 @@ class Proposing:
             **more,  # type: ignore[arg-type]
         )
 
+    def _require_own(self, request: ProposeRequest) -> None:
+        """Raises UsageError, before hosts are looked at, where somebody else's proposal is to be replaced."""
+        if not request.replaces:
+            return
+        with proposals_of(self._doors.settings) as store:
+            old = store.get(request.replaces)
+        person = request.person or person_here(self._doors.settings).name
+        if (old.assistant, old.person) != (_assistant(request), person):
+            raise _foreign(old)
+
     def _keep(self, proposal: Proposal, texts: dict[str, bytes]) -> None:
         with proposals_of(self._doors.settings) as store:
             if proposal.replaces:
@@ -453,10 +464,14 @@ def _require_use(shown: PlanResult, *, changed: bool) -> None:
 
 def _require_same_object(old: Proposal, new: Proposal) -> None:
     if (old.object, old.assistant, old.person) != (new.object, new.assistant, new.person):
-        raise UsageError(
-            f"`{old.id}` is not a proposal of yours for the same fleet, so it can't be replaced",
-            hint="propose without replacing it; whoever made it, or a person, can reject it",
-        )
+        raise _foreign(old)
+
+
+def _foreign(old: Proposal) -> UsageError:
+    return UsageError(
+        f"`{old.id}` is not a proposal of yours for the same fleet, so it can't be replaced",
+        hint="propose without replacing it; whoever made it, or a person, can reject it",
+    )
 
 
 def _require_lasting(lasts: int) -> None:

@@ -14,7 +14,7 @@ from tomo.service.people import Identities
 from tomo.service.read.asker import Asker
 from tomo.service.read.reader import Reader
 from tomo.service.recording import Act
-from tomo.service.who import person_here
+from tomo.service.who import people_of, person_here
 
 
 class PeopleReads(Reader):
@@ -27,6 +27,13 @@ class PeopleReads(Reader):
     def by_token(self, text: str, address: str) -> Person:
         """Whose token a text is; raises LoginFailed, and TooManyAttempts for an address that guesses."""
         return Identities(self._doors, time.time).by_token(text, address)
+
+    def has_tokens(self) -> bool:
+        """Whether anybody has a token at all, and so could come in over HTTP."""
+        if not self._has_people():
+            return False
+        with people_of(self._doors.settings) as store, store.reading() as people:
+            return bool(people.tokens())
 
     def sessions(self, by: Asker) -> Sequence[Session]:
         """The asker's logins that count."""
