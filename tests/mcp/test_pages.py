@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-from tomo.mcp.discovery import found_tools
 from tomo.mcp.envelope import OWN_CODES, Envelope
 from tomo.mcp.profiles import NAMES
 from tomo.mcp.prompts import prompts
@@ -14,12 +13,6 @@ from tomo.mcp.resources import READABLE
 from tomo.mcp.untrusted import MOST_BYTES, MOST_LINES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text("utf-8")
-ISSUE = """
-add_server remove_server list_servers prepare_server test_server_connection get_server_status full_cleanup
-install_docker verify_docker list_containers
-search_apps get_app_details install_app uninstall_app update_app roll_back_app list_apps check_app_status
-propose_plan propose_command get_plan list_proposals explain_change show_program detect_drift get_outputs get_run
-"""
 
 
 def test_the_page_names_every_code_profile_resource_and_prompt() -> None:
@@ -39,16 +32,3 @@ def test_the_answers_on_the_page_are_of_the_form_that_answers_have() -> None:
 
 def test_the_page_says_where_text_is_cut() -> None:
     assert f"{MOST_LINES} lines and {MOST_BYTES // 1024} KiB" in PAGE
-
-
-def test_every_tool_of_the_contract_is_there_under_its_name() -> None:
-    assert set(ISSUE.split()) <= {tool.name for tool in found_tools()}
-
-
-def test_what_the_contract_calls_a_change_is_a_proposal() -> None:
-    changing = re.compile(r"(add|remove|prepare|install|uninstall|update|full|propose)_")
-
-    effects = {tool.name: tool.declared.effect for tool in found_tools() if changing.match(tool.name)}
-
-    assert len(effects) >= 14
-    assert set(effects.values()) == {"propose"}
