@@ -141,7 +141,7 @@ def test_what_a_person_agreed_to_is_done(market: World, remote: Path) -> None:
 
     for answer, change in ((sync, SyncRepository("lab")), (rate, RateApp("lab/wiki", 4))):
         shown = Proposing(market.doors).show(ShowProposalRequest(answer["data"]["id"]))
-        carry_out(market.doors, time.time, shown.proposal, change)
+        carry_out(market.doors, time.time, market.place, shown.proposal.person, change)
 
     with marketplace_of(market.settings) as store:
         versions = {app.id: app.version for app in store.apps()}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.approval.people import Person, person
 from tests.databases import put_database
-from tests.worlds import CONTAINER, World
+from tests.worlds import CONTAINER, World, salt
 from tomo.approval.agreement import Agreement, expiry
 from tomo.approval.shelf import Shelf
 from tomo.errors import (
@@ -48,11 +48,12 @@ from tomo.service.marketplace.store import marketplace_of
 from tomo.service.propose.aging import this_process
 from tomo.service.propose.catalog_changes import RateApp
 from tomo.service.propose.changes import AsDeclared, InstallApp, UninstallApp, UpdateApp
-from tomo.service.propose.other_changes import AddUser, RunCommand, SetUserRole
+from tomo.service.propose.other_changes import AddUser, ChangeSetting, RunCommand, SetUserRole
 from tomo.service.propose.proposing import Change, ProposeRequest, Proposing, ShowProposalRequest
 from tomo.service.propose.store import proposals_of
 from tomo.service.recording import Actor, Trail
 from tomo.service.who import people_of
+from tomo.service.workspace import Place
 from tomo.testing.shell import Outcome
 
 __all__ = ["person"]
@@ -782,6 +783,57 @@ def test_a_proposal_of_another_stack_is_refused_where_it_does_not_belong(
 
     with pytest.raises(PlanRefused, match="this is another one"):
         apply(world, proposal, place=other.place)
+
+
+def test_policies_can_be_named_wherever_the_command_works(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = command(world, "greet")
+    (tmp_path / "base.yaml").write_text("schema: tomo.policy/v1\nrules: {commands: deny}\n")
+    monkeypatch.chdir(tmp_path)
+
+    said = refused(world, proposal, PolicyDenied, place=Place(policy=Path("base.yaml")))
+
+    assert "`greet` would run on `nas`" in said
+
+
+def test_what_was_proposed_on_another_machine_is_applied_to_ones_own_copy(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.nas.commands["greet"] = lambda *_: Outcome(0, "", "")  # type: ignore[assignment]
+    ran, changed = command(world, "greet"), propose(world)
+    copy = world.folder.rename(tmp_path / "copy")
+
+    for proposal in (ran, changed):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UsageError, match="is not on this machine") as caught:
+            approve(world, proposal)
+        assert "`-C DIR`" in caught.value.hint
+        monkeypatch.chdir(copy)
+        assert approve(world, proposal) is not None
+        assert apply(world, proposal).exit_code is ExitCode.OK
+
+    assert "GREETING: good day" in (copy / "fleet.yaml").read_text()
+
+
+def test_a_setting_of_a_program_is_set_and_removed_once_it_was_agreed_to(
+    world: World, tmp_path: Path
+) -> None:
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: own\nruntime: python\n")
+    (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {salt()}\n")
+    place = Place(folder, stack="dev")
+    stack_file = folder / "Pulumi.dev.yaml"
+
+    for value in ("large", None):
+        request = ProposeRequest(place, ChangeSetting("own:size", value), assistant=ASSISTANT)
+        made = Proposing(world.doors, lambda: NOW).propose(request).proposal
+        before = stack_file.read_text()
+        assert "nobody has approved it" in refused(world, made, ApprovalMissing, yes=True)
+        assert stack_file.read_text() == before
+        assert apply(world, made).exit_code is ExitCode.OK
+        assert ("own:size: large" in stack_file.read_text()) is (value is not None)
 
 
 def test_asking_for_a_time_that_makes_no_sense_is_refused(world: World) -> None:

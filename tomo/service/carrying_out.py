@@ -12,7 +12,6 @@ from tomo.service.audits import Audits, RetainAuditRequest
 from tomo.service.configs import Configs, RemoveConfigRequest, SetConfigRequest
 from tomo.service.hosts import fleet_secrets, host_spec
 from tomo.service.people import AddUserRequest, Identities
-from tomo.service.propose.aging import place_of
 from tomo.service.propose.catalog_changes import AddRepository, RateApp, SyncRepository
 from tomo.service.propose.other_changes import (
     AddUser,
@@ -29,25 +28,25 @@ from tomo.service.propose.other_changes import (
 )
 from tomo.service.server_edits import fleet_of, server_of
 from tomo.service.wiring import Doors, LazyRedactor
-from tomo.service.workspace import Workspace
+from tomo.service.workspace import Place, Workspace
 
 MOST_OUTPUT: Final = 64 * 1024
 """How many characters of each of a command's streams are kept."""
 
 
 class CarryingOut:
-    """What may be done without a plan. `clock` gives seconds since 1970."""
+    """What may be done without a plan, at a place. `clock` gives seconds since 1970."""
 
-    def __init__(self, doors: Doors, clock: Callable[[], float]) -> None:
-        self._doors, self._clock = doors, clock
+    def __init__(self, doors: Doors, clock: Callable[[], float], place: Place) -> None:
+        self._doors, self._clock, self._place = doors, clock, place
 
     def do(self, proposal: Proposal, workspace: Workspace | None) -> Output | None:
         """Does it; gives what a command left. Raises TomoError where it can't be done."""
         match read_change(proposal.change):
             case RunCommand() as command:
-                return self._run(command, workspace or self._doors.open(place_of(proposal)))
+                return self._run(command, workspace or self._doors.open(self._place))
             case ChangeSetting() as change:
-                self._set(proposal, change)
+                self._set(change)
             case RetainAudit() as change:
                 Audits(self._doors).retain(RetainAuditRequest(Policy(change.days, change.entries)))
             case AddUser() as change:
@@ -57,11 +56,11 @@ class CarryingOut:
             case AddRepository() | SyncRepository() | RateApp() as change:
                 from tomo.service.marketplace.proposed import carry_out as carried_out  # noqa: PLC0415  # as below
 
-                carried_out(self._doors, self._clock, proposal, change)
+                carried_out(self._doors, self._clock, self._place, proposal.person, change)
             case CreateBackup() | VerifyBackup() | RestoreBackup() | PruneBackups() as change:
                 from tomo.service.backups.proposed import carry_out  # noqa: PLC0415  # brings what seals
 
-                return carry_out(self._doors, self._clock, proposal, change)
+                return carry_out(self._doors, self._clock, self._place, proposal.id, change)
             case SetUserDisabled() as change:
                 self._people.disable(change.name, disabled=change.disabled)
         return None
@@ -70,8 +69,8 @@ class CarryingOut:
     def _people(self) -> Identities:
         return Identities(self._doors, self._clock)
 
-    def _set(self, proposal: Proposal, change: ChangeSetting) -> None:
-        configs, place = Configs(self._doors), place_of(proposal)
+    def _set(self, change: ChangeSetting) -> None:
+        configs, place = Configs(self._doors), self._place
         if change.value is None:
             configs.remove(RemoveConfigRequest(place, change.key))
         else:

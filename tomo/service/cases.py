@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tomo.errors import PlanRefused, TomoError, UsageError
@@ -135,10 +136,8 @@ def open_case(doors: Doors, clock: Callable[[], float], id_: str, place: Place |
         plan, before, after = (store.text(id_, name) for name in (PLAN, BEFORE, AFTER))
         signatures = tuple(store.texts(id_, "approval-").items())
     require_unchanged(proposal)
-    where = place or (place_of(proposal) if proposal.place else Place())
-    workspace = doors.open(where) if proposal.stack else None
-    if workspace is not None:
-        _require_same_stack(proposal, workspace)
+    where = _place_here(proposal, place)
+    workspace = _workspace(doors, proposal, where) if proposal.stack else None
     return Case(
         doors.settings,
         shown_proposal(proposal, plan, before, after),
@@ -150,6 +149,35 @@ def open_case(doors: Doors, clock: Callable[[], float], id_: str, place: Place |
         after,
         signatures,
     )
+
+
+def _place_here(proposal: Proposal, given: Place | None) -> Place:
+    """Where it is decided: what is given, where it was proposed, or this folder where that is elsewhere."""
+    policy = given.policy if given is not None else None
+    if given is not None and given != Place(policy=policy):
+        return given
+    if not proposal.place:
+        return Place(policy=policy)
+    policy = policy.absolute() if policy is not None else None
+    own, there = place_of(proposal), Path(proposal.place)
+    if there.exists():
+        return replace(own, policy=policy)
+    file = Path(there.name) if own.file is not None else None
+    return Place(file=file, stack=own.stack, policy=policy)
+
+
+def _workspace(doors: Doors, proposal: Proposal, where: Place) -> Workspace:
+    try:
+        workspace = doors.open(where)
+    except TomoError as error:
+        if Path(proposal.place).exists():
+            raise
+        raise UsageError(
+            f"`{proposal.place}`, which `{proposal.id}` is about, is not on this machine",
+            hint="work in the folder of your own copy of it, or name that: `-C DIR`",
+        ) from error
+    _require_same_stack(proposal, workspace)
+    return workspace
 
 
 def _require_same_stack(proposal: Proposal, workspace: Workspace) -> None:

@@ -326,7 +326,7 @@ class Decisions:
             return self._applied_plan(case, request, agreed)
         try:
             self._use(case, request)
-            output = CarryingOut(self._doors, self._clock).do(case.proposal, case.workspace)
+            output = CarryingOut(self._doors, self._clock, case.place).do(case.proposal, case.workspace)
         except NotAllowed:
             # Nothing was done, and somebody else may.
             with proposals_of(self._doors.settings) as store:

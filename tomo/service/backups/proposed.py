@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tomo.backup.destination import remove_archive
 from tomo.errors import BackupDamaged
-from tomo.model.proposal import Output, Proposal
+from tomo.model.proposal import Output
 from tomo.service.backups.cases import Backups
 from tomo.service.backups.places import opened_places
 from tomo.service.backups.requests import (
@@ -14,7 +14,6 @@ from tomo.service.backups.requests import (
     RestoreBackupRequest,
     VerifyBackupRequest,
 )
-from tomo.service.propose.aging import place_of
 from tomo.service.propose.other_changes import (
     CreateBackup,
     DataChange,
@@ -24,11 +23,14 @@ from tomo.service.propose.other_changes import (
 )
 from tomo.service.recording import recorded
 from tomo.service.wiring import Doors
+from tomo.service.workspace import Place
 
 
-def carry_out(doors: Doors, clock: Callable[[], float], proposal: Proposal, change: DataChange) -> Output:
+def carry_out(
+    doors: Doors, clock: Callable[[], float], place: Place, proposal: str, change: DataChange
+) -> Output:
     """Does it; gives what became of it in words. Raises TomoError where it can't be done."""
-    backups, place = Backups(doors, clock), place_of(proposal)
+    backups = Backups(doors, clock)
     match change:
         case CreateBackup():
             made = backups.create(CreateBackupRequest(place, change.apps, change.incremental))
@@ -43,19 +45,19 @@ def carry_out(doors: Doors, clock: Callable[[], float], proposal: Proposal, chan
         case RestoreBackup():
             request = RestoreBackupRequest(
                 place, change.backup, lambda _plan: True, volumes=change.volumes, first=change.first,
-                proposal=proposal.id,
+                proposal=proposal,
             )  # fmt: skip
             restored = backups.restore(request)
             before = f"; what was there before is in {restored.before}" if restored.before else ""
             return Output(0, f"{change.backup} is restored{before}\n", "")
         case PruneBackups():
-            _remove(doors, proposal, change)
+            _remove(doors, place, proposal, change)
             return Output(0, f"{len(change.backups)} backups are removed\n", "")
 
 
-def _remove(doors: Doors, proposal: Proposal, change: PruneBackups) -> None:
-    workspace = doors.open(place_of(proposal))
-    details = {"proposal": proposal.id, "removed": ", ".join(change.backups)}
+def _remove(doors: Doors, place: Place, proposal: str, change: PruneBackups) -> None:
+    workspace = doors.open(place)
+    details = {"proposal": proposal, "removed": ", ".join(change.backups)}
     with (
         recorded(doors, "backup.prune", workspace.name, details=details),
         opened_places(doors, workspace) as places,

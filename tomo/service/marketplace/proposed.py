@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tomo.model.proposal import Proposal
 from tomo.service.marketplace.opinions import Opinions, RateAppRequest
 from tomo.service.marketplace.repositories import (
     AddRepositoryRequest,
     Repositories,
     SyncRepositoriesRequest,
 )
-from tomo.service.propose.aging import place_of
 from tomo.service.propose.catalog_changes import AddRepository, CatalogChange, RateApp, SyncRepository
 from tomo.service.wiring import Doors
+from tomo.service.workspace import Place
 
 
-def carry_out(doors: Doors, clock: Callable[[], float], proposal: Proposal, change: CatalogChange) -> None:
+def carry_out(
+    doors: Doors, clock: Callable[[], float], place: Place, person: str, change: CatalogChange
+) -> None:
     """Does it; raises TomoError where that fails. A rating is that of the person it was proposed for."""
-    place = place_of(proposal)
     match change:
         case AddRepository():
             request = AddRepositoryRequest(place, change.url, change.name, change.branch)
@@ -26,5 +26,5 @@ def carry_out(doors: Doors, clock: Callable[[], float], proposal: Proposal, chan
         case SyncRepository():
             Repositories(doors, clock).sync(SyncRepositoriesRequest(place, (change.repository,)))
         case RateApp():
-            rating = RateAppRequest(place, change.app, change.stars, change.note, proposal.person)
+            rating = RateAppRequest(place, change.app, change.stars, change.note, person)
             Opinions(doors, clock).rate(rating)
