@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
+from mcp.shared.exceptions import MCPError
 
 from tests.mcp.conftest import envelope
 from tests.mcp.office import Office, connected, make_office
 from tests.worlds import World
+from tomo.errors import DatabaseError
 from tomo.identity.roles import ALLOWED
 from tomo.mcp.callers import Reception
 from tomo.mcp.declaration import ToolEffect
@@ -74,6 +76,25 @@ def test_a_person_is_shown_and_answered_by_what_the_role_allows_and_nothing_else
     assert codes == {
         tool.name: "invalid-arguments" if tool.name in allowed else "not-allowed" for tool in built.found
     }
+
+
+def test_where_nobody_can_say_who_asks_nothing_is_listed_and_that_is_told(bare: World) -> None:
+    class Unknown:
+        def person(self) -> tuple[Person, str]:
+            raise DatabaseError("the database does not answer", hint="see whether it runs")
+
+    doors = for_assistants(bare.doors, bare.place)
+    reading = Reading.of(doors, bare.place)
+    reception = Reception(Unknown(), "mcp", reading.people, reading.secrets)
+    built = build(reception, [*reading.all, ProposalDesk(doors, bare.place)], version="0")
+
+    async def work() -> dict[str, Any]:
+        async with Client(built.server._mcp_server) as client:
+            with pytest.raises(MCPError, match="the database does not answer; see whether it runs"):
+                await client.list_tools()
+            return await envelope(client, "list_servers", {})
+
+    assert asyncio.run(work())["error"]["code"] == "database"
 
 
 def test_no_role_may_do_more_through_a_tool_than_propose() -> None:

@@ -100,7 +100,7 @@ def test_a_tool_that_says_nothing_stops_the_server(package: Package) -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    ["password", "secret", "api_key", "apikey", "token", "db_password", "passphrase", "private_key"],
+    ["password", "secret", "api_key", "apikey", "token", "db_password", "passphrase", "private_key", "pwd"],
 )
 def test_an_argument_that_looks_like_a_secrets_value_stops_the_server(
     package: Package, argument: str

@@ -20,7 +20,7 @@ from tomo.mcp.declaration import Declared, declared_of
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FORBIDDEN: Final = re.compile(r"(apply|approve|exec|run)", re.IGNORECASE)
 _VALUE_OF_A_SECRET: Final = re.compile(
-    r"pass(word|phrase|wd)?|secret|token|credential|api_?key|private|pin$|auth", re.IGNORECASE
+    r"pass(word|phrase|wd)?|pwd|secret|token|credential|api_?key|private|pin$|auth", re.IGNORECASE
 )
 _ONLY_NAMED: Final = re.compile(r".*_(name|names|id|ids)|.*_secret_names?", re.IGNORECASE)
 """What takes the name of a secret, not its value."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
+import anyio.to_thread
 from fastmcp import FastMCP
 from fastmcp.resources import Resource
 from fastmcp.resources.template import ResourceTemplate
@@ -14,7 +14,8 @@ from fastmcp.server.auth import AuthProvider
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp_tasks import TasksExtension
-from mcp_types import CallToolRequestParams, ListToolsRequest
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, CallToolRequestParams, ListToolsRequest
 
 from tomo.errors import TomoError
 from tomo.frozen import frozen
@@ -138,7 +139,9 @@ class _Shown(Middleware):
         tools = [tool for tool in await call_next(context) if tool.name in self._shown]
         if context.fastmcp_context is None:
             return []
-        with suppress(TomoError):
-            by = self._desk.asker(context.fastmcp_context, "")
-            return [tool for tool in tools if allowed(self._found[tool.name].declared, by)]
-        return []
+        try:
+            by = await anyio.to_thread.run_sync(self._desk.asker, context.fastmcp_context, "")
+        except TomoError as error:
+            # A list without tools would look as if there were none.
+            raise MCPError(INTERNAL_ERROR, f"{error}; {error.hint}") from error
+        return [tool for tool in tools if allowed(self._found[tool.name].declared, by)]
