@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.about import (
+    both_failed,
+    concerns,
+    declared,
+    goes_on,
+    is_stack,
+    name_of,
+    names_of,
+    original_only,
+    with_dependents,
+)
 from conformance.compare import Difference, Scene, Where
 from conformance.normal import hidden_otherwise, partly_secret
-from conformance.scenario import Expression, Kind, Model, Node, Operation, Verb
+from conformance.scenario import Kind, Operation, Verb
 from tomo.engine.registry import is_default
 from tomo.model.urn import Urn
 
@@ -29,88 +41,13 @@ def explanation(difference: Difference, scene: Scene) -> Allowed | None:
     return next((each for each in ALLOWED if each.explains(difference, scene)), None)
 
 
-# --- what a difference is about ----------------------------------------------------------------------
-
-
-def _failed(scene: Scene) -> bool:
-    return not scene.mine.ran.ok and not scene.theirs.ran.ok
-
-
-def _goes_on(scene: Scene) -> bool:
-    return scene.operation.verb is Verb.PREVIEW or not scene.operation.stop_on_error
-
-
-def _about(difference: Difference) -> str:
-    """The name of the resource concerned."""
-    return Urn(difference.urn).name if difference.urn else ""
-
-
-def _names(urns: frozenset[str]) -> set[str]:
-    return {Urn(urn).name for urn in urns}
-
-
-def _declared(scene: Scene) -> set[str]:
-    return {node.name for node in scene.operation.program.nodes}
-
-
-def _needs(node: Node) -> Iterator[str]:
-    yield from _refs(node.inputs)
-    yield from _refs(node.outputs)
-    yield from _refs(node.id)
-    for value in node.options.values():
-        yield from value if isinstance(value, list) and all(isinstance(v, str) for v in value) else ()
-        yield from (value,) if isinstance(value, str) else _refs(value)
-
-
-def _refs(expression: Expression) -> Iterator[str]:
-    if isinstance(expression, list):
-        for each in expression:
-            yield from _refs(each)
-    elif isinstance(expression, Mapping):
-        if set(expression) == {"ref"}:
-            yield expression["ref"].partition(".")[0]
-        for value in expression.values():
-            yield from _refs(value)
-
-
-def _needing(program: Model, names: set[str]) -> set[str]:
-    """These, and all that is declared with something of them, directly or not."""
-    found = set(names)
-    for node in program.nodes:
-        if found.intersection(_needs(node)):
-            found.add(node.name)
-    return found
-
-
-def _concerns(difference: Difference, scene: Scene, names: set[str]) -> bool:
-    """Whether a difference is about these, what is declared with something of them, or an output that is."""
-    if not names:
-        return False
-    needing = _needing(scene.operation.program, names)
-    if _is_stack(difference) and difference.where is Where.STATE and difference.path.startswith("outputs"):
-        return not needing.isdisjoint(_refs(scene.operation.program.exports))
-    return _about(difference) in needing
-
-
-def _original_only(difference: Difference) -> bool:
-    """Whether the sides differ in nothing but when and under which name an original goes."""
-    if difference.where is Where.CALLS and difference.path.startswith("hook "):
-        return not any(call["new_inputs"] for call in (*difference.mine, *difference.theirs))
-    if difference.where is Where.CALLS:
-        return difference.path in {"delete", "check", "diff"}
-    if difference.where is Where.WHY:
-        return difference.path.startswith("replace")
-    sides = [{op for op in side if op != "delete-replaced"} for side in (difference.mine, difference.theirs)]
-    return sides[0] == sides[1]
-
-
 # --- the entries -------------------------------------------------------------------------------------
 
 
 def _leftover_waits(difference: Difference, scene: Scene) -> bool:
-    if _failed(scene) and scene.operation.verb is Verb.DESTROY and scene.operation.program.nodes:
+    if both_failed(scene) and scene.operation.verb is Verb.DESTROY and scene.operation.program.nodes:
         return not any(step["op"].startswith(("delete", "discard")) for step in scene.mine.told)
-    if not _failed(scene) or scene.operation.verb not in {Verb.UP, Verb.PREVIEW} or not _goes_on(scene):
+    if not both_failed(scene) or scene.operation.verb not in {Verb.UP, Verb.PREVIEW} or not goes_on(scene):
         return False
     if difference.where is Where.ORDER or difference.where is Where.CALL_ORDER:
         return False
@@ -128,48 +65,50 @@ def _left_over(scene: Scene) -> Iterator[str]:
     mine = {step["urn"] for step in scene.mine.told}
     elsewhere = {Urn(urn).name for urn in mine}
     for urn in {step["urn"] for step in scene.theirs.told} - mine:
-        if Urn(urn).name not in _declared(scene) - elsewhere:
+        if Urn(urn).name not in declared(scene) - elsewhere:
             yield urn
 
 
 def _after_refusal(scene: Scene) -> set[str]:
     """Names of what a program declares from the first resource on that Pulumi stopped at."""
-    refused = _names(scene.theirs.ran.refused)
+    refused = names_of(_stopped_at(scene))
     names = [node.name for node in scene.operation.program.nodes]
     first = next((at for at, name in enumerate(names) if name in refused), len(names))
     return set(names[first:])
 
 
+def _stopped_at(scene: Scene) -> frozenset[str]:
+    """What Pulumi stopped the whole run for: what it refused, or a component that a hook refused."""
+    ran = scene.theirs.ran
+    return ran.refused | (ran.failed if "whose registration isn't pending" in ran.said else frozenset())
+
+
 def _refusal_stops_dependents_only(difference: Difference, scene: Scene) -> bool:
-    if not _failed(scene) or not scene.theirs.ran.refused:
+    if not both_failed(scene) or not _stopped_at(scene):
         return False
     after = _after_refusal(scene)
     if difference.where is Where.FAILED:
-        return _about(difference) in after
-    return _about(difference) in after or _is_stack(difference) or _about(difference) not in _declared(scene)
-
-
-def _is_stack(difference: Difference) -> bool:
-    return bool(difference.urn) and Urn(difference.urn).type == "pulumi:pulumi:Stack"
+        return name_of(difference) in after
+    return name_of(difference) in after or is_stack(difference) or name_of(difference) not in declared(scene)
 
 
 def _renamed_original(difference: Difference, scene: Scene) -> bool:
-    if difference.where is Where.STATE and _failed(scene) and _mentions_old_name(difference, scene):
+    if difference.where is Where.STATE and both_failed(scene) and _mentions_old_name(difference, scene):
         return True
-    kept = (difference.where, difference.path) == (Where.STATE, "entry") and _failed(scene)
+    kept = (difference.where, difference.path) == (Where.STATE, "entry") and both_failed(scene)
     if difference.where not in {Where.STEPS, Where.CALLS, Where.WHY} and not kept:
         return False
     nodes = [node for node in scene.operation.program.nodes if node.options.get("aliases")]
     earlier = {alias["name"] for node in nodes for alias in node.options["aliases"] if "name" in alias}
     aliased = {*earlier, *(node.name for node in nodes)}
-    if _about(difference) in aliased:
-        return kept or _original_only(difference)
-    return not kept and _replaced_with_one(difference, scene, earlier) and _original_only(difference)
+    if name_of(difference) in aliased:
+        return kept or original_only(difference)
+    return not kept and _replaced_with_one(difference, scene, earlier) and original_only(difference)
 
 
 def _replaced_with_one(difference: Difference, scene: Scene, earlier: set[str]) -> bool:
     """Whether the record has it replaced together with something by a name that this no longer has."""
-    of_it = [entry for entry in scene.before.values() if Urn(entry["urn"]).name == _about(difference)]
+    of_it = [entry for entry in scene.before.values() if Urn(entry["urn"]).name == name_of(difference)]
     return any(Urn(urn).name in earlier for entry in of_it for urn in entry.get("replaceWith", ()))
 
 
@@ -184,19 +123,19 @@ def _mentions_old_name(difference: Difference, scene: Scene) -> bool:
 
 
 def _failed_read(difference: Difference, scene: Scene) -> bool:
-    if not _failed(scene) or not _goes_on(scene):
+    if not both_failed(scene) or not goes_on(scene):
         return False
     reads = {node.name for node in scene.operation.program.nodes if node.kind is Kind.READ}
-    failed = reads & _names(scene.mine.ran.failed)
-    return _concerns(difference, scene, failed)
+    failed = reads & names_of(scene.mine.ran.failed)
+    return concerns(difference, scene, failed)
 
 
 def _check_of_skipped(difference: Difference, scene: Scene) -> bool:
-    skipped = _needing(scene.operation.program, _names(scene.mine.ran.failed))
+    skipped = with_dependents(scene.operation.program, names_of(scene.mine.ran.failed))
     return (
         (difference.where, difference.path) in {(Where.CALLS, "check"), (Where.CALLS, "diff")}
         and all(asked in difference.theirs for asked in difference.mine)
-        and _about(difference) in skipped
+        and name_of(difference) in skipped
     )
 
 
@@ -210,7 +149,7 @@ def _left_behind(scene: Scene) -> set[str]:
         or entry.get("protect")
         or entry["urn"] in scene.theirs.ran.failed
         # Also one that was never tried, as something that needs it could not be deleted.
-        or (entry.get("id") and ids.get(entry["urn"]) == entry["id"] and _failed(scene))
+        or (entry.get("id") and ids.get(entry["urn"]) == entry["id"] and both_failed(scene))
     }
     return {entry["urn"] for entry in scene.before.values() if entry.get("deletedWith") in stays}
 
@@ -226,7 +165,7 @@ def _read_instead(difference: Difference, scene: Scene) -> bool:
     reads = {node.name for node in scene.operation.program.nodes if node.kind is Kind.READ}
     if (difference.where, difference.path) != (Where.STATE, "entry") or difference.theirs != "nothing":
         return False
-    return _about(difference) in reads and bool(difference.mine.get("delete"))
+    return name_of(difference) in reads and bool(difference.mine.get("delete"))
 
 
 def _made_again(_difference: Difference, scene: Scene) -> bool:
@@ -252,8 +191,8 @@ def _goes_along(difference: Difference, scene: Scene) -> bool:
     """Whether it is about what is deleted and made again beside the targets."""
     asked = scene.operation
     remade = {step["urn"] for step in scene.mine.told if step["op"] == "create-replacement"}
-    names = {name for name in _names(frozenset(remade)) if not _chosen(asked, name)}
-    return _concerns(difference, scene, names)
+    names = {name for name in names_of(frozenset(remade)) if not _chosen(asked, name)}
+    return concerns(difference, scene, names)
 
 
 def _chosen(operation: Operation, name: str) -> bool:
@@ -269,7 +208,7 @@ def _only_more_secret(difference: Difference, scene: Scene) -> bool:
         return False
     if difference.where is Where.EXIT:
         return any(f"update {name}" in scene.operation.faults for name in names)
-    return _concerns(difference, scene, names)
+    return concerns(difference, scene, names)
 
 
 def _secrecy_moved(scene: Scene) -> Iterator[str]:
@@ -293,12 +232,12 @@ def _left_out_read(difference: Difference, scene: Scene) -> bool:
     foreign = {entry["urn"] for entry in scene.before.values() if entry.get("external")}
     made = {step["urn"] for step in scene.theirs.told if step["op"] == "create-replacement"}
     taken_in = {step["urn"] for step in scene.theirs.told if step["op"].startswith("import")}
-    names = {name for name in _names(frozenset((foreign & made) | taken_in)) if not _chosen(asked, name)}
-    failed = _names(scene.theirs.ran.failed | scene.theirs.ran.refused)
+    names = {name for name in names_of(frozenset((foreign & made) | taken_in)) if not _chosen(asked, name)}
+    failed = names_of(scene.theirs.ran.failed | scene.theirs.ran.refused)
     # Where that fails, or what is made from it, the whole run is another one.
-    if partial and failed and failed <= _needing(scene.operation.program, names):
+    if partial and failed and failed <= with_dependents(scene.operation.program, names):
         return True
-    return partial and _concerns(difference, scene, names)
+    return partial and concerns(difference, scene, names)
 
 
 def _provider_twice(_difference: Difference, scene: Scene) -> bool:
@@ -318,15 +257,30 @@ def _importing(scene: Scene) -> set[str]:
 def _import_refused_early(difference: Difference, scene: Scene) -> bool:
     if scene.operation.verb is not Verb.PREVIEW:
         return False
-    refused = _importing(scene) & _names(scene.mine.ran.failed)
+    refused = _importing(scene) & names_of(scene.mine.ran.failed)
     if difference.where is Where.EXIT or (refused and difference.urn in set(_left_over(scene))):
         return bool(refused)
-    return _concerns(difference, scene, refused)
+    return concerns(difference, scene, refused)
+
+
+def _import_over_protected(difference: Difference, scene: Scene) -> bool:
+    """Whether it is about what is protected and would be replaced by what is imported."""
+    protected = {Urn(entry["urn"]).name for entry in scene.before.values() if entry.get("protect")}
+    refused = protected & _importing(scene) & names_of(scene.mine.ran.failed)
+    # Where Pulumi goes on, and deletes what is protected, the whole run is another one.
+    return bool(refused) and (scene.theirs.ran.ok or concerns(difference, scene, refused))
+
+
+def _made_once(difference: Difference, scene: Scene) -> bool:
+    """Whether it is about what Pulumi made several times, for an error hook, and Tomo once."""
+    sides = (scene.mine, scene.theirs)
+    here, there = (Counter(call["urn"] for call in side.calls if call["verb"] == "create") for side in sides)
+    return concerns(difference, scene, {Urn(urn).name for urn in there if there[urn] > here[urn] == 1})
 
 
 def _import_stays_secret(difference: Difference, scene: Scene) -> bool:
     hidden = hidden_otherwise(difference.mine, difference.theirs)
-    return hidden and difference.where is Where.STATE and _about(difference) in _importing(scene)
+    return hidden and difference.where is Where.STATE and name_of(difference) in _importing(scene)
 
 
 def _secret_for_hooks(difference: Difference, _scene: Scene) -> bool:
@@ -368,7 +322,8 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         "a refusal stops its dependents only",
         "A failing resource stops its dependents only. Pulumi's --continue-on-error does so for failed "
-        "steps, but where a provider refuses inputs or can't compare it stops the whole run.",
+        "steps, but where a provider refuses inputs or can't compare, or a hook refuses a component that "
+        "registers outputs, it stops the whole run.",
         "a failing resource stops its dependents only",
         _refusal_stops_dependents_only,
     ),
@@ -456,6 +411,20 @@ ALLOWED: tuple[Allowed, ...] = (
         "Pulumi's preview warns and shows the replacement.",
         "a defect of the CLI (engine-spec 10.27)",
         _import_refused_early,
+    ),
+    Allowed(
+        "what is protected isn't replaced by an import",
+        "What is protected and would be replaced by what is imported fails. Pulumi reads that, takes it in "
+        "and deletes what was protected.",
+        "decision 28",
+        _import_over_protected,
+    ),
+    Allowed(
+        "what was made is not made again",
+        "What was created and isn't well is not created again where an error hook asks for it: there would "
+        "be two. Pulumi does, and keeps the last.",
+        "what was created and isn't well is not created again",
+        _made_once,
     ),
     Allowed(
         "what is imported is as secret as it's declared",

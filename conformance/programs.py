@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from pulumi import RunError
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
@@ -70,6 +71,12 @@ class Language(OneProgramRuntime):
             if self._served.unheard:
                 return language_pb2.RunResponse(bail=True)
             return language_pb2.RunResponse(error=error.details())
+        except RunError as error:
+            # The SDK's word for the same.
+            self._served.unheard = "monitor has terminated" in str(error)
+            if self._served.unheard:
+                return language_pb2.RunResponse(bail=True)
+            return language_pb2.RunResponse(error=f"RunError: {error}")
         except BaseException as error:  # noqa: BLE001  # whatever a program raises is its result
             return language_pb2.RunResponse(error=f"{type(error).__name__}: {error}")
         return language_pb2.RunResponse()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from conformance.allowed import ALLOWED
 from conformance.company import Result
+from conformance.compare import Where
 
 WIDTH = 100
 
@@ -41,10 +42,12 @@ class Report:
 
 
 def lines_of(result: Result) -> Iterator[str]:
-    """What is said of one scenario: nothing where both engines agree."""
+    """What is said of one scenario: nothing where both agree, all it told where only one failed."""
     if result.agrees:
         return
     verb = result.scenario.operations[result.operations - 1].verb.value
     yield f"{result.scenario.title}: operation {result.operations} ({verb}) differs"
     for difference in result.differences:
         yield textwrap.indent(difference, "  ")
+    if Where.EXIT in {where for where, _ in result.kinds}:
+        yield textwrap.indent(result.said.strip(), "    | ")

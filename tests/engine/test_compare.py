@@ -76,12 +76,13 @@ def test_a_providers_answer_is_as_secret_as_what_it_was_given(
     assert shown(conceal({"v": plain}, {"v": original})["v"]) == concealed
 
 
-def test_unknowns_and_secrets_of_a_provider_stay_what_they_are() -> None:
-    given = {"a": UNKNOWN, "b": Secret("mine"), "c": 1}
+def test_secrets_of_a_provider_stay_what_they_are_and_unknowns_are_as_secret_as_was_asked() -> None:
+    given = {"a": UNKNOWN, "b": Secret("mine"), "c": 1, "d": UNKNOWN}
 
-    concealed = conceal(given, {"a": Secret("x"), "b": Secret("y")})
+    concealed = conceal(given, {"a": Secret("x"), "b": Secret("y"), "d": {"e": Secret("z")}})
 
-    assert (concealed["a"], concealed["b"].reveal(), concealed["c"]) == (UNKNOWN, "mine", 1)
+    assert (concealed["a"].reveal(), concealed["b"].reveal()) == (UNKNOWN, "mine")
+    assert (concealed["c"], concealed["d"]) == (1, UNKNOWN)
 
 
 def test_named_outputs_are_sealed_but_never_the_id() -> None:

@@ -106,8 +106,10 @@ def conceal(plain: Properties, original: Properties) -> Properties:
 
 
 def _concealed(value: Value, original: Value) -> Value:
-    if isinstance(value, (Secret, Unknown)) or not has_secret(original):
+    if isinstance(value, Secret) or not has_secret(original):
         return value
+    if isinstance(value, Unknown):
+        return Secret(value) if isinstance(original, Secret) else value
     if same_value(value, reveal(original)):
         return original
     if isinstance(value, Mapping) and isinstance(original, Mapping):

@@ -75,7 +75,8 @@ class Reads:
 
     def _record(self, request: Request, steps: list[Step], entry: ResourceState, begun: float | None) -> None:
         run = self._run
-        if len(steps) > 1:
+        # What was deleted ahead with something else has nothing left to delete.
+        if len(steps) > 1 and not request.before.pending_replacement:
             run.recorder.add(entry, None, condemned=request.old)
         else:
             run.recorder.add(entry, request.old)
