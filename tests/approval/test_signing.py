@@ -83,6 +83,26 @@ def test_a_key_that_is_not_in_the_file_and_another_namespace_count_for_nothing(
     assert "eve" in caught.value.hint
 
 
+def test_the_options_of_a_line_say_for_what_and_when_a_key_counts(
+    person: MakePerson, tmp_path: Path, agreement: Agreement, settings: Settings
+) -> None:
+    kim = person("kim")
+    signed, file = kim.signs(agreement), tmp_path / "approvers"
+
+    for options, counts in (
+        ('namespaces="tomo-approval",valid-after="20200101",valid-before="20400101"', True),
+        ('namespaces="git"', False),
+        ('valid-before="20200101"', False),
+        ('valid-after="20400101"', False),
+    ):
+        file.write_text(kim.line.replace("kim ", f"kim {options} ", 1))
+        if counts:
+            assert signer_of(signed, read_signers(file), settings, "x") == "kim"
+            continue
+        with pytest.raises(ApprovalRefused, match="not signed by anybody who may"):
+            signer_of(signed, read_signers(file), settings, "x")
+
+
 def test_an_approval_counts_until_its_time_and_no_longer(agreement: Agreement) -> None:
     signed = SignedAgreement(agreement, "")
     before, end = datetime(2030, 1, 1, 11, 59, 59, tzinfo=UTC), datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -371,6 +371,16 @@ def test_a_process_that_died_in_the_middle_is_found_by_the_ledger(world: World) 
     assert "ended without saying how" in found.transitions[-1].note
 
 
+def test_a_command_whose_process_died_has_failed_and_is_not_run_again(world: World) -> None:
+    proposal = command(world, "greet")
+    approve(world, proposal)
+    with proposals_of(world.settings) as store:
+        store.begin(proposal.id, int(NOW), gone())
+
+    assert "see what of it was done" in refused(world, proposal, ProposalClosed)
+    assert state_of(world, proposal) is ProposalState.FAILED
+
+
 def gone() -> str:
     """A process of this machine that ended long ago."""
     import os

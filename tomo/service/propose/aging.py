@@ -208,7 +208,9 @@ class Aging:
         if proposal.kind is ProposalKind.FLEET and not self._was_used(proposal):
             store.give_back(proposal.id)
             return store.get(proposal.id)
-        note = "the process that applied it ended without saying how; `tomo plan` shows what is left to do"
+        planned = proposal.kind is ProposalKind.FLEET
+        left = "`tomo plan` shows what is left to do" if planned else "see what of it was done"
+        note = f"the process that applied it ended without saying how; {left}"
         try:
             return store.finish(proposal.id, Transition(ProposalState.FAILED, now, TOMO, note))
         except ProposalClosed:
