@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from tests.worlds import World
-from tomo.errors import PlanRefused, SpecError, TomoError, UsageError
+from tomo.errors import ApprovalMissing, PlanRefused, SpecError, TomoError, UsageError
 from tomo.model.step import Op
 from tomo.providers.docker.daemon import Daemon, container_path
 from tomo.service.imports import Adopted, Adoptions, AdoptRequest
@@ -104,6 +104,20 @@ def test_a_container_is_taken_in_as_an_app_of_its_own(hand: Hand) -> None:
     assert "# my home" in text
     assert "GREETING: hi $${x}" in text
     assert_untouched(hand, before)
+
+
+def test_where_approvals_are_on_nothing_is_taken_in_that_nobody_has_signed(hand: Hand) -> None:
+    hand.run("page")
+    before, file, state = hand.life(), hand.world.file.read_bytes(), hand.world.state.read_bytes()
+    approvers = hand.world.folder.parent / "approvers"
+    approvers.write_text("kim ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0\n")
+    guarded = replace(hand.world, settings=replace(hand.world.settings, approvers=approvers))
+
+    adopted = adopt(guarded, "page")
+
+    assert isinstance(adopted.run.refusal, ApprovalMissing)
+    assert hand.life() == before
+    assert (hand.world.file.read_bytes(), hand.world.state.read_bytes()) == (file, state)
 
 
 def test_a_compose_project_is_one_app(hand: Hand) -> None:

@@ -135,6 +135,7 @@ def test_an_app_is_neither_updated_nor_rolled_back_where_approvals_are_on(
     for changed in (back, updated):
         assert changed.run is not None
         assert isinstance(changed.run.refusal, ApprovalMissing)
+        assert "`--propose`" in changed.run.refusal.hint
         assert changed.run.exit_code is ExitCode.POLICY
     assert len(guarded.nas.docker.writes) == writes
     assert guarded.file.read_bytes() == file.replace(b"web:2.0", b"web:1.0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from tomo.errors import ExitCode, NotSupported, UsageError
+from tomo.errors import ApprovalMissing, ExitCode, NotSupported, UsageError
 from tomo.frozen import frozen
 from tomo.model.events import Begun, Event, Sink, ignore
 from tomo.model.rollout import Rollout
@@ -232,6 +232,8 @@ class AppUpdates:
             if not writing.begun:
                 writing.undo()
             raise
+        if isinstance(run.refusal, ApprovalMissing):
+            run.refusal.hint = "have it proposed, and approved by a person: add `--propose`"
         written = run.done is not None and before != after
         put_back = written and run.exit_code is not ExitCode.OK and not _touched(run, changing.apps)
         if put_back:
