@@ -9,6 +9,7 @@ import pytest
 from tomo.errors import SpecError
 from tomo.policy.harmless import CLASSES
 from tomo.policy.policies import BUILT_IN, SETS
+from tomo.spec.load import load_fleet
 from tomo.spec.policy import LEVELS, LoadedPolicies, PolicyFile, load_policies, rule_settings
 
 WHOLE = """\
@@ -118,3 +119,14 @@ def test_a_file_that_is_not_there_says_what_names_it(tmp_path: Path) -> None:
         load_policies(tmp_path / "nowhere.yaml")
 
     assert "`--policy FILE`" in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize("key", ["policies", "policy", "rules", "approvers", "auto_approve"])
+def test_a_fleet_file_says_nothing_of_policies_or_approvers(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(f"fleet: home\nservers: {{}}\napps: {{}}\n{key}: {{}}\n")
+
+    with pytest.raises(SpecError) as caught:
+        load_fleet(file)
+
+    assert [each.message for each in caught.value.problems] == [f"unknown key `{key}`"]
