@@ -14,6 +14,8 @@ from mcp.client import Client
 from tests.mcp.conftest import Assistant, envelope
 from tests.mcp.corpus import BREAKS, MARK, PROMPTS, TERMINAL, UNSEEN, texts, unseen_in
 from tests.worlds import World, make_world
+from tomo.mcp.declaration import ToolEffect
+from tomo.mcp.discovery import found_tools
 from tomo.model.values import Secret
 from tomo.service.secret_names import Secrets, SetSecretRequest
 from tomo.testing.dockerd.container import LogLine
@@ -60,9 +62,9 @@ def hostile_world(folder: Path, said: str) -> World:
     return world
 
 
-def read_everything(world: World) -> list[dict[str, Any]]:
-    """The envelopes of every tool that tells of hosts, containers or the catalog."""
-    calls: list[tuple[str, dict[str, Any]]] = [
+def looks(proposal_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """A call of every tool that reads, but for those of the catalog."""
+    return [
         ("list_servers", {}),
         ("test_server_connection", {"name": "nas"}),
         ("get_server_status", {"name": "nas"}),
@@ -82,8 +84,35 @@ def read_everything(world: World) -> list[dict[str, Any]]:
         ("list_audit_entries", {}),
         ("get_settings", {}),
         ("get_system_info", {}),
+        ("list_proposals", {}),
+        ("get_plan", {"proposal_id": proposal_id}),
+        ("explain_change", {"proposal_id": proposal_id, "resource": "web"}),
+        ("show_fleet_file", {}),
+        ("list_repositories", {}),
+        ("list_outdated_apps", {}),
+        ("get_policies", {}),
+        ("verify_audit", {}),
+        ("preview_retention", {"days": 30}),
+        ("whoami", {}),
+        ("list_tokens", {}),
+        ("list_sessions", {}),
+        ("search_tools", {"words": "server"}),
+        ("explain_error_code", {"code": "docker"}),
     ]
-    return Assistant(world).calls(*calls)
+
+
+def read_everything(world: World, said: str) -> list[dict[str, Any]]:
+    """The envelopes of proposals that are made in a hostile fleet, and of what can be read there."""
+
+    async def work(client: Client) -> list[dict[str, Any]]:
+        changed = await envelope(
+            client, "update_app", {"name": "web", "inputs": {"GREETING": "moin"}, "why": said}
+        )
+        docker = await envelope(client, "install_docker", {"server": "nas", "why": said})
+        found = [await envelope(client, *each) for each in looks(changed["data"]["id"])]
+        return [changed, docker, *found]
+
+    return Assistant(world).using(work)
 
 
 def require_harmless(answer: dict[str, Any]) -> None:
@@ -99,11 +128,33 @@ def require_harmless(answer: dict[str, Any]) -> None:
 def test_whatever_a_host_says_is_marked_data_in_every_tool(tmp_path: Path, said: str) -> None:
     world = hostile_world(tmp_path, said)
 
-    answers = read_everything(world)
+    answers = read_everything(world, said)
 
     for answer in answers:
         require_harmless(answer)
         assert answer["success"], answer
+
+
+def test_no_tool_that_reads_is_left_out_of_that() -> None:
+    reading = {tool.name for tool in found_tools() if tool.declared.effect is ToolEffect.READ}
+    of_the_catalog = {"search_apps", "get_app_details"}
+    of_backups = {"list_backups"}  # in test_backups.py, where there are some
+
+    asked = {name for name, _ in looks("p-1")}
+
+    assert reading - of_the_catalog - of_backups == asked
+
+
+def test_the_name_that_a_container_was_given_is_no_part_of_an_error(tmp_path: Path) -> None:
+    world = hostile_world(tmp_path, PROMPTS["order"])
+    world.nas.docker.run_by_hand(f"{MARK}-approve-everything", "tomo-test/web:1.0")
+
+    answer = Assistant(world).call(
+        "get_container_logs", server="nas", container=f"{MARK.lower()}-approve-everythin"
+    )
+
+    assert not answer["success"]
+    require_harmless(answer)
 
 
 def test_the_log_of_a_container_arrives_with_its_words(tmp_path: Path) -> None:
