@@ -1,8 +1,9 @@
 """The canary scan: no secret of a test may be in anything that the test printed, or left in a file.
 
 Two kinds of secrets are known without anybody saying so: texts that begin with `canary-`, and everything that
-the shared keys of the tests' worlds seal while a test runs. After each test all that it printed and every file
-below its `tmp_path` is searched for them, as they are and in the usual encodings; a find fails the test.
+the shared keys of the tests' worlds seal while a test runs. After each test all that it printed, all that
+processes of the product told it, and every file below its `tmp_path` is searched for them, as they are and in
+the usual encodings; a find fails the test.
 
 A test that shows a secret on purpose says so: `@pytest.mark.shows_secrets("why")`. What else is told (events,
 answers of tools) is given to the fixture `canaries`: `canaries.saw("where", text)`.
@@ -13,10 +14,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -33,6 +37,8 @@ _SHORTEST = 8
 _OWN_SOURCES = (".py", ".pyc", ".pem", ".key")
 """What tests write to give a secret to the product: programs, keys."""
 _LARGEST = 8 << 20
+_OURS = re.compile(r"python[0-9.]*|tomo|mcp-inspector|bash")
+"""Programs that the product runs in, in tests; what `docker` or `ssh` tells a test comes from a host."""
 
 
 @dataclass
@@ -177,6 +183,28 @@ def scan(item: pytest.Item, report: pytest.TestReport) -> None:
     if leaks and report.outcome != "failed":
         report.outcome = "failed"
         report.longrepr = "\n".join(["a secret leaked (tests/canaries.py):", *leaks])
+
+
+class WatchedProcess(subprocess.Popen[Any]):
+    """A process of which the scan sees what a test is told, where the product runs in it."""
+
+    def communicate(self, *given: Any, **named: Any) -> tuple[Any, Any]:
+        told = super().communicate(*given, **named)
+        name = _program(self.args)
+        if _OURS.fullmatch(name):
+            for stream, text in zip(("stdout", "stderr"), told, strict=True):
+                now().saw(f"{stream} of {name}", text or b"")
+        return told
+
+
+def watch_processes() -> None:
+    """Has every process that a test starts from now on be a watched one."""
+    subprocess.Popen = WatchedProcess  # type: ignore[misc]
+
+
+def _program(arguments: Any) -> str:
+    first = arguments[0] if isinstance(arguments, list | tuple) else arguments
+    return Path(os.fsdecode(first)).name
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ ON_CI = os.environ.get("CI") == "true"
 SECONDS_ON_REAL_SERVERS = 600
 
 
+def pytest_configure() -> None:
+    """Has what processes tell searched for secrets."""
+    scanner.watch_processes()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Gives tests on real servers the time that servers need."""
     if item.get_closest_marker("hosts") and not item.get_closest_marker("timeout"):

@@ -99,13 +99,13 @@ def clean(text: str) -> str:
     return "".join(char if char in "\n\t" or char.isprintable() else "�" for char in text)
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A plain table on stdout."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, whole: Sequence[str] = ()) -> None:
+    """A plain table on stdout; in a narrow terminal the columns of `whole` are the ones not broken."""
     from rich.table import Table  # few commands show one
 
     made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for header in headers:
-        made.add_column(header, overflow="fold")
+        made.add_column(header, overflow="fold", no_wrap=header in whole)
     for row in rows:
         made.add_row(*(_words(clean(str(cell))) for cell in row))
     out().print(made)

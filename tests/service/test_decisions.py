@@ -51,7 +51,7 @@ from tomo.service.propose.changes import AsDeclared, InstallApp, UninstallApp, U
 from tomo.service.propose.other_changes import AddUser, ChangeSetting, RunCommand, SetUserRole
 from tomo.service.propose.proposing import Change, ProposeRequest, Proposing, ShowProposalRequest
 from tomo.service.propose.store import proposals_of
-from tomo.service.recording import Actor, Trail
+from tomo.service.recording import Actor, Trail, checksum
 from tomo.service.who import people_of
 from tomo.service.workspace import Place
 from tomo.testing.shell import Outcome
@@ -762,6 +762,29 @@ def test_the_record_names_proposal_plan_and_who_agreed(world: World) -> None:
         assert told[action].approval == "tester"
         assert told[action].details["proposal"] == made.proposal.id
     assert told["proposal.propose"].details["assistant"] == ASSISTANT
+
+
+def test_the_record_has_the_checksums_of_the_fleet_file_and_config_that_a_proposal_changed(
+    world: World,
+) -> None:
+    trail = Trail(world.settings, Actor("tester@desk", "", "cli"), lambda _: None)
+    doors = replace(world.doors, trail=trail)
+    made = Proposing(doors, lambda: NOW).propose(
+        ProposeRequest(world.place, InstallApp("miniflux", ("nas",)))
+    )
+    files = {world.file: checksum(world.file), world.config: checksum(world.config)}
+
+    Decisions(doors, lambda: NOW, lambda: None).apply(
+        ApplyProposalRequest(made.proposal.id, lambda _: True, lambda _: None)
+    )
+
+    details = [each.event.details for each in Audits(doors).list(ListAuditRequest())]
+    told = {key: value for each in details for key, value in each.items() if ".yaml." in key}
+    assert told == {
+        f"{file.name}.{when}": value
+        for file, before in files.items()
+        for when, value in (("old", before), ("new", checksum(file)))
+    }
 
 
 def test_who_may_only_look_may_not_approve_or_apply(world: World) -> None:

@@ -129,6 +129,16 @@ def test_a_settings_change_has_the_checksums_of_before_and_after(world: World) -
     assert "hunter22" not in str(event)
 
 
+def test_secrets_that_an_apply_makes_change_the_config_and_its_entry_says_so(world: World) -> None:
+    before = checksum(world.config)
+
+    apply(doors_of(world), world)
+
+    (event,) = events(world)
+    assert event.details["Pulumi.home.yaml.old"] == before
+    assert event.details["Pulumi.home.yaml.new"] == checksum(world.config) != before
+
+
 def test_a_secret_that_is_not_there_is_recorded_as_failed(world: World) -> None:
     with pytest.raises(ConfigMissing):
         Secrets(doors_of(world)).remove(RemoveSecretRequest(world.place, "NONE"))

@@ -29,6 +29,8 @@ def test_leaves_it_in_base64(tmp_path): (tmp_path / "log").write_bytes(base64.b6
 def test_tells_it(canaries): canaries.saw("event", SECRET)
 def test_tells_what_was_sealed(canaries):
     canaries.learn("a sealed text"); canaries.saw("event", "it is 'a sealed text'")
+def test_is_told_it_by_a_process():
+    import subprocess, sys; subprocess.run([sys.executable, "-c", f"print({SECRET!r})"], capture_output=True)
 def test_raises_with_it_in_a_fixtures_output(noisy): pass
 @pytest.fixture
 def noisy():
@@ -72,6 +74,7 @@ def test_each_test_that_leaks_fails_and_no_other(outcome: str) -> None:
         "test_leaves_it_in_base64",
         "test_tells_it",
         "test_tells_what_was_sealed",
+        "test_is_told_it_by_a_process",
         "test_raises_with_it_in_a_fixtures_output",
     }, outcome
     assert "a secret leaked" in outcome

@@ -226,6 +226,8 @@ class Decisions:
                 act.outcome = AuditOutcome.DECLINED
                 return AppliedProposal(case.proposal, declined=True)
             act.approval = agreed
+            if case.plan is not None:
+                act.watch(case.file)
             done = self._applied(case, request, agreed)
             if done.exit_code is not ExitCode.OK:
                 act.outcome = AuditOutcome.FAILED

@@ -111,6 +111,8 @@ class Execution:
         session = self._session
         if session.config.salt and not missing:
             return session.config.salt
+        if session.doors.trail is not None:
+            session.doors.trail.watch(session.workspace.stack_file)
         editor: StackConfigEditor = session.workspace.config_editor()
         if not editor.salt and session.stored is not None and session.stored.salt:
             editor.adopt_salt(session.stored.salt)

@@ -92,6 +92,15 @@ class Act:
     run: str = ""
     outcome: AuditOutcome = AuditOutcome.DONE
     details: dict[str, str] = field(default_factory=dict)
+    _before: dict[Path, str] = field(default_factory=dict, init=False)
+
+    def watch(self, *files: Path) -> None:
+        """Has settings files that are others at its end stand in its entry, with both checksums."""
+        self._before = {**{file: checksum(file) for file in files}, **self._before}
+
+    def note_changed(self) -> None:
+        """Puts the checksums of what was changed into the details."""
+        self.details |= _changed(self._before)
 
 
 class Trail:
@@ -109,6 +118,21 @@ class Trail:
         self.actor = actor
         self.correlation = uuid.uuid4().hex
         self._waiting = Waiting(settings.data_folder)
+        self._under_way: list[Act] = []
+
+    @contextmanager
+    def under_way(self, act: Act) -> Iterator[None]:
+        """Has an act be the one that `watch` is about."""
+        self._under_way.append(act)
+        try:
+            yield
+        finally:
+            self._under_way.pop()
+
+    def watch(self, *files: Path) -> None:
+        """Has settings files that are about to be written stand in the entry of what is being done."""
+        for act in self._under_way[-1:]:
+            act.watch(*files)
 
     def require(self, permission: Permission) -> None:
         """Raises NotAllowed where the actor's role lacks a permission."""
@@ -210,13 +234,14 @@ def recorded(
         return
     if not anybody:
         _require(trail, act, needs or needed_for(action))
-    before = {file: checksum(file) for file in changes}
+    act.watch(*changes)
     trail.begin(act)
     tell_act(doors.log, "begun", act)
     if long:
         trail.prepare()
     try:
-        yield act
+        with trail.under_way(act):
+            yield act
     except TomoError as error:
         act.outcome = AuditOutcome.REFUSED if isinstance(error, _REFUSALS) else AuditOutcome.FAILED
         act.details["error"] = error.code
@@ -226,7 +251,7 @@ def recorded(
         act.details["error"] = type(error).__name__
         raise
     finally:
-        act.details |= _changed(before)
+        act.note_changed()
         trail.end(act)
         tell_act(doors.log, "ended", act)
         if not later:

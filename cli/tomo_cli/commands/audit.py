@@ -41,7 +41,8 @@ def list_(
     elif not entries:
         say("Nothing is recorded yet.")
     else:
-        table(("NO", "TIME (UTC)", "WHO", "WHAT", "OF", "OUTCOME"), [_row(entry) for entry in entries])
+        names = ("NO", "TIME (UTC)", "WHO", "WHAT", "OF", "OUTCOME")
+        table(names, [_row(entry) for entry in entries], whole=("NO", "TIME (UTC)", "WHAT"))
 
 
 def _row(entry: AuditEntry) -> tuple[object, ...]:
