@@ -132,6 +132,8 @@ def _failed_read(difference: Difference, scene: Scene) -> bool:
 
 def _check_of_skipped(difference: Difference, scene: Scene) -> bool:
     skipped = with_dependents(scene.operation.program, names_of(scene.mine.ran.failed))
+    if difference.where is Where.STEPS and (difference.mine, difference.theirs) == ([], ["same"]):
+        return name_of(difference) in skipped and not _chosen(scene.operation, name_of(difference))
     return (
         (difference.where, difference.path) in {(Where.CALLS, "check"), (Where.CALLS, "diff")}
         and all(asked in difference.theirs for asked in difference.mine)
@@ -240,6 +242,24 @@ def _left_out_read(difference: Difference, scene: Scene) -> bool:
     return partial and concerns(difference, scene, names)
 
 
+def _goes_with_the_deleted(difference: Difference, scene: Scene) -> bool:
+    """Whether it is about what Tomo takes along with what is deleted ahead, and Pulumi does not ask about."""
+    ahead = {step["urn"] for step in scene.mine.told if step["op"] == "delete-replaced"}
+    with_it = {
+        entry["urn"] for entry in scene.before.values() if ahead.intersection(entry.get("replaceWith", ()))
+    }
+    names = set[str]()
+    for entry in scene.before.values():
+        needed = {urn for urns in entry.get("propertyDependencies", {}).values() for urn in urns}
+        if entry.get("deletedWith") in ahead or needed & with_it:
+            names.add(Urn(entry["urn"]).name)
+    return concerns(difference, scene, names)
+
+
+def _needs_what_is_left_out(_difference: Difference, scene: Scene) -> bool:
+    return "does not exist yet and is left out" in scene.mine.ran.said
+
+
 def _provider_twice(_difference: Difference, scene: Scene) -> bool:
     ran, partial = scene.theirs.ran, bool(scene.operation.targets or scene.operation.excludes)
     providers = [urn for urn in ran.failed | ran.refused if is_default(f"{urn}::id")]
@@ -336,7 +356,8 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "what is skipped isn't asked about",
-        "A failing resource stops its dependents. Pulumi has the provider check their inputs before.",
+        "A failing resource stops its dependents. Pulumi has the provider check their inputs before, and may "
+        "tell of those that are left out as unchanged.",
         "a failing resource stops its dependents only",
         _check_of_skipped,
     ),
@@ -446,6 +467,20 @@ ALLOWED: tuple[Allowed, ...] = (
         " only read before, and imports it where the program says so.",
         "decision 28",
         _left_out_read,
+    ),
+    Allowed(
+        "what can't stay without what is deleted goes ahead of it",
+        "A deletion ahead of a replacement takes along what is deleted with it, and what is to be replaced "
+        "without what goes along. Pulumi 3.250 leaves the one as it is, as if it were still there, and asks "
+        "about the other when what it needs is gone already.",
+        "decision 28",
+        _goes_with_the_deleted,
+    ),
+    Allowed(
+        "what needs something new that is left out is refused",
+        "What is chosen and needs something new that is left out fails. Pulumi goes on without the value.",
+        "decision 28",
+        _needs_what_is_left_out,
     ),
     Allowed(
         "what is left out keeps what it needs",

@@ -99,7 +99,9 @@ def _exit(ran: Ran) -> str:
 def _failures_apart(mine: Ran, theirs: Ran) -> Iterator[Difference]:
     """Resources that failed on one side only; whom one refusal names, it is told of each."""
     there = theirs.failed | theirs.refused
-    here = mine.failed | {urn for urn in theirs.refused if Urn(urn).name in mine.named}
+    named = {urn for urn in theirs.refused if Urn(urn).name in mine.named}
+    # What failed after its step was done, as a hook may, is no failed step on either side.
+    here = mine.failed | mine.refused | named
     for urn in sorted(here ^ there):
         sides = ["failed" if urn in side else "did not fail" for side in (here, there)]
         yield Difference(Where.FAILED, urn, *sides)
