@@ -133,10 +133,11 @@ def _order_apart(where: Where, mine: list[str], theirs: list[str]) -> list[Diffe
     return [] if here == there else [Difference(where, "", here, there)]
 
 
+_AT_THE_END = ("delete", "discard", "remove-pending-replace")
+
+
 def _before_the_end(order: list[str]) -> list[str]:
-    last = max(
-        (at for at, line in enumerate(order) if not line.startswith(("delete", "discard"))), default=-1
-    )
+    last = max((at for at, line in enumerate(order) if not line.startswith(_AT_THE_END)), default=-1)
     return order[: last + 1]
 
 

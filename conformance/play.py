@@ -168,6 +168,8 @@ def _after_hanging(scenario: Scenario, count: int, allowed: Sequence[str], said:
     operation = scenario.operations[count - 1]
     imports = any("import_" in node.options for node in operation.program.nodes)
     faults = {fault.partition(" ")[0] for fault in operation.faults}
-    if not operation.stop_on_error and (imports or faults & {"create", "delete"}):
+    # With a default provider of its own what goes ahead can fail by itself.
+    along = any("replace_with" in node.options for node in operation.program.nodes)
+    if not operation.stop_on_error and (imports or along or faults & {"create", "delete"}):
         return Played(scenario, count, allowed=(*allowed, HANGS))
     return Played(scenario, count, (Difference(Where.EXIT, "", "done", "hangs"),), tuple(allowed), said)

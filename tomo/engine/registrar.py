@@ -125,7 +125,8 @@ class EngineRegistrar:
                 dependencies=goal.dependencies,
                 additional_secret_outputs=goal.additional_secret_outputs,
             )
-            request = self._completed(as_goal)
+            # As in Pulumi a parent hands nothing down to what is only read; the SDK names its provider.
+            request = self._completed(as_goal, with_parents_options=False)
             needed = _needed(request)
             because = self._blocked(needed)
             if because:
@@ -179,10 +180,11 @@ class EngineRegistrar:
         if self._run.stop_requested():
             raise ResourceFailed("a step failed and `--stop-on-error` is set; nothing new is begun")
 
-    def _completed(self, goal: Goal) -> Request:
+    def _completed(self, goal: Goal, *, with_parents_options: bool = True) -> Request:
         run = self._run
         parent = run.parents.get(goal.parent) if goal.parent else None
-        goal = inherited(goal, parent)
+        if with_parents_options:
+            goal = inherited(goal, parent)
         urn = Urn.make(self.stack, self.project, goal.parent, goal.type, goal.name)
         if urn in run.parents:
             raise ProgramFailed(

@@ -203,6 +203,22 @@ def test_what_a_parent_hands_down_is_not_for_what_is_only_read(lifecycle: Lifecy
     assert (entry.protect, entry.retain_on_delete) == (False, False)
 
 
+def test_what_is_read_below_something_has_no_default_provider_of_its(lifecycle: Lifecycle) -> None:
+    def program(p: Program) -> None:
+        owner = p.res("owner", {"v": 1}, version="1.0.0")
+        p.res("part", {"v": 1}, under=owner)
+        p.registrar.read(ReadGoal(TYPE, "seen", "x-9", {}, parent=owner.urn)).result(9)
+
+    lifecycle.world.things["x-9"] = {"v": 5}
+
+    lifecycle.up(program)
+
+    owner, part, seen = (lifecycle.entry(name).provider for name in ("owner", "part", "seen"))
+    assert part == owner
+    assert seen != owner
+    assert seen.startswith("urn:pulumi:dev::proj::pulumi:providers:fake::default::")
+
+
 def test_the_state_says_when_something_read_was_first_seen_otherwise(lifecycle: Lifecycle) -> None:
     lifecycle.world.things["x-9"] = {"v": 5}
     lifecycle.up(reading("x-9"))
