@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from conformance.engines import PulumiCli
+from tests.approval.people import Person, person
 from tests.interchange import backends
 from tests.providers.plugin.notes import install
 from tests.worlds import PASSPHRASE, keys
-from tomo.errors import ExitCode, NotSupported, PluginMissing, PulumiFailed, StackNotFound
+from tomo.errors import ApprovalMissing, ExitCode, NotSupported, PluginMissing, PulumiFailed, StackNotFound
 from tomo.model.events import Diagnostic, Event, Result, Severity, StepDone, StepFailed, Summary
 from tomo.model.plan import is_hidden
 from tomo.model.step import Op
@@ -31,6 +32,8 @@ from tomo.service.stop import Stop
 from tomo.service.wiring import Doors
 from tomo.service.workspace import Place
 from tomo.settings import Settings
+
+__all__ = ["person"]
 
 pytestmark = [pytest.mark.pulumi_cli, pytest.mark.timeout(300)]
 
@@ -137,6 +140,7 @@ def ops(result: PlanResult) -> dict[str, str]:
 
 
 OpenStudy = Callable[[str], Study]
+MakePerson = Callable[..., Person]
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +268,21 @@ def test_policies_hold_for_what_the_cli_would_do(study: Study) -> None:
         (finding.resource.name, finding.rule, finding.field) for finding in planned.judgement.denied
     ]
     assert refused.exit_code is ExitCode.POLICY
+    assert {path.name: path.read_bytes() for path in study.notes.iterdir()} == before
+
+
+def test_where_approvals_are_on_the_cli_gets_no_word_without_one(study: Study, person: MakePerson) -> None:
+    study.apply()
+    study.write(text="changed")
+    approvers = study.folder.parent / "approvers"
+    approvers.write_text(person("kim").line)
+    study.variables["TOMO_APPROVERS"] = str(approvers)
+    before = {path.name: path.read_bytes() for path in study.notes.iterdir()}
+
+    refused = study.apply()
+
+    assert isinstance(refused.refusal, ApprovalMissing)
+    assert study.plan().has_changes
     assert {path.name: path.read_bytes() for path in study.notes.iterdir()} == before
 
 
