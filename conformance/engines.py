@@ -267,8 +267,8 @@ def _told_by_tomo(step: Step) -> Told:
 
 
 def _without_marks_of_failed(steps: Sequence[Told], failed: Collection[str]) -> list[Told]:
-    """Of a replacement whose creation fails Pulumi doesn't come to tell that it replaces."""
-    begun = {step.urn for step in steps if step.op == "create-replacement"}
+    """Of a replacement that fails at its beginning Pulumi doesn't come to tell that it replaces."""
+    begun = {step.urn for step in steps if step.op in {"create-replacement", "read-replacement"}}
     last = {step.urn: step.op for step in steps}
     unmade = {urn for urn in begun.intersection(failed) if last[urn] == "replace"}
     return [step for step in steps if step.op != "replace" or step.urn not in unmade]
