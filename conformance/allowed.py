@@ -188,7 +188,8 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "what needs something new that is left out is refused",
-        "What is chosen and needs something new that is left out fails. Pulumi goes on without the value.",
+        "What is chosen and needs something new that is left out fails, or goes as it is in a destroy, which "
+        "makes nothing. Pulumi goes on without the value.",
         "decision 28",
         reasons.needs_what_is_left_out,
     ),

@@ -192,6 +192,9 @@ def _chosen(operation: Operation, name: str) -> bool:
 
 def only_more_secret(difference: Difference, scene: Scene) -> bool:
     """Whether it is about inputs that are secret now and were not, or were and are not."""
+    if scene.operation.verb is Verb.REFRESH and difference.where is Where.STATE:
+        # A look seals what such a run of Pulumi left open.
+        return hidden_otherwise(difference.mine, difference.theirs)
     names = set(_secrecy_moved(scene))
     if not names:
         return False
@@ -243,8 +246,11 @@ def goes_with_the_deleted(difference: Difference, scene: Scene) -> bool:
     return concerns(difference, scene, names)
 
 
-def needs_what_is_left_out(_difference: Difference, scene: Scene) -> bool:
-    """Whether Tomo refused what needs something new that is left out."""
+def needs_what_is_left_out(difference: Difference, scene: Scene) -> bool:
+    """Whether Tomo refused, or leaves as it is, what needs something new that is left out."""
+    if scene.operation.verb is Verb.DESTROY:
+        recorded = {Urn(entry["urn"]).name for entry in scene.before.values()}
+        return difference.where is Where.STEPS and concerns(difference, scene, declared(scene) - recorded)
     return "does not exist yet and is left out" in scene.mine.ran.said
 
 
