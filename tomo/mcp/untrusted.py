@@ -24,6 +24,7 @@ _ESCAPES: Final = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+_HARMLESS: Final = re.compile(r"[\n\t -~]*")
 _LINE_ENDS: Final = re.compile("\r\n|\r|\u2028|\u2029|\x85")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _IGNORABLE: Final = frozenset(
@@ -38,7 +39,8 @@ _IGNORABLE: Final = frozenset(
 
 def clean(text: str) -> str:
     """Text without terminal escapes, control characters and what can't be seen; lines end in newlines."""
-    if text.isascii() and text.isprintable():
+    # Nearly every text is such, and what all of an answer's are joined to.
+    if (text.isascii() and text.isprintable()) or _HARMLESS.fullmatch(text):
         return text
     plain = _LINE_ENDS.sub("\n", _ESCAPES.sub("", _LINE_ENDS.sub("\n", text)))
     return "".join(char for char in plain if _is_seen(char))
