@@ -145,8 +145,8 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "what was made is not made again",
-        "What was created and isn't well is not created again where an error hook asks for it: there would "
-        "be two. Pulumi does, and keeps the last.",
+        "What was created and isn't well is not created again where an error hook asks for it, and none is "
+        "asked: there would be two. Pulumi does, and keeps the last.",
         "what was created and isn't well is not created again",
         reasons.made_once,
     ),

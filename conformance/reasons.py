@@ -198,8 +198,9 @@ def only_more_secret(difference: Difference, scene: Scene) -> bool:
     names = set(_secrecy_moved(scene))
     if not names:
         return False
-    if difference.where is Where.EXIT:
-        return any(f"update {name}" in scene.operation.faults for name in names)
+    # Where the update that only Pulumi sees fails, the whole run is another one.
+    if names & names_of(scene.theirs.ran.failed - scene.mine.ran.failed):
+        return True
     return concerns(difference, scene, names)
 
 
@@ -292,6 +293,9 @@ def made_once(difference: Difference, scene: Scene) -> bool:
     """Whether it is about what Pulumi made several times, for an error hook, and Tomo once."""
     sides = (scene.mine, scene.theirs)
     here, there = (Counter(call["urn"] for call in side.calls if call["verb"] == "create") for side in sides)
+    if difference.path.startswith("hook ") and not difference.mine:
+        asked = all(call.get("failed") == "create" for call in difference.theirs)
+        return asked and scene.operation.faults.get(f"create {name_of(difference)}") == "init"
     return concerns(difference, scene, {Urn(urn).name for urn in there if there[urn] > here[urn] == 1})
 
 
