@@ -244,6 +244,12 @@ def goes_with_the_deleted(difference: Difference, scene: Scene) -> bool:
         needed = {urn for urns in entry.get("propertyDependencies", {}).values() for urn in urns}
         if entry.get("deletedWith") in ahead or needed & with_it:
             names.add(Urn(entry["urn"]).name)
+    if difference.where in {Where.ORDER, Where.CALL_ORDER}:
+        here, there = (
+            [line for line in side if line.rpartition(" ")[2] not in names]
+            for side in (difference.mine, difference.theirs)
+        )
+        return here == there
     return concerns(difference, scene, names)
 
 
@@ -278,7 +284,9 @@ def import_refused_early(difference: Difference, scene: Scene) -> bool:
     refused = _importing(scene) & names_of(scene.mine.ran.failed)
     if difference.where is Where.EXIT or (refused and difference.urn in set(_left_over(scene))):
         return bool(refused)
-    return concerns(difference, scene, refused)
+    # A plan that fails keeps the originals of what it replaces, as a run would.
+    originals = bool(refused) and difference.where is Where.STEPS and original_only(difference)
+    return originals or concerns(difference, scene, refused)
 
 
 def import_over_protected(difference: Difference, scene: Scene) -> bool:
