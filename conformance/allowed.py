@@ -188,8 +188,9 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "what needs something new that is left out is refused",
-        "What is chosen and needs something new that is left out fails, or goes as it is in a destroy, which "
-        "makes nothing. Pulumi goes on without the value.",
+        "What is chosen and needs something new that is left out fails; it goes as it is in a destroy, "
+        "which makes nothing, and stays where dependents are left out, too. Pulumi goes on without the "
+        "value.",
         "decision 28",
         reasons.needs_what_is_left_out,
     ),

@@ -255,9 +255,12 @@ def goes_with_the_deleted(difference: Difference, scene: Scene) -> bool:
 
 def needs_what_is_left_out(difference: Difference, scene: Scene) -> bool:
     """Whether Tomo refused, or leaves as it is, what needs something new that is left out."""
-    if scene.operation.verb is Verb.DESTROY:
-        recorded = {Urn(entry["urn"]).name for entry in scene.before.values()}
-        return difference.where is Where.STEPS and concerns(difference, scene, declared(scene) - recorded)
+    asked = scene.operation
+    new = declared(scene) - {Urn(entry["urn"]).name for entry in scene.before.values()}
+    if asked.verb is Verb.DESTROY:
+        return difference.where is Where.STEPS and concerns(difference, scene, new)
+    if asked.excludes and asked.dependents:
+        return concerns(difference, scene, {name for name in new if not _chosen(asked, name)})
     return "does not exist yet and is left out" in scene.mine.ran.said
 
 
