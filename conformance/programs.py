@@ -65,18 +65,20 @@ class Language(OneProgramRuntime):
         try:
             with program_loop(request.parallel) as loop:
                 loop.run_until_complete(run_in_stack(self._program))
-        except grpc.RpcError as error:
-            # A monitor that is gone was stopped by an engine that knows why, or was never there.
-            self._served.unheard = error.code() is grpc.StatusCode.UNAVAILABLE
-            if self._served.unheard:
-                return language_pb2.RunResponse(bail=True)
-            return language_pb2.RunResponse(error=error.details())
-        except RunError as error:
-            # The SDK's word for the same.
-            self._served.unheard = "monitor has terminated" in str(error)
-            if self._served.unheard:
-                return language_pb2.RunResponse(bail=True)
-            return language_pb2.RunResponse(error=f"RunError: {error}")
         except BaseException as error:  # noqa: BLE001  # whatever a program raises is its result
-            return language_pb2.RunResponse(error=f"{type(error).__name__}: {error}")
+            # A monitor that is gone was stopped by an engine that knows why, or was never there.
+            self._served.unheard = _is_gone(error)
+            return language_pb2.RunResponse(bail=True) if self._served.unheard else _failure(error)
         return language_pb2.RunResponse()
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Whether the engine's monitor can't be reached; the SDK has a word of its own for it."""
+    if isinstance(error, RunError):
+        return "monitor has terminated" in str(error)
+    return isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def _failure(error: BaseException) -> Any:
+    told = error.details() if isinstance(error, grpc.RpcError) else f"{type(error).__name__}: {error}"
+    return language_pb2.RunResponse(error=told)

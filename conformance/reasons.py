@@ -194,7 +194,7 @@ def only_more_secret(difference: Difference, scene: Scene) -> bool:
     """Whether it is about inputs that are secret now and were not, or were and are not."""
     if scene.operation.verb is Verb.REFRESH and difference.where is Where.STATE:
         # A look seals what such a run of Pulumi left open.
-        return hidden_otherwise(difference.mine, difference.theirs)
+        return bool(difference.mine == {"a secret": difference.theirs})
     names = set(_secrecy_moved(scene))
     if not names:
         return False

@@ -146,6 +146,18 @@ def test_a_profile_or_an_address_that_there_is_not_is_refused_before_the_first_w
         assert ran.stdout == ""
 
 
+def serving(world: World) -> subprocess.Popen[str]:
+    """`tomo mcp --http`, begun on a free port."""
+    return subprocess.Popen(
+        command(world, "--http", "--port", "0"),
+        env=environment(world),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_over_http_until_it_is_ended(tmp_path: Path, ending: signal.Signals) -> None:
     office = make_office(tmp_path)
@@ -154,14 +166,7 @@ def test_the_command_serves_over_http_until_it_is_ended(tmp_path: Path, ending: 
         async with connected(address, office.tokens["bob"]) as client:
             return await envelope(client, "list_servers", {})
 
-    with subprocess.Popen(
-        command(office.world, "--http", "--port", "0"),
-        env=environment(office.world),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with serving(office.world) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         found = asyncio.run(work(said.split()[-1]))
@@ -175,14 +180,7 @@ def test_the_command_serves_over_http_until_it_is_ended(tmp_path: Path, ending: 
 
 
 def test_a_server_that_nobody_has_a_token_for_says_so(world: World) -> None:
-    with subprocess.Popen(
-        command(world, "--http", "--port", "0"),
-        env=environment(world),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with serving(world) as process:
         assert process.stderr is not None
         said = [process.stderr.readline() for _ in range(2)]
         process.send_signal(signal.SIGTERM)

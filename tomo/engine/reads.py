@@ -85,15 +85,8 @@ class Reads:
 
 
 def _wanted(request: Request, goal: ReadGoal) -> ResourceState:
-    return replace(
-        entry_for(request.goal, request.urn, request.ref, goal.inputs),
-        id=goal.id,
-        external=True,
-        # What a parent hands down is about what the stack makes and deletes.
-        protect=False,
-        retain_on_delete=False,
-        deleted_with=None,
-    )
+    wanted = entry_for(request.goal, request.urn, request.ref, goal.inputs)
+    return replace(wanted, id=goal.id, external=True)
 
 
 def _steps(request: Request, wanted: ResourceState) -> list[Step]:

@@ -40,7 +40,7 @@ _IGNORABLE: Final = frozenset(
 def clean(text: str) -> str:
     """Text without terminal escapes, control characters and what can't be seen; lines end in newlines."""
     # Nearly every text is such, and what all of an answer's are joined to.
-    if (text.isascii() and text.isprintable()) or _HARMLESS.fullmatch(text):
+    if _HARMLESS.fullmatch(text):
         return text
     plain = _LINE_ENDS.sub("\n", _ESCAPES.sub("", _LINE_ENDS.sub("\n", text)))
     return "".join(char for char in plain if _is_seen(char))
